@@ -1,0 +1,160 @@
+//! What a shard is told once, at start: addresses, timers, limits, the built-in route's choices.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::dispatch::SetId;
+
+/// The index of a listen address; every shard has one socket for each.
+pub type SocketId = u16;
+
+/// One listen address (UDP).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address that the sockets are bound to: never a wildcard.
+    pub address: SocketAddr,
+}
+
+/// How requests are relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayMode {
+    /// Without transactions: each message on its own, replies by Via.
+    Stateless,
+    /// With transactions: 100 at once, retransmission, failover, CANCEL hop by hop.
+    Stateful,
+}
+
+/// The timers of RFC 3261 (table 4) and section 16.6 step 11.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// Estimate of the round trip; timeouts are 64 times this.
+    pub t1: Duration,
+    /// Longest interval between retransmissions of non-INVITE requests and INVITE answers.
+    pub t2: Duration,
+    /// Longest time that a message stays in the network.
+    pub t4: Duration,
+    /// Timer C: an INVITE branch that rings longer than this is given up.
+    pub c: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            c: Duration::from_secs(180 + 1),
+        }
+    }
+}
+
+/// When the next destination is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailoverSettings {
+    /// How long a destination may give no answer at all.
+    pub no_answer: Duration,
+    /// Final answers that move a request to the next destination.
+    pub codes: Vec<u16>,
+    /// Most destinations tried for one request.
+    pub max_branches: usize,
+}
+
+impl Default for FailoverSettings {
+    fn default() -> Self {
+        Self {
+            no_answer: Duration::from_secs(2),
+            codes: vec![408, 500, 503],
+            max_branches: 12,
+        }
+    }
+}
+
+/// The call-load table's parameters (`ds_hash_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLoadSettings {
+    /// log2 of the number of slots over all shards.
+    pub hash_size: u32,
+    /// A confirmed call is forgotten this long after its last 2xx.
+    pub expire: Duration,
+    /// A call that was never answered is forgotten after this.
+    pub initexpire: Duration,
+    /// How often every slot is looked at.
+    pub check_interval: Duration,
+    /// Most cells over all shards; beyond it new calls get 503.
+    pub max_calls: u32,
+}
+
+impl Default for CallLoadSettings {
+    fn default() -> Self {
+        Self {
+            hash_size: 16,
+            expire: Duration::from_secs(7200),
+            initexpire: Duration::from_secs(7200),
+            check_interval: Duration::from_secs(30),
+            max_calls: 4_000_000,
+        }
+    }
+}
+
+/// Bounds that are not a count of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most transactions over all shards; beyond it new requests get 503.
+    pub max_transactions: u32,
+    /// What `Retry-After` says in such a 503.
+    pub retry_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_transactions: 1_000_000,
+            retry_after: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Everything a shard is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The listen addresses; a [`SocketId`] is an index into this.
+    pub listeners: Vec<Listener>,
+    /// How many shards there are.
+    pub shards: u16,
+    /// How requests are relayed.
+    pub relay: RelayMode,
+    /// The set that new calls are dispatched to.
+    pub set: SetId,
+    /// The algorithm, by the peers' number.
+    pub algorithm: u32,
+    /// Whether the last destination of a set is kept for when all others are out (`use_default`).
+    pub use_default: bool,
+    /// Protocol timers.
+    pub timers: Timers,
+    /// When the next destination is tried.
+    pub failover: FailoverSettings,
+    /// The call-load table.
+    pub call_load: CallLoadSettings,
+    /// Other bounds.
+    pub limits: Limits,
+    /// What `Server` and `User-Agent` say.
+    pub server_name: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            shards: 1,
+            relay: RelayMode::Stateful,
+            set: 1,
+            algorithm: 10,
+            use_default: false,
+            timers: Timers::default(),
+            failover: FailoverSettings::default(),
+            call_load: CallLoadSettings::default(),
+            limits: Limits::default(),
+            server_name: concat!("sipshard/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
