@@ -83,7 +83,7 @@ impl Set {
 /// All sets as published at one time, sorted by number.
 #[derive(Debug, Default)]
 pub struct Sets {
-    sets: Vec<Set>,
+    by_id: Vec<Set>,
     version: u64,
     /// Destinations that are in no set any more while calls are counted on them. A later load that
     /// brings one back goes on with its count.
@@ -109,7 +109,7 @@ impl Sets {
             Set::new(id, destinations)
         });
         Self {
-            sets: sets.collect(),
+            by_id: sets.collect(),
             version,
             draining: past.into_draining(previous),
         }
@@ -117,18 +117,18 @@ impl Sets {
 
     /// The set of this number.
     pub fn get(&self, id: SetId) -> Option<&Set> {
-        let index = self.sets.binary_search_by_key(&id, |set| set.id).ok()?;
-        Some(&self.sets[index])
+        let index = self.by_id.binary_search_by_key(&id, |set| set.id).ok()?;
+        Some(&self.by_id[index])
     }
 
     /// All sets, by ascending number.
     pub fn iter(&self) -> impl Iterator<Item = &Set> {
-        self.sets.iter()
+        self.by_id.iter()
     }
 
     /// All destinations of all sets.
     pub fn destinations(&self) -> impl Iterator<Item = &Arc<Destination>> {
-        self.sets.iter().flat_map(|set| &set.destinations)
+        self.by_id.iter().flat_map(|set| &set.destinations)
     }
 
     /// Destinations that were removed; calls may still be counted on them.
@@ -138,12 +138,12 @@ impl Sets {
 
     /// How many sets there are.
     pub fn len(&self) -> usize {
-        self.sets.len()
+        self.by_id.len()
     }
 
     /// Whether nothing is loaded.
     pub fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+        self.by_id.is_empty()
     }
 
     /// The number of this publication; later ones are bigger.
@@ -200,7 +200,7 @@ impl Past {
         // Those in their sets come before draining ones of the same name. In load order: sets hold
         // equals in reverse.
         let in_sets = previous
-            .sets
+            .by_id
             .iter()
             .flat_map(|set| set.destinations.iter().rev());
         for destination in in_sets.chain(&previous.draining) {

@@ -163,6 +163,7 @@ impl Health {
     /// What an operator's command makes of it: the state is replaced without any threshold. Asking
     /// for probing lifts "never probed". The counter starts again, so that results from before the
     /// command do not count against the operator's word.
+    #[must_use]
     pub const fn set(self, requested: Flags) -> Self {
         Self::new(Flags(self.kept(requested) | requested.0 & Flags::STATES))
     }
@@ -170,6 +171,7 @@ impl Health {
     /// What a result makes of it. `requested` has [`Flags::TRYING`] for a failure and no state flag
     /// for a success; scripts may ask for inactive and disabled too. An inactive destination stays
     /// inactive on failure and then starts its successes again: they must be consecutive.
+    #[must_use]
     pub fn update(self, requested: Flags, origin: Origin, thresholds: Thresholds) -> Self {
         let old = self.flags;
         let mut new = requested.0 & Flags::STATES;

@@ -58,7 +58,7 @@ fn least_loaded(
     let usable = part.filter(|&index| !destinations[index].health().flags.is_skipped());
     std::iter::once(best)
         .chain(usable)
-        .find_map(|index| Some(chosen(index, count(&destinations[index])?)))
+        .find_map(|index| Some(chosen(index, count(&destinations[index]).ok()?)))
         .ok_or(SelectError::AllFull)
 }
 

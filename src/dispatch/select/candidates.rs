@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{SelectOptions, count, regular_len};
+use super::{SelectOptions, Unusable, count, regular_len};
 use crate::dispatch::{Destination, Flags, Reservation, Set};
 
 /// Where failover stands: a few numbers, to be kept with the transaction.
@@ -51,7 +51,7 @@ impl Candidates {
             let index = self.index(step, set)?;
             self.looked_at += 1;
             let destination = &set.destinations[index];
-            if let Some(reservation) = self.admit(destination, index + 1 == set.len()) {
+            if let Ok(reservation) = self.admit(destination, index + 1 == set.len()) {
                 self.left -= 1;
                 return Some((Arc::clone(destination), reservation));
             }
@@ -78,7 +78,11 @@ impl Candidates {
 
     /// Whether the destination may be tried now. The default is the last straw: it is tried even
     /// when it is thought to be out (as the peers do), though not when the operator disabled it.
-    fn admit(self, destination: &Arc<Destination>, is_last: bool) -> Option<Option<Reservation>> {
+    fn admit(
+        self,
+        destination: &Arc<Destination>,
+        is_last: bool,
+    ) -> Result<Option<Reservation>, Unusable> {
         let flags = destination.health().flags;
         let usable = if self.use_default && is_last {
             !flags.has(Flags::DISABLED)
@@ -86,11 +90,11 @@ impl Candidates {
             !flags.is_skipped()
         };
         if !usable {
-            None
+            Err(Unusable)
         } else if self.reserving {
             count(destination)
         } else {
-            Some(None)
+            Ok(None)
         }
     }
 }

@@ -178,11 +178,14 @@ fn regular_len(set: &Set, use_default: bool) -> usize {
     }
 }
 
-/// Counts a call on the destination, if calls can be counted on it; `None` if it is full.
-fn count(destination: &Arc<Destination>) -> Option<Option<Reservation>> {
+/// A destination cannot take this call now.
+struct Unusable;
+
+/// Counts a call on the destination, if calls can be counted on it; the error means it is full.
+fn count(destination: &Arc<Destination>) -> Result<Option<Reservation>, Unusable> {
     if destination.is_counted() {
-        destination.try_reserve().map(Some)
+        destination.try_reserve().map(Some).ok_or(Unusable)
     } else {
-        Some(None)
+        Ok(None)
     }
 }
