@@ -10,7 +10,6 @@
 
 mod cell;
 mod expiry;
-mod index;
 pub mod owner;
 pub mod table;
 

@@ -9,10 +9,10 @@ use ahash::RandomState;
 
 use super::cell::{Cell, CellId, CellView, Hold, NEVER, NIL, Phase, Side, TagHash, deadline};
 use super::expiry::Sweep;
-use super::index::Index;
 use super::owner::Ownership;
 use crate::arena::{Arena, Bytes};
 use crate::chunked::Chunked;
+use crate::index::Index;
 use crate::proxy::{CallLoadSettings, ShardId};
 use crate::rng::Rng;
 use crate::time::Timestamp;

@@ -17,9 +17,9 @@ pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 pub struct TransactionKey(u128);
 
 impl TransactionKey {
-    /// 64 of its bits, for a table index.
-    pub fn index_hash(self) -> u64 {
-        self.0 as u64
+    /// 32 of its bits, for an index.
+    pub fn index_hash(self) -> u32 {
+        self.0 as u32
     }
 }
 
