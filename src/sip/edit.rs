@@ -1,0 +1,139 @@
+//! The splice editor: what is to change in a message, and one pass that writes the result.
+
+use std::ops::Range;
+
+use super::message::Message;
+use super::name::Name;
+use super::values::value_end;
+
+/// One change: the bytes `at..end` of the original give way to `text` of the arena.
+#[derive(Clone, Copy, Debug)]
+struct Splice {
+    at: u32,
+    end: u32,
+    text_start: u32,
+    text_end: u32,
+}
+
+/// A list of changes, kept in the order of their places. It can be used again and then allocates
+/// nothing.
+///
+/// Several changes at one place come out in the order in which they were made. A byte that several
+/// changes take away is taken away once.
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    splices: Vec<Splice>,
+    arena: Vec<u8>,
+}
+
+impl Edits {
+    /// No changes, with room for the usual number.
+    pub fn new() -> Self {
+        Self {
+            splices: Vec::with_capacity(32),
+            arena: Vec::with_capacity(2048),
+        }
+    }
+
+    /// Forgets all changes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.splices.clear();
+        self.arena.clear();
+    }
+
+    /// Whether there is no change.
+    pub fn is_empty(&self) -> bool {
+        self.splices.is_empty()
+    }
+
+    /// Puts `text` before the byte at `at`.
+    pub fn insert(&mut self, at: usize, text: &[u8]) {
+        self.replace(at..at, text);
+    }
+
+    /// Puts what `write` appends before the byte at `at`.
+    pub fn insert_with(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.replace_with(at..at, write);
+    }
+
+    /// Puts `text` in the place of `range`.
+    pub fn replace(&mut self, range: Range<usize>, text: &[u8]) {
+        self.replace_with(range, |arena| arena.extend_from_slice(text));
+    }
+
+    /// Puts what `write` appends in the place of `range`. `write` must only append.
+    pub fn replace_with(&mut self, range: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
+        let text_start = self.arena.len();
+        write(&mut self.arena);
+        debug_assert!(self.arena.len() >= text_start, "an edit took text away");
+        debug_assert!(range.start <= range.end, "an edit ends before it begins");
+        self.add(Splice {
+            at: range.start as u32,
+            end: range.end.max(range.start) as u32,
+            text_start: text_start.min(self.arena.len()) as u32,
+            text_end: self.arena.len() as u32,
+        });
+    }
+
+    /// Takes `range` away.
+    pub fn remove(&mut self, range: Range<usize>) {
+        self.replace(range, b"");
+    }
+
+    /// Most changes are made from front to back, so the place is searched from the back.
+    fn add(&mut self, splice: Splice) {
+        let mut place = self.splices.len();
+        while place > 0 && self.splices[place - 1].at > splice.at {
+            place -= 1;
+        }
+        let overlaps =
+            |other: &Splice| splice.at < other.end && other.at < splice.end && other.at < other.end;
+        debug_assert!(
+            splice.at == splice.end || !self.splices.iter().any(overlaps),
+            "two edits take away the same bytes"
+        );
+        self.splices.insert(place, splice);
+    }
+
+    /// Appends `original` with all changes to `out`. Every byte is copied once.
+    pub fn write(&self, original: &[u8], out: &mut Vec<u8>) {
+        out.reserve(original.len() + self.arena.len());
+        let mut copied = 0;
+        for splice in &self.splices {
+            let at = (splice.at as usize).min(original.len());
+            if at > copied {
+                out.extend_from_slice(&original[copied..at]);
+                copied = at;
+            }
+            let text = self
+                .arena
+                .get(splice.text_start as usize..splice.text_end as usize);
+            out.extend_from_slice(text.unwrap_or(b""));
+            copied = copied.max((splice.end as usize).min(original.len()));
+        }
+        out.extend_from_slice(&original[copied..]);
+    }
+}
+
+/// Takes the topmost value of a list header (Via, Route) out: the whole line if it stands alone
+/// there, else the value with its comma. Does nothing if there is no such header.
+pub fn remove_first_value(edits: &mut Edits, message: Message<'_>, name: Name) {
+    let Some((_, first)) = message.values(name).next() else {
+        return;
+    };
+    // The first line with a value in it; lines without one may stand before it.
+    let line = message
+        .all(name)
+        .find(|line| line.range.contains(&first.start));
+    let Some(line) = line else {
+        return;
+    };
+    let before_end = &message.bytes()[..line.value_range.end];
+    let second = value_end(before_end, first.start) + 1;
+    if second >= line.value_range.end {
+        edits.remove(line.range);
+    } else {
+        let second = super::text::skip_lws(before_end, second);
+        edits.remove(line.value_range.start..second);
+    }
+}

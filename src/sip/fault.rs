@@ -1,0 +1,212 @@
+//! The reasonable syntax check of RFC 3261 16.3, with the answer to each fault.
+
+use super::error::HeaderError;
+use super::message::Message;
+use super::name::Name;
+use super::scan::{Length, Start};
+use super::uri::{Scheme, Uri};
+
+/// What is wrong with a message that could be scanned.
+///
+/// A request with a fault is answered with [`Fault::code`] and [`Fault::reason`] (an ACK is dropped);
+/// a reply with a fault is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The version is not 2.0.
+    Version,
+    /// White space in the start line where none may be.
+    StartLine,
+    /// The status code of a reply is not within 100 to 699.
+    StatusCode,
+    /// The Request-URI cannot be read, or has characters that no URI has.
+    RequestUri,
+    /// The Request-URI has headers (RFC 3261 19.1.1 forbids it).
+    RequestUriHeaders,
+    /// The scheme of the Request-URI is none that can be routed.
+    Scheme,
+    /// A header line has no colon or no usable name, or a CR stands where no line ends.
+    HeaderLine,
+    /// A header that every message must have is not there: Via, From, To, Call-ID or CSeq.
+    Missing(Name),
+    /// A header that may occur once occurs more than once.
+    Repeated(Name),
+    /// CSeq is no number below 2^31 and a method.
+    CSeq,
+    /// The method in CSeq is not the method of the request.
+    CSeqMethod,
+    /// The topmost Via cannot be read.
+    Via,
+    /// From cannot be read.
+    From,
+    /// To cannot be read.
+    To,
+    /// Max-Forwards is no number.
+    MaxForwards,
+    /// Content-Length is no number.
+    ContentLength,
+    /// Content-Length lines that differ.
+    ContentLengths,
+    /// Content-Length announces more than the datagram holds.
+    BodyTruncated,
+}
+
+impl Fault {
+    /// The status code of the answer.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Version => 505,
+            Self::Scheme => 416,
+            _ => 400,
+        }
+    }
+
+    /// The reason phrase of the answer, which says what is wrong (RFC 3261 21.4.1).
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Version => "Version Not Supported",
+            Self::StartLine => "Bad Start Line",
+            Self::StatusCode => "Bad Status Code",
+            Self::RequestUri => "Bad Request-URI",
+            Self::RequestUriHeaders => "Headers in Request-URI",
+            Self::Scheme => "Unsupported URI Scheme",
+            Self::HeaderLine => "Bad Header Line",
+            Self::Missing(Name::Via) => "Missing Via",
+            Self::Missing(Name::From) => "Missing From",
+            Self::Missing(Name::To) => "Missing To",
+            Self::Missing(Name::CallId) => "Missing Call-ID",
+            Self::Missing(Name::CSeq) => "Missing CSeq",
+            Self::Missing(_) => "Missing Header",
+            Self::Repeated(Name::From) => "Repeated From",
+            Self::Repeated(Name::To) => "Repeated To",
+            Self::Repeated(Name::CallId) => "Repeated Call-ID",
+            Self::Repeated(Name::CSeq) => "Repeated CSeq",
+            Self::Repeated(Name::MaxForwards) => "Repeated Max-Forwards",
+            Self::Repeated(_) => "Repeated Header",
+            Self::CSeq => "Bad CSeq",
+            Self::CSeqMethod => "CSeq Method Does Not Match",
+            Self::Via => "Bad Via",
+            Self::From => "Bad From",
+            Self::To => "Bad To",
+            Self::MaxForwards => "Bad Max-Forwards",
+            Self::ContentLength => "Bad Content-Length",
+            Self::ContentLengths => "Content-Length Lines Differ",
+            Self::BodyTruncated => "Body Shorter Than Content-Length",
+        }
+    }
+}
+
+/// Headers that every message must have (RFC 3261 8.1.1, 8.2.6). Max-Forwards is one too, but senders
+/// of RFC 2543 do without, and 16.3 allows it.
+const MANDATORY: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+
+/// Headers that may occur once and that a proxy reads.
+const SINGLE: [Name; 5] = [
+    Name::From,
+    Name::To,
+    Name::CallId,
+    Name::CSeq,
+    Name::MaxForwards,
+];
+
+const fn bits(names: [Name; 5]) -> u64 {
+    let mut bits = 0;
+    let mut at = 0;
+    while at < names.len() {
+        bits |= names[at].bit();
+        at += 1;
+    }
+    bits
+}
+
+const MANDATORY_BITS: u64 = bits(MANDATORY);
+const SINGLE_BITS: u64 = bits(SINGLE);
+
+impl Message<'_> {
+    /// The first fault found, or `None` for a message that may be processed.
+    ///
+    /// This reads the start line, the topmost Via, From, To, Call-ID, CSeq, Max-Forwards and
+    /// Content-Length, and nothing that a proxy has no business with.
+    pub fn fault(self) -> Option<Fault> {
+        if !self.index.version_2 {
+            return Some(Fault::Version);
+        }
+        if self.index.odd_start {
+            return Some(Fault::StartLine);
+        }
+        let start = match self.index.start {
+            Start::Request { .. } => self.request_uri_fault(),
+            Start::Reply { code, .. } => {
+                (!(100..=699).contains(&code)).then_some(Fault::StatusCode)
+            }
+        };
+        start
+            .or_else(|| self.presence_fault())
+            .or_else(|| self.value_fault())
+    }
+
+    fn request_uri_fault(self) -> Option<Fault> {
+        match Uri::parse(self.request_uri()?) {
+            Err(_) => Some(Fault::RequestUri),
+            // An emergency call to urn:service:sos is for a gateway to judge (RFC 5031).
+            Ok(uri)
+                if uri.scheme == Scheme::Other && !uri.scheme_text.eq_ignore_ascii_case(b"urn") =>
+            {
+                Some(Fault::Scheme)
+            }
+            Ok(uri) if !uri.headers.is_empty() => Some(Fault::RequestUriHeaders),
+            Ok(_) => None,
+        }
+    }
+
+    fn presence_fault(self) -> Option<Fault> {
+        let missing = MANDATORY_BITS & !self.index.seen;
+        let repeated = SINGLE_BITS & self.index.repeated;
+        if missing != 0 {
+            let name = MANDATORY.into_iter().find(|name| missing & name.bit() != 0);
+            return name.map(Fault::Missing);
+        }
+        if repeated != 0 {
+            let name = SINGLE.into_iter().find(|name| repeated & name.bit() != 0);
+            return name.map(Fault::Repeated);
+        }
+        if self.index.malformed {
+            return Some(Fault::HeaderLine);
+        }
+        match self.index.length {
+            Length::Fits => None,
+            Length::Short => Some(Fault::BodyTruncated),
+            Length::Bad => Some(Fault::ContentLength),
+            Length::Differ => Some(Fault::ContentLengths),
+        }
+    }
+
+    fn value_fault(self) -> Option<Fault> {
+        let absent = |error| error == HeaderError::Missing;
+        match self.top_via() {
+            Err(error) if absent(error) => return Some(Fault::Missing(Name::Via)),
+            Ok(via) if via.well_formed => {}
+            _ => return Some(Fault::Via),
+        }
+        if self.from().is_err() {
+            return Some(Fault::From);
+        }
+        if self.to().is_err() {
+            return Some(Fault::To);
+        }
+        if self.call_id().is_none() {
+            return Some(Fault::Missing(Name::CallId));
+        }
+        match self.cseq() {
+            Err(error) if absent(error) => return Some(Fault::Missing(Name::CSeq)),
+            Err(_) => return Some(Fault::CSeq),
+            Ok(cseq) => {
+                if let super::StartLine::Request { token, .. } = self.start()
+                    && token != cseq.token
+                {
+                    return Some(Fault::CSeqMethod);
+                }
+            }
+        }
+        self.max_forwards().is_err().then_some(Fault::MaxForwards)
+    }
+}

@@ -1,0 +1,282 @@
+//! A scanned message: a cheap handle that decodes what is asked for.
+
+use std::ops::Range;
+
+use super::edit::Edits;
+use super::error::HeaderError;
+use super::header::{CSeq, Line, StartLine};
+use super::method::Method;
+use super::name::Name;
+use super::name_addr::NameAddr;
+use super::scan::{Ending, Entry, HeaderIndex, Length, Start};
+use super::text;
+use super::values::{Values, first_value};
+use super::via::Via;
+
+/// A message as [`super::scan`] found it. Every range and offset is relative to [`Message::bytes`].
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    pub(super) index: &'a HeaderIndex,
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn new(bytes: &'a [u8], index: &'a HeaderIndex) -> Self {
+        Self { bytes, index }
+    }
+
+    /// The message: without line ends before it, and without bytes beyond its Content-Length.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The start line.
+    pub fn start(self) -> StartLine<'a> {
+        match self.index.start {
+            Start::Request {
+                method,
+                token_end,
+                uri_start,
+                uri_end,
+            } => StartLine::Request {
+                method,
+                token: &self.bytes[..token_end as usize],
+                uri: &self.bytes[uri_start as usize..uri_end as usize],
+            },
+            Start::Reply {
+                code,
+                reason_start,
+                reason_end,
+            } => StartLine::Reply {
+                code,
+                reason: &self.bytes[reason_start as usize..reason_end as usize],
+            },
+        }
+    }
+
+    /// The method of a request; `None` for a reply.
+    pub fn method(self) -> Option<Method> {
+        match self.index.start {
+            Start::Request { method, .. } => Some(method),
+            Start::Reply { .. } => None,
+        }
+    }
+
+    /// The Request-URI; `None` for a reply.
+    pub fn request_uri(self) -> Option<&'a [u8]> {
+        match self.index.start {
+            Start::Request { .. } => Some(&self.bytes[self.uri_range()]),
+            Start::Reply { .. } => None,
+        }
+    }
+
+    /// Where the Request-URI lies; `0..0` for a reply.
+    pub fn uri_range(self) -> Range<usize> {
+        match self.index.start {
+            Start::Request {
+                uri_start, uri_end, ..
+            } => uri_start as usize..uri_end as usize,
+            Start::Reply { .. } => 0..0,
+        }
+    }
+
+    /// The status code of a reply; `None` for a request.
+    pub fn reply_code(self) -> Option<u16> {
+        match self.index.start {
+            Start::Request { .. } => None,
+            Start::Reply { code, .. } => Some(code),
+        }
+    }
+
+    /// Where the first header line begins.
+    pub fn headers_start(self) -> usize {
+        self.index.headers_start as usize
+    }
+
+    /// Every header line, in order.
+    pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
+        self.index.entries.iter().map(move |entry| self.line(entry))
+    }
+
+    /// The first line of this name, found in one step.
+    pub fn first(self, name: Name) -> Option<Line<'a>> {
+        self.first_entry(name).map(|entry| self.line(entry))
+    }
+
+    /// Every line of this name, in order.
+    pub fn all(self, name: Name) -> impl Iterator<Item = Line<'a>> {
+        self.entries_from_first(name)
+            .iter()
+            .filter(move |entry| entry.name == name)
+            .map(move |entry| self.line(entry))
+    }
+
+    /// Whether there is a line of this name.
+    pub fn has(self, name: Name) -> bool {
+        self.index.seen & name.bit() != 0
+    }
+
+    /// Every value of this name, over lines and commas, with its place. Only for headers whose value
+    /// is a list: Via, Route, Record-Route, Contact, Require, Supported and their like.
+    pub fn values(self, name: Name) -> Values<'a> {
+        Values::new(self, name)
+    }
+
+    /// The body, cut to its Content-Length; everything after the header section if there is none.
+    pub fn body(self) -> &'a [u8] {
+        &self.bytes[self.index.body_start as usize..]
+    }
+
+    /// Whether Content-Length announces more than the datagram holds.
+    pub fn body_is_truncated(self) -> bool {
+        self.index.length == Length::Short
+    }
+
+    /// Whether a header line has no colon or no usable name, or a CR stands where no line ends.
+    pub fn malformed(self) -> bool {
+        self.index.malformed
+    }
+
+    /// Adds what a header section without its empty line lacks, so that what is sent on is a whole
+    /// message. Does nothing to a message that has it.
+    pub fn complete(self, edits: &mut Edits) {
+        match self.index.ending {
+            Ending::EmptyLine => {}
+            Ending::NoEmptyLine => edits.insert(self.bytes.len(), b"\r\n"),
+            Ending::NoLineEnd => edits.insert(self.bytes.len(), b"\r\n\r\n"),
+        }
+    }
+
+    /// The Call-ID; `None` if there is none or an empty one.
+    pub fn call_id(self) -> Option<&'a [u8]> {
+        self.first_value(Name::CallId).ok()
+    }
+
+    /// The CSeq.
+    pub fn cseq(self) -> Result<CSeq<'a>, HeaderError> {
+        CSeq::parse(self.first_value(Name::CSeq)?)
+    }
+
+    /// The From.
+    pub fn from(self) -> Result<NameAddr<'a>, HeaderError> {
+        self.address(Name::From)
+    }
+
+    /// The To.
+    pub fn to(self) -> Result<NameAddr<'a>, HeaderError> {
+        self.address(Name::To)
+    }
+
+    /// The tag of From; `None` if there is none or an empty one.
+    pub fn from_tag(self) -> Option<&'a [u8]> {
+        self.from().ok()?.tag()
+    }
+
+    /// The tag of To; `None` if there is none or an empty one.
+    pub fn to_tag(self) -> Option<&'a [u8]> {
+        self.to().ok()?.tag()
+    }
+
+    /// Every Via value, topmost first.
+    pub fn vias(self) -> impl Iterator<Item = Result<Via<'a>, HeaderError>> {
+        self.values(Name::Via)
+            .map(|(value, range)| Via::parse(value, range.start))
+    }
+
+    /// The topmost Via value.
+    pub fn top_via(self) -> Result<Via<'a>, HeaderError> {
+        let entry = self.first_entry(Name::Via).ok_or(HeaderError::Missing)?;
+        let line = &self.bytes[entry.value_start as usize..entry.value_end as usize];
+        match first_value(line) {
+            Some(range) => Via::parse(
+                &line[range.clone()],
+                entry.value_start as usize + range.start,
+            ),
+            None => self.vias().next().unwrap_or(Err(HeaderError::Missing)),
+        }
+    }
+
+    /// Every Route value, topmost first.
+    pub fn routes(self) -> impl Iterator<Item = Result<NameAddr<'a>, HeaderError>> {
+        self.addresses(Name::Route)
+    }
+
+    /// Every Record-Route value, topmost first.
+    pub fn record_routes(self) -> impl Iterator<Item = Result<NameAddr<'a>, HeaderError>> {
+        self.addresses(Name::RecordRoute)
+    }
+
+    /// Every value of a list header whose values are addresses, such as Contact.
+    pub fn addresses(self, name: Name) -> impl Iterator<Item = Result<NameAddr<'a>, HeaderError>> {
+        self.values(name)
+            .map(|(value, range)| NameAddr::parse(value, range.start))
+    }
+
+    /// Max-Forwards, if present. RFC 3261 ends at 255; larger numbers are read nevertheless.
+    pub fn max_forwards(self) -> Result<Option<u32>, HeaderError> {
+        let Some(line) = self.first(Name::MaxForwards) else {
+            return Ok(None);
+        };
+        text::number(line.value)
+            .map(Some)
+            .ok_or(HeaderError::Number)
+    }
+
+    /// Content-Length, if present: the first, if there are several.
+    pub fn content_length(self) -> Result<Option<usize>, HeaderError> {
+        let Some(line) = self.first(Name::ContentLength) else {
+            return Ok(None);
+        };
+        text::number(line.value)
+            .map(|length| Some(length as usize))
+            .ok_or(HeaderError::Number)
+    }
+
+    fn address(self, name: Name) -> Result<NameAddr<'a>, HeaderError> {
+        let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
+        let value = &self.bytes[entry.value_start as usize..entry.value_end as usize];
+        NameAddr::parse(value, entry.value_start as usize)
+    }
+
+    /// The value of the first line of this name, unless that is empty.
+    fn first_value(self, name: Name) -> Result<&'a [u8], HeaderError> {
+        let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
+        let value = &self.bytes[entry.value_start as usize..entry.value_end as usize];
+        if value.is_empty() {
+            return Err(HeaderError::Missing);
+        }
+        Ok(value)
+    }
+
+    fn first_entry(self, name: Name) -> Option<&'a Entry> {
+        if !self.has(name) {
+            return None;
+        }
+        let place = self.index.first[name as usize] as usize;
+        self.index.entries.get(place)
+    }
+
+    /// The entries among which all lines of this name are, beginning with the first such.
+    pub(super) fn entries_from_first(self, name: Name) -> &'a [Entry] {
+        if !self.has(name) {
+            return &[];
+        }
+        let first = self.index.first[name as usize] as usize;
+        if self.index.repeated & name.bit() == 0 {
+            &self.index.entries[first..=first]
+        } else {
+            &self.index.entries[first..]
+        }
+    }
+
+    fn line(self, entry: &Entry) -> Line<'a> {
+        let value_range = entry.value_start as usize..entry.value_end as usize;
+        Line {
+            name: entry.name,
+            name_text: &self.bytes[entry.start as usize..entry.name_end as usize],
+            value: &self.bytes[value_range.clone()],
+            range: entry.start as usize..entry.end as usize,
+            value_range,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Header field names: case-insensitive, with compact forms (RFC 3261 7.3.3).
+
+use super::text::is_token;
+
+/// Lower-cases the ASCII letters among eight bytes at once.
+const fn lower(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let seven = word & (0x7f * ONES);
+    let above_z = seven + (0x7f - b'Z' as u64) * ONES;
+    let from_a = seven + (0x80 - b'A' as u64) * ONES;
+    let letters = !word & (from_a ^ above_z) & (0x80 * ONES);
+    word | (letters >> 2)
+}
+
+/// Up to sixteen bytes as a number, lower-cased, little end first, filled up with zeros.
+const fn key(text: &[u8]) -> u128 {
+    let mut value = 0_u128;
+    let mut at = 0;
+    while at < text.len() && at < 16 {
+        value |= (text[at].to_ascii_lowercase() as u128) << (8 * at);
+        at += 1;
+    }
+    value
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $(| $compact:literal)? ;)*) => {
+        /// The name of a header field.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Name {
+            $($(#[$doc])* $name,)*
+            /// A name that this list does not have: see the line for its text.
+            Other,
+        }
+
+        impl Name {
+            /// Every name but [`Name::Other`].
+            pub const ALL: &'static [Name] = &[$(Name::$name),*];
+
+            /// The usual way to write it; empty for [`Name::Other`].
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                    Self::Other => "",
+                }
+            }
+
+            /// The name whose long or compact form is `text`, of at most sixteen bytes, as [`key`].
+            fn by_key(value: u128, length: usize) -> Self {
+                #[allow(non_upper_case_globals)]
+                mod long { $(pub const $name: u128 = super::key($text.as_bytes());)* }
+                #[allow(non_upper_case_globals)]
+                mod short { $($(pub const $name: u128 = super::key($compact.as_bytes());)?)* }
+                if length == 1 {
+                    return match value {
+                        $($(short::$name => {
+                            // Names the fragment that this arm repeats with.
+                            const _: &str = $compact;
+                            Self::$name
+                        })?)*
+                        _ => Self::Other,
+                    };
+                }
+                let name = match value {
+                    $(long::$name => Self::$name,)*
+                    _ => return Self::Other,
+                };
+                // A zero byte in the text looks like filling, and a long name like its own beginning.
+                if name.as_str().len() == length { name } else { Self::Other }
+            }
+        }
+    };
+}
+
+names! {
+    /// RFC 3261 20.42.
+    Via = "Via" | "v";
+    /// RFC 3261 20.20.
+    From = "From" | "f";
+    /// RFC 3261 20.39.
+    To = "To" | "t";
+    /// RFC 3261 20.8.
+    CallId = "Call-ID" | "i";
+    /// RFC 3261 20.16.
+    CSeq = "CSeq";
+    /// RFC 3261 20.22.
+    MaxForwards = "Max-Forwards";
+    /// RFC 3261 20.34.
+    Route = "Route";
+    /// RFC 3261 20.30.
+    RecordRoute = "Record-Route";
+    /// RFC 3261 20.10.
+    Contact = "Contact" | "m";
+    /// RFC 3261 20.14.
+    ContentLength = "Content-Length" | "l";
+    /// RFC 3261 20.15.
+    ContentType = "Content-Type" | "c";
+    /// RFC 3261 20.12.
+    ContentEncoding = "Content-Encoding" | "e";
+    /// RFC 3261 20.11.
+    ContentDisposition = "Content-Disposition";
+    /// RFC 3261 20.32.
+    Require = "Require";
+    /// RFC 3261 20.29.
+    ProxyRequire = "Proxy-Require";
+    /// RFC 3261 20.37.
+    Supported = "Supported" | "k";
+    /// RFC 3261 20.40.
+    Unsupported = "Unsupported";
+    /// RFC 3261 20.7.
+    Authorization = "Authorization";
+    /// RFC 3261 20.28.
+    ProxyAuthorization = "Proxy-Authorization";
+    /// RFC 3261 20.27.
+    ProxyAuthenticate = "Proxy-Authenticate";
+    /// RFC 3261 20.44.
+    WwwAuthenticate = "WWW-Authenticate";
+    /// RFC 3261 20.19.
+    Expires = "Expires";
+    /// RFC 3261 20.23.
+    MinExpires = "Min-Expires";
+    /// RFC 3261 20.33.
+    RetryAfter = "Retry-After";
+    /// RFC 3261 20.41.
+    UserAgent = "User-Agent";
+    /// RFC 3261 20.35.
+    Server = "Server";
+    /// RFC 3261 20.5.
+    Allow = "Allow";
+    /// RFC 6665 8.2.2.
+    AllowEvents = "Allow-Events" | "u";
+    /// RFC 3261 20.1.
+    Accept = "Accept";
+    /// RFC 3261 20.2.
+    AcceptEncoding = "Accept-Encoding";
+    /// RFC 3261 20.3.
+    AcceptLanguage = "Accept-Language";
+    /// RFC 3261 20.36.
+    Subject = "Subject" | "s";
+    /// RFC 3261 20.17.
+    Date = "Date";
+    /// RFC 3261 20.38.
+    Timestamp = "Timestamp";
+    /// RFC 3261 20.43.
+    Warning = "Warning";
+    /// RFC 3261 20.26.
+    Priority = "Priority";
+    /// RFC 3261 20.25.
+    Organization = "Organization";
+    /// RFC 3261 20.24.
+    MimeVersion = "MIME-Version";
+    /// RFC 3261 20.31.
+    ReplyTo = "Reply-To";
+    /// RFC 3261 20.4.
+    AlertInfo = "Alert-Info";
+    /// RFC 3261 20.9.
+    CallInfo = "Call-Info";
+    /// RFC 6665 8.2.1.
+    Event = "Event" | "o";
+    /// RFC 6665 8.2.3.
+    SubscriptionState = "Subscription-State";
+    /// RFC 3515.
+    ReferTo = "Refer-To" | "r";
+    /// RFC 3892.
+    ReferredBy = "Referred-By" | "b";
+    /// RFC 3891.
+    Replaces = "Replaces";
+    /// RFC 3262.
+    RSeq = "RSeq";
+    /// RFC 3262.
+    RAck = "RAck";
+    /// RFC 4028.
+    SessionExpires = "Session-Expires" | "x";
+    /// RFC 4028.
+    MinSe = "Min-SE";
+    /// RFC 3327.
+    Path = "Path";
+    /// RFC 3608.
+    ServiceRoute = "Service-Route";
+    /// RFC 3326.
+    Reason = "Reason";
+    /// RFC 3323.
+    Privacy = "Privacy";
+    /// RFC 3325.
+    PAssertedIdentity = "P-Asserted-Identity";
+    /// RFC 3325.
+    PPreferredIdentity = "P-Preferred-Identity";
+    /// RFC 5806.
+    Diversion = "Diversion";
+    /// RFC 7044.
+    HistoryInfo = "History-Info";
+    /// RFC 8224.
+    Identity = "Identity" | "y";
+    /// RFC 3903.
+    SipIfMatch = "SIP-If-Match";
+    /// RFC 3903.
+    SipETag = "SIP-ETag";
+}
+
+/// How many names there are, [`Name::Other`] among them.
+pub(super) const NAMES: usize = Name::Other as usize + 1;
+
+// A set of names is one 64-bit word.
+const _: () = assert!(NAMES <= 64);
+
+/// Names too long for [`Name::by_key`].
+const LONG_NAMES: [Name; 6] = [
+    Name::PAssertedIdentity,
+    Name::ProxyAuthorization,
+    Name::ProxyAuthenticate,
+    Name::ContentDisposition,
+    Name::SubscriptionState,
+    Name::PPreferredIdentity,
+];
+
+impl Name {
+    /// The name with this text, whatever its case, long or compact.
+    pub fn parse(text: &[u8]) -> Self {
+        if text.len() <= 16 {
+            return Self::by_key(key(text), text.len());
+        }
+        LONG_NAMES
+            .into_iter()
+            .find(|name| text.eq_ignore_ascii_case(name.as_str().as_bytes()))
+            .unwrap_or(Self::Other)
+    }
+
+    /// This name's place in a set of names.
+    pub(super) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+
+    /// The name at the head of `bytes`, if it is known, at most fifteen bytes long and directly
+    /// followed by a colon; with its length. Everything else is for the slow way.
+    pub(super) fn at_head(bytes: &[u8]) -> Option<(Self, usize)> {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let head = bytes.first_chunk::<16>()?;
+        let both = u128::from_le_bytes(*head);
+        let (low, high) = (both as u64, (both >> 64) as u64);
+        // The lowest set bit of `zeros(word ^ colons)` marks the first colon.
+        let zeros = |word: u64| {
+            let other = word ^ (u64::from(b':') * ONES);
+            other.wrapping_sub(ONES) & !other & (0x80 * ONES)
+        };
+        let (in_low, in_high) = (zeros(low), zeros(high));
+        let length = if in_low != 0 {
+            in_low.trailing_zeros() / 8
+        } else if in_high != 0 {
+            8 + in_high.trailing_zeros() / 8
+        } else {
+            return None;
+        };
+        let folded = u128::from(lower(low)) | (u128::from(lower(high)) << 64);
+        let masked = folded & ((1_u128 << (8 * length)) - 1);
+        match Self::by_key(masked, length as usize) {
+            Self::Other => None,
+            name => Some((name, length as usize)),
+        }
+    }
+
+    /// Whether `text` may be the name of a header field at all.
+    pub(super) fn is_valid(text: &[u8]) -> bool {
+        is_token(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_in_any_case() {
+        for &name in Name::ALL {
+            let text = name.as_str();
+            assert_eq!(Name::parse(text.as_bytes()), name);
+            assert_eq!(Name::parse(text.to_uppercase().as_bytes()), name);
+            assert_eq!(Name::parse(text.to_lowercase().as_bytes()), name);
+            assert_eq!(Name::parse(format!("{text}x").as_bytes()), Name::Other);
+            assert_eq!(Name::parse(format!("{text}\0").as_bytes()), Name::Other);
+        }
+    }
+
+    #[test]
+    fn the_head_of_a_line_gives_the_same_name() {
+        for &name in Name::ALL {
+            for text in [name.as_str().to_owned(), name.as_str().to_uppercase()] {
+                let line = format!("{text}: some value that is long enough");
+                let expected = (text.len() < 16).then_some((name, text.len()));
+                assert_eq!(Name::at_head(line.as_bytes()), expected, "{line}");
+            }
+        }
+        assert_eq!(Name::at_head(b"Via : SIP/2.0/UDP host"), None);
+        assert_eq!(Name::at_head(b"Via\0: SIP/2.0/UDP host"), None);
+        assert_eq!(Name::at_head(b"Via: short"), None);
+        assert_eq!(Name::at_head(b": no name at all here"), None);
+        assert_eq!(Name::at_head(b"Call\rID: not a known name"), None);
+    }
+
+    #[test]
+    fn compact_forms() {
+        let forms: [(&[u8], Name); 17] = [
+            (b"v", Name::Via),
+            (b"f", Name::From),
+            (b"t", Name::To),
+            (b"i", Name::CallId),
+            (b"m", Name::Contact),
+            (b"l", Name::ContentLength),
+            (b"c", Name::ContentType),
+            (b"e", Name::ContentEncoding),
+            (b"k", Name::Supported),
+            (b"u", Name::AllowEvents),
+            (b"s", Name::Subject),
+            (b"o", Name::Event),
+            (b"r", Name::ReferTo),
+            (b"b", Name::ReferredBy),
+            (b"x", Name::SessionExpires),
+            (b"y", Name::Identity),
+            (b"z", Name::Other),
+        ];
+        for (text, name) in forms {
+            assert_eq!(Name::parse(text), name);
+            assert_eq!(Name::parse(&text.to_ascii_uppercase()), name);
+        }
+    }
+
+    #[test]
+    fn names_longer_than_a_key_are_all_listed() {
+        let mut long: Vec<_> = Name::ALL.iter().filter(|n| n.as_str().len() > 16).collect();
+        let mut listed: Vec<_> = LONG_NAMES.iter().collect();
+        long.sort();
+        listed.sort();
+        assert_eq!(long, listed);
+    }
+}

@@ -1,0 +1,153 @@
+//! Addresses in From, To, Contact, Route and Record-Route (RFC 3261 20.10, 25.1).
+
+use std::ops::Range;
+
+use super::error::HeaderError;
+use super::param::Params;
+use super::text;
+
+/// A name-addr or addr-spec with the parameters of the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameAddr<'a> {
+    /// The display name as it stands, with its quotes; empty if there is none.
+    pub display: &'a [u8],
+    /// The URI, without angle brackets and white space. Without brackets it ends at the first
+    /// semicolon: parameters then belong to the header (RFC 3261 20.10).
+    pub uri: &'a [u8],
+    /// The parameters of the header, from behind their first semicolon.
+    pub params: &'a [u8],
+    /// Where this value lies in the message.
+    pub range: Range<usize>,
+    /// Where the URI lies in the message.
+    pub uri_range: Range<usize>,
+}
+
+impl<'a> NameAddr<'a> {
+    /// Decodes one value, which lies at `offset` in its message.
+    pub fn parse(value: &'a [u8], offset: usize) -> Result<Self, HeaderError> {
+        let start = text::skip_lws(value, 0);
+        let display_end = if value.get(start) == Some(&b'"') {
+            let end = text::quoted_end(value, start).ok_or(HeaderError::Quote)?;
+            Some(end)
+        } else {
+            None
+        };
+        let search = display_end.unwrap_or(start);
+        let mark = memchr::memchr2(b'<', b';', &value[search..]).map(|length| search + length);
+        let (display, uri, rest) = match mark {
+            Some(open) if value[open] == b'<' => {
+                let close = memchr::memchr(b'>', &value[open..]).ok_or(HeaderError::Angle)?;
+                (start..open, open + 1..open + close, open + close + 1)
+            }
+            // A quoted name must be followed by brackets.
+            _ if display_end.is_some() => return Err(HeaderError::NoUri),
+            Some(semicolon) => (start..start, start..semicolon, semicolon),
+            None => (start..start, start..value.len(), value.len()),
+        };
+        let params = text::trim(value, rest..value.len());
+        let params = match value.get(params.start) {
+            Some(b';') if !params.is_empty() => params.start + 1..params.end,
+            _ if params.is_empty() => params,
+            _ => return Err(HeaderError::Trailing),
+        };
+        let uri = text::trim(value, uri);
+        if !has_scheme(&value[uri.clone()]) {
+            return Err(HeaderError::NoUri);
+        }
+        Ok(Self {
+            display: &value[text::trim(value, display)],
+            uri: &value[uri.clone()],
+            params: &value[params],
+            range: offset..offset + value.len(),
+            uri_range: offset + uri.start..offset + uri.end,
+        })
+    }
+
+    /// A parameter of the header by its name, whatever the case: `None` if there is none,
+    /// `Some(None)` if it has no value.
+    pub fn param(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
+        Params::new(self.params).find(name)
+    }
+
+    /// The tag; `None` if there is none or an empty one.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.param(b"tag").flatten().filter(|tag| !tag.is_empty())
+    }
+}
+
+/// Whether the text begins like a URI: letters and what else a scheme may have, then a colon.
+fn has_scheme(uri: &[u8]) -> bool {
+    let end = uri
+        .iter()
+        .position(|&byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'-' | b'.'))
+        .unwrap_or(uri.len());
+    end > 0 && uri.get(end) == Some(&b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &str) -> Result<NameAddr<'_>, HeaderError> {
+        NameAddr::parse(value.as_bytes(), 100)
+    }
+
+    #[test]
+    fn parameters_belong_to_the_header_without_brackets() {
+        let address = parse("sip:bob@example.com;tag=1;x").unwrap();
+        assert_eq!(address.uri, b"sip:bob@example.com");
+        assert_eq!(address.params, b"tag=1;x");
+        assert_eq!(address.tag(), Some(&b"1"[..]));
+        assert_eq!(address.param(b"X"), Some(None));
+        assert_eq!(address.param(b"y"), None);
+    }
+
+    #[test]
+    fn parameters_inside_brackets_belong_to_the_uri() {
+        let address = parse("Bob <sip:bob@example.com;tag=uri> ; Tag = \"a;b\" ;z").unwrap();
+        assert_eq!(address.display, b"Bob");
+        assert_eq!(address.uri, b"sip:bob@example.com;tag=uri");
+        assert_eq!(address.tag(), Some(&b"\"a;b\""[..]));
+        assert_eq!(address.param(b"z"), Some(None));
+        assert_eq!(address.uri_range, 105..132);
+    }
+
+    #[test]
+    fn a_quoted_name_hides_everything_in_it() {
+        let address = parse(r#""a \" <sip:no@where>;tag=no" < sip:b@c >;tag=yes"#).unwrap();
+        assert_eq!(address.display, br#""a \" <sip:no@where>;tag=no""#);
+        assert_eq!(address.uri, b"sip:b@c");
+        assert_eq!(address.tag(), Some(&b"yes"[..]));
+    }
+
+    #[test]
+    fn folds_are_white_space() {
+        let address = parse("<sip:a@b>\r\n ;\r\n tag\r\n = 98asjd8").unwrap();
+        assert_eq!(address.tag(), Some(&b"98asjd8"[..]));
+    }
+
+    #[test]
+    fn an_empty_tag_is_no_tag() {
+        assert_eq!(parse("<sip:a@b>;tag=").unwrap().tag(), None);
+        assert_eq!(parse("<sip:a@b>;tag").unwrap().tag(), None);
+        assert_eq!(parse("<sip:a@b>;").unwrap().tag(), None);
+    }
+
+    #[test]
+    fn what_is_no_address() {
+        for (value, error) in [
+            ("", HeaderError::NoUri),
+            ("<>", HeaderError::NoUri),
+            ("alice@example.com", HeaderError::NoUri),
+            ("\"alice\"", HeaderError::NoUri),
+            ("\"alice\" ;tag=1", HeaderError::NoUri),
+            ("\"alice <sip:a@b>", HeaderError::Quote),
+            ("\"alice\\", HeaderError::Quote),
+            ("<sip:a@b;tag=1", HeaderError::Angle),
+            ("<sip:a@b> tag=1", HeaderError::Trailing),
+            ("*", HeaderError::NoUri),
+        ] {
+            assert_eq!(parse(value), Err(error), "{value}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Small helpers over bytes: white space, tokens, numbers, quoted strings, addresses.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
+
+/// Linear white space inside a header value. Folds are left in the message, so line ends count.
+pub(super) const fn is_lws(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Characters of a token (RFC 3261 25.1).
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let character = byte as u8;
+        table[byte] = character.is_ascii_alphanumeric()
+            || matches!(
+                character,
+                b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
+
+/// Whether `byte` may stand in a token.
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+/// Whether `text` is a token: not empty, and nothing but token characters.
+pub(super) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// The first position at or after `at` that holds no white space.
+pub(super) fn skip_lws(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|&byte| is_lws(byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// The first position at or after `at` that holds no token character.
+pub(super) fn skip_token(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|&byte| is_token_byte(byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// `range` of `bytes` without white space at either end. An all-white range becomes empty.
+pub(super) fn trim(bytes: &[u8], range: Range<usize>) -> Range<usize> {
+    let Range { mut start, mut end } = range;
+    while start < end && is_lws(bytes[start]) {
+        start += 1;
+    }
+    while start < end && is_lws(bytes[end - 1]) {
+        end -= 1;
+    }
+    start..end
+}
+
+/// A decimal number that fits 32 bits; leading zeros are allowed. `None` for anything else.
+pub(super) fn number(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut value = 0_u32;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u32::from(digit))?;
+    }
+    Some(value)
+}
+
+/// A port: a decimal number up to 65535.
+pub(super) fn port(text: &[u8]) -> Option<u16> {
+    number(text).and_then(|value| u16::try_from(value).ok())
+}
+
+/// The position after the quoted string that begins at `open`, or `None` if it does not end.
+pub(super) fn quoted_end(bytes: &[u8], open: usize) -> Option<usize> {
+    let mut at = open + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// The address that `text` writes: IPv4, or IPv6 with or without brackets.
+///
+/// `:::` is read as `::`, as RFC 5118 4.9 asks, because the grammar of RFC 3261 once made it so.
+pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
+    let inner = match text {
+        [b'[', inner @ .., b']'] => inner,
+        _ => text,
+    };
+    // The longest text of an IPv6 address has 45 characters.
+    if inner.len() > 46 {
+        return None;
+    }
+    let inner = std::str::from_utf8(inner).ok()?;
+    if let Ok(address) = inner.parse() {
+        return Some(address);
+    }
+    let (before, after) = inner.split_once(":::")?;
+    let mut buffer = [0_u8; 46];
+    let length = inner.len() - 1;
+    buffer[..before.len()].copy_from_slice(before.as_bytes());
+    buffer[before.len()..before.len() + 2].copy_from_slice(b"::");
+    buffer[before.len() + 2..length].copy_from_slice(after.as_bytes());
+    let repaired = std::str::from_utf8(&buffer[..length]).ok()?;
+    repaired.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+}
+
+/// Whether every byte may stand in a host name or an IPv4 address. The underscore is no host
+/// character by the book, but names in use have it.
+pub(super) fn is_host_name(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// Whether `text` is an IPv6 reference by its looks: brackets around what such an address is made of.
+pub(super) fn is_ipv6_reference(text: &[u8]) -> bool {
+    match text {
+        [b'[', inner @ .., b']'] => {
+            !inner.is_empty()
+                && inner
+                    .iter()
+                    .all(|&byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+        }
+        _ => false,
+    }
+}

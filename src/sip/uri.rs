@@ -1,0 +1,203 @@
+//! URIs: sip, sips (RFC 3261 19.1), tel (RFC 3966), and others as they are.
+
+use std::net::IpAddr;
+
+use super::error::UriError;
+use super::param::Params;
+use super::text;
+
+/// The scheme of a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `sip`.
+    Sip,
+    /// `sips`.
+    Sips,
+    /// `tel`.
+    Tel,
+    /// Any other: see [`Uri::scheme_text`].
+    Other,
+}
+
+/// A URI in its parts. Nothing is unescaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The scheme as it stands.
+    pub scheme_text: &'a [u8],
+    /// What follows the colon after the scheme.
+    pub rest: &'a [u8],
+    /// The user part, with parameters of its own if it has some; the number of a `tel` URI.
+    pub user: Option<&'a [u8]>,
+    /// The password, from behind the colon in the user part.
+    pub password: Option<&'a [u8]>,
+    /// The host; an IPv6 address with its brackets. Empty in `tel` and other URIs.
+    pub host: &'a [u8],
+    /// The port.
+    pub port: Option<u16>,
+    /// The port as it stands; empty if there is none.
+    pub port_text: &'a [u8],
+    /// The parameters, from behind their first semicolon.
+    pub params: &'a [u8],
+    /// The headers, from behind the question mark.
+    pub headers: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Takes a URI apart.
+    pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
+        if has_forbidden(text) {
+            return Err(UriError::Character);
+        }
+        let colon = text
+            .iter()
+            .position(|&byte| byte == b':')
+            .ok_or(UriError::Scheme)?;
+        let (scheme_text, rest) = (&text[..colon], &text[colon + 1..]);
+        let scheme = scheme(scheme_text).ok_or(UriError::Scheme)?;
+        let bare = Self {
+            scheme,
+            scheme_text,
+            rest,
+            user: None,
+            password: None,
+            host: b"",
+            port: None,
+            port_text: b"",
+            params: b"",
+            headers: b"",
+        };
+        match scheme {
+            Scheme::Sip | Scheme::Sips => bare.with_sip_parts(),
+            Scheme::Tel => bare.with_number(),
+            Scheme::Other => Ok(bare),
+        }
+    }
+
+    /// A parameter by its name, whatever the case: `None` if there is none, `Some(None)` if it has no
+    /// value.
+    pub fn param(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
+        Params::new(self.params).find(name)
+    }
+
+    /// The host as an address, if it is one.
+    pub fn host_ip(&self) -> Option<IpAddr> {
+        host_ip(self.host)
+    }
+
+    /// Whether this is a loose router's URI: it has the parameter `lr`, with whatever value
+    /// (RFC 3261 19.1.1; some write `lr=on`).
+    pub fn is_loose(&self) -> bool {
+        self.param(b"lr").is_some()
+    }
+
+    /// User, host, port, parameters and headers.
+    fn with_sip_parts(mut self) -> Result<Self, UriError> {
+        let rest = self.rest;
+        // An `@` may stand unescaped nowhere but behind the user, and a user may have `;`, `?` and
+        // `/`: the first `@` decides (RFC 3261 25.1).
+        let host_start = match memchr::memchr(b'@', rest) {
+            Some(0) => return Err(UriError::User),
+            Some(at) => {
+                let user_info = &rest[..at];
+                let colon = user_info.iter().position(|&byte| byte == b':');
+                self.user = Some(&user_info[..colon.unwrap_or(at)]);
+                self.password = colon.map(|colon| &user_info[colon + 1..]);
+                if colon == Some(0) {
+                    return Err(UriError::User);
+                }
+                at + 1
+            }
+            None => 0,
+        };
+        let host_port = &rest[host_start..];
+        let end = host_port
+            .iter()
+            .position(|&byte| matches!(byte, b';' | b'?'))
+            .unwrap_or(host_port.len());
+        let tail = &host_port[end..];
+        (self.host, self.port_text) = split_port(&host_port[..end])?;
+        if !self.port_text.is_empty() {
+            self.port = Some(text::port(self.port_text).ok_or(UriError::Port)?);
+        }
+        (self.params, self.headers) = split_tail(tail);
+        Ok(self)
+    }
+
+    /// The number and parameters of a `tel` URI.
+    fn with_number(mut self) -> Result<Self, UriError> {
+        let end = self
+            .rest
+            .iter()
+            .position(|&byte| byte == b';')
+            .unwrap_or(self.rest.len());
+        if end == 0 {
+            return Err(UriError::User);
+        }
+        self.user = Some(&self.rest[..end]);
+        self.params = self.rest.get(end + 1..).unwrap_or(b"");
+        Ok(self)
+    }
+}
+
+/// Whether a byte is among `text` that no URI may have: white space, controls, `<`, `>`, `"`.
+/// Looks at every byte, so that the compiler can look at many at once.
+fn has_forbidden(text: &[u8]) -> bool {
+    let found = text.iter().fold(0_u8, |found, &byte| {
+        let control = u8::from(byte <= b' ') | u8::from(byte == 0x7f);
+        found | control | u8::from(matches!(byte, b'<' | b'>' | b'"'))
+    });
+    found != 0
+}
+
+fn scheme(text: &[u8]) -> Option<Scheme> {
+    if text.eq_ignore_ascii_case(b"sip") {
+        return Some(Scheme::Sip);
+    }
+    if text.eq_ignore_ascii_case(b"sips") {
+        return Some(Scheme::Sips);
+    }
+    if text.eq_ignore_ascii_case(b"tel") {
+        return Some(Scheme::Tel);
+    }
+    let (first, more) = text.split_first()?;
+    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    (first.is_ascii_alphabetic() && more.iter().all(usual)).then_some(Scheme::Other)
+}
+
+/// Host and port text of `host[:port]`.
+fn split_port(host_port: &[u8]) -> Result<(&[u8], &[u8]), UriError> {
+    let host_end = if host_port.first() == Some(&b'[') {
+        let close = host_port.iter().position(|&byte| byte == b']');
+        close.ok_or(UriError::Host)? + 1
+    } else {
+        let colon = host_port.iter().position(|&byte| byte == b':');
+        colon.unwrap_or(host_port.len())
+    };
+    let (host, port) = host_port.split_at(host_end);
+    if !text::is_host_name(host) && !text::is_ipv6_reference(host) {
+        return Err(UriError::Host);
+    }
+    match port {
+        [] => Ok((host, b"")),
+        [b':', digits @ ..] if !digits.is_empty() => Ok((host, digits)),
+        _ => Err(UriError::Port),
+    }
+}
+
+/// Parameters and headers of `[;params][?headers]`.
+fn split_tail(tail: &[u8]) -> (&[u8], &[u8]) {
+    let question = tail.iter().position(|&byte| byte == b'?');
+    let (params, headers) = tail.split_at(question.unwrap_or(tail.len()));
+    let params = params.strip_prefix(b";").unwrap_or(params);
+    (params, headers.strip_prefix(b"?").unwrap_or(headers))
+}
+
+/// The address that a host is, if it begins like one: most hosts that are names do not.
+pub(super) fn host_ip(host: &[u8]) -> Option<IpAddr> {
+    match host.first() {
+        Some(b'[' | b'0'..=b'9') => text::ip(host),
+        _ => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! Several values on one header line (RFC 3261 7.3.1).
+
+use std::ops::Range;
+
+use super::message::Message;
+use super::name::Name;
+use super::scan::Entry;
+use super::text;
+
+/// Where the value that begins at `from` ends: at a comma that is neither inside a quoted string nor
+/// inside angle brackets, else at the end. What is opened and never closed reaches to the end.
+pub(super) fn value_end(line: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(distance) = memchr::memchr3(b',', b'"', b'<', &line[at..]) {
+        let found = at + distance;
+        let next = match line[found] {
+            b',' => return found,
+            b'"' => text::quoted_end(line, found),
+            _ => memchr::memchr(b'>', &line[found..]).map(|length| found + length + 1),
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    line.len()
+}
+
+/// The first value of a line, trimmed; `None` if nothing stands before the first comma.
+pub(super) fn first_value(line: &[u8]) -> Option<Range<usize>> {
+    let range = text::trim(line, 0..value_end(line, 0));
+    (!range.is_empty()).then_some(range)
+}
+
+/// The values of one header, over lines and commas, each with where it lies in the message. Empty
+/// values are skipped.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    message: Message<'a>,
+    name: Name,
+    entries: std::slice::Iter<'a, Entry>,
+    at: usize,
+    line_end: usize,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn new(message: Message<'a>, name: Name) -> Self {
+        Self {
+            message,
+            name,
+            entries: message.entries_from_first(name).iter(),
+            at: 0,
+            line_end: 0,
+        }
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = (&'a [u8], Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            while self.at < self.line_end {
+                let line = &self.message.bytes()[..self.line_end];
+                let end = value_end(line, self.at);
+                let range = text::trim(line, self.at..end);
+                self.at = end + 1;
+                if !range.is_empty() {
+                    return Some((&line[range.clone()], range));
+                }
+            }
+            let name = self.name;
+            let entry = self.entries.find(|entry| entry.name == name)?;
+            self.at = entry.value_start as usize;
+            self.line_end = entry.value_end as usize;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Via (RFC 3261 20.42, RFC 3581, RFC 5118).
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use super::error::HeaderError;
+use super::param::Params;
+use super::text;
+
+/// What a branch begins with that is unique in space and time (RFC 3261 8.1.1.7).
+const COOKIE: &[u8] = b"z9hG4bK";
+
+/// The port of UDP and TCP if none is named.
+const DEFAULT_PORT: u16 = 5060;
+
+/// One Via value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// The transport as it stands: `UDP`, `TCP`, `TLS`, `SCTP`, `WS`, ...
+    pub transport: &'a [u8],
+    /// The host of sent-by; an IPv6 address with its brackets if it stands in brackets.
+    pub host: &'a [u8],
+    /// The port of sent-by.
+    pub port: Option<u16>,
+    /// The branch.
+    pub branch: Option<&'a [u8]>,
+    /// Where the request came from, as the receiver noted.
+    pub received: Option<&'a [u8]>,
+    /// `None` without `rport`, `Some(None)` for one that still has no (usable) value.
+    pub rport: Option<Option<u16>>,
+    /// The multicast address, or whatever stands there.
+    pub maddr: Option<&'a [u8]>,
+    /// The time to live of multicast.
+    pub ttl: Option<&'a [u8]>,
+    /// All parameters, from behind their first semicolon.
+    pub params: &'a [u8],
+    /// Where this value lies in the message.
+    pub range: Range<usize>,
+    /// False if there are empty parameters or text where none may stand. The fields above are right
+    /// nevertheless, so that a request can be answered.
+    pub well_formed: bool,
+    /// From behind the name `received` to the end of the parameter, in the message.
+    pub(super) received_tail: Option<Range<usize>>,
+    /// From behind the name `rport` to the end of the parameter, in the message.
+    pub(super) rport_tail: Option<Range<usize>>,
+}
+
+impl<'a> Via<'a> {
+    /// Decodes one value, which lies at `offset` in its message.
+    pub fn parse(value: &'a [u8], offset: usize) -> Result<Self, HeaderError> {
+        let transport_start = protocol_end(value).ok_or(HeaderError::SentProtocol)?;
+        let transport_end = text::skip_token(value, transport_start);
+        let host_start = text::skip_lws(value, transport_end);
+        if transport_end == transport_start || host_start == transport_end {
+            return Err(HeaderError::SentProtocol);
+        }
+        let sent_by = SentBy::parse(value, host_start)?;
+        let mut via = Self {
+            transport: &value[transport_start..transport_end],
+            host: sent_by.host,
+            port: sent_by.port,
+            branch: None,
+            received: None,
+            rport: None,
+            maddr: None,
+            ttl: None,
+            params: b"",
+            range: offset..offset + value.len(),
+            well_formed: true,
+            received_tail: None,
+            rport_tail: None,
+        };
+        match value.get(sent_by.end) {
+            None => {}
+            Some(b';') => {
+                let params_start = sent_by.end + 1;
+                via.params = &value[params_start..];
+                via.read_params(offset + params_start);
+            }
+            // A comment, as RFC 2543 had it, or nonsense.
+            Some(_) => via.well_formed = false,
+        }
+        Ok(via)
+    }
+
+    /// Fills in the parameters, which lie at `offset` in the message. The first of a name counts.
+    fn read_params(&mut self, offset: usize) {
+        let mut params = Params::new(self.params);
+        for param in params.by_ref() {
+            let tail = || offset + param.name_range.end..offset + param.end;
+            match param.name.len() {
+                6 if self.branch.is_none() && param.name.eq_ignore_ascii_case(b"branch") => {
+                    self.branch = param.value;
+                }
+                5 if self.rport.is_none() && param.name.eq_ignore_ascii_case(b"rport") => {
+                    self.rport = Some(param.value.and_then(text::port));
+                    self.rport_tail = Some(tail());
+                }
+                8 if self.received_tail.is_none()
+                    && param.name.eq_ignore_ascii_case(b"received") =>
+                {
+                    self.received = param.value;
+                    self.received_tail = Some(tail());
+                }
+                5 if self.maddr.is_none() && param.name.eq_ignore_ascii_case(b"maddr") => {
+                    self.maddr = param.value;
+                }
+                3 if self.ttl.is_none() && param.name.eq_ignore_ascii_case(b"ttl") => {
+                    self.ttl = param.value;
+                }
+                _ => {}
+            }
+        }
+        let trailing = self.params.last().is_none_or(|&last| last == b';');
+        self.well_formed = !params.saw_empty() && !trailing;
+    }
+
+    /// Whether the branch is unique in space and time: the cookie and something behind it
+    /// (RFC 3261 8.1.1.7). Without it, transactions are matched as in RFC 2543.
+    pub fn has_unique_branch(&self) -> bool {
+        self.branch.is_some_and(|branch| {
+            branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE)
+        })
+    }
+
+    /// The host of sent-by as an address, if it is one.
+    pub fn sent_by_ip(&self) -> Option<IpAddr> {
+        match self.host.first() {
+            Some(b'[' | b':') => text::ip(self.host),
+            Some(byte) if byte.is_ascii_hexdigit() => text::ip(self.host),
+            _ => None,
+        }
+    }
+
+    /// Where a reply with this Via on top goes over UDP: `received`, else a numeric sent-by; `rport`,
+    /// else the port of sent-by, else 5060 (RFC 3261 18.2.2, RFC 3581 4). `maddr` is not followed:
+    /// it would let a stranger aim our replies. `None` if there is only a name, which would have
+    /// to be resolved.
+    pub fn reply_address(&self) -> Option<SocketAddr> {
+        let received = self.received.and_then(text::ip);
+        let ip = received.or_else(|| self.sent_by_ip())?;
+        let port = self.rport.flatten().or(self.port).unwrap_or(DEFAULT_PORT);
+        Some(SocketAddr::new(ip, port))
+    }
+}
+
+/// Where the transport begins: behind `SIP/2.0/`, with white space wherever RFC 3261 25.1 has
+/// `SLASH`. Other versions are read too, because even their sender wants an answer.
+fn protocol_end(value: &[u8]) -> Option<usize> {
+    if value.len() > 8 && value[..8].eq_ignore_ascii_case(b"SIP/2.0/") && !text::is_lws(value[8]) {
+        return Some(8);
+    }
+    let mut at = 0;
+    for part in 0..2 {
+        let end = text::skip_token(value, at);
+        if end == at || (part == 0 && !value[at..end].eq_ignore_ascii_case(b"SIP")) {
+            return None;
+        }
+        let slash = text::skip_lws(value, end);
+        if value.get(slash) != Some(&b'/') {
+            return None;
+        }
+        at = text::skip_lws(value, slash + 1);
+    }
+    Some(at)
+}
+
+struct SentBy<'a> {
+    host: &'a [u8],
+    port: Option<u16>,
+    /// The first position that is neither of them nor white space.
+    end: usize,
+}
+
+impl<'a> SentBy<'a> {
+    fn parse(value: &'a [u8], start: usize) -> Result<Self, HeaderError> {
+        let host_end = if value.get(start) == Some(&b'[') {
+            let close = value[start..].iter().position(|&byte| byte == b']');
+            start + close.ok_or(HeaderError::SentBy)? + 1
+        } else {
+            let is_end = |&byte: &u8| matches!(byte, b':' | b';') || text::is_lws(byte);
+            let length = value[start..].iter().position(is_end);
+            length.map_or(value.len(), |length| start + length)
+        };
+        let colon = text::skip_lws(value, host_end);
+        if value.get(colon) == Some(&b':')
+            && let Some(bare) = Self::bare_ipv6(value, start)
+        {
+            return Ok(bare);
+        }
+        let host = &value[start..host_end];
+        if !text::is_host_name(host) && !text::is_ipv6_reference(host) {
+            return Err(HeaderError::SentBy);
+        }
+        if value.get(colon) != Some(&b':') {
+            return Ok(Self {
+                host,
+                port: None,
+                end: colon,
+            });
+        }
+        let port_start = text::skip_lws(value, colon + 1);
+        let port_end = text::skip_token(value, port_start);
+        let port = text::port(&value[port_start..port_end]).ok_or(HeaderError::Port)?;
+        Ok(Self {
+            host,
+            port: Some(port),
+            end: text::skip_lws(value, port_end),
+        })
+    }
+
+    /// An IPv6 address without brackets, which has at least two colons and leaves no room for a port.
+    fn bare_ipv6(value: &'a [u8], start: usize) -> Option<Self> {
+        let is_end = |&byte: &u8| byte == b';' || text::is_lws(byte);
+        let length = value[start..].iter().position(is_end);
+        let end = length.map_or(value.len(), |length| start + length);
+        let host = &value[start..end];
+        let colons = memchr::memchr_iter(b':', host).count();
+        if colons < 2 || host.first() == Some(&b'[') || !text::ip(host)?.is_ipv6() {
+            return None;
+        }
+        Some(Self {
+            host,
+            port: None,
+            end: text::skip_lws(value, end),
+        })
+    }
+}
