@@ -11,6 +11,8 @@
 //! in production and in [`sim`], where a seed reproduces every run bit for bit.
 
 pub mod agent;
+pub mod arena;
+pub mod chunked;
 pub mod control;
 pub mod dispatch;
 pub mod load;
