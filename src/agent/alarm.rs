@@ -1,28 +1,28 @@
-//! One timer for each call, over the timer wheel, without ever cancelling.
+//! One timer for each call, over the timer wheel.
 //!
 //! Most timers of a call are moved to a later time before they fire (an answer comes before the
-//! retransmission). So a call remembers when it is due, and the earliest entry that it has in the wheel;
-//! an entry that fires too early is put back for the right time.
+//! retransmission). So a call has one entry in the wheel, which stays where it is when the timer moves to
+//! a later time, and is put back for the right time when it fires too early.
 
 use std::time::Duration;
 
 use super::token::Place;
 use crate::time::Timestamp;
-use crate::transaction::wheel::Wheel;
+use crate::transaction::wheel::{TimerId, Wheel};
 
 /// The timer of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
     at: Timestamp,
-    /// When the earliest entry fires that the wheel holds for it.
-    armed: Timestamp,
+    /// The entry in the wheel and when it fires: not after `at`.
+    armed: Option<(Timestamp, TimerId)>,
 }
 
 impl Due {
     /// Not armed.
     pub const NEVER: Self = Self {
         at: Timestamp::FAR,
-        armed: Timestamp::FAR,
+        armed: None,
     };
 }
 
@@ -42,27 +42,39 @@ impl Alarms {
     /// Moves the timer of the call at `place` to `at`; [`Timestamp::FAR`] disarms it.
     pub fn set(&mut self, place: Place, due: &mut Due, at: Timestamp) {
         due.at = at;
-        if at < due.armed {
-            due.armed = at;
-            self.wheel.insert(at, place);
+        match due.armed {
+            Some((armed, _)) if armed <= at && at != Timestamp::FAR => {}
+            _ => {
+                self.disarm(due);
+                if at != Timestamp::FAR {
+                    due.armed = Some((at, self.wheel.insert(at, place)));
+                }
+                due.at = at;
+            }
         }
     }
 
-    /// The next entry that fires. The call may be over or its timer moved: see [`Alarms::is_due`].
+    /// Disarms the timer of a call: before the call is forgotten.
+    pub fn disarm(&mut self, due: &mut Due) {
+        due.at = Timestamp::FAR;
+        if let Some((_, timer)) = due.armed.take() {
+            self.wheel.cancel(timer);
+        }
+    }
+
+    /// The next entry that fires; [`Alarms::is_due`] must be asked about it.
     pub fn pop(&mut self, now: Timestamp) -> Option<Place> {
         self.wheel.pop_due(now)
     }
 
     /// Whether the call whose entry fired is really due; if not, sees to it that it will be.
     pub fn is_due(&mut self, now: Timestamp, place: Place, due: &mut Due) -> bool {
-        if due.armed <= now {
-            due.armed = Timestamp::FAR;
-        }
-        if due.at <= now {
+        due.armed = None;
+        let at = due.at;
+        if at <= now {
             due.at = Timestamp::FAR;
             return true;
         }
-        let at = due.at;
         self.set(place, due, at);
         false
     }
@@ -155,6 +167,7 @@ mod tests {
         let mut due = Due::NEVER;
         alarms.set(PLACE, &mut due, at(5));
         alarms.set(PLACE, &mut due, Timestamp::FAR);
+        assert_eq!(alarms.next_deadline(), None);
         assert_eq!(firings(&mut alarms, &mut due, 0, 10), []);
         alarms.set(PLACE, &mut due, at(12));
         assert_eq!(firings(&mut alarms, &mut due, 10, 60), [12]);
@@ -171,7 +184,9 @@ mod tests {
         }
         assert_eq!(
             sent,
-            [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]
+            [
+                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
+            ]
         );
         assert_eq!(retry.until.as_millis(), 32_000);
     }

@@ -24,9 +24,10 @@ pub(super) use self::messages::session;
 use self::messages::{Messages, values};
 pub use self::report::{CallerCounts, CallerReport};
 use super::alarm::{Alarms, Retry};
-use super::dialog::Dialog;
 use super::latency;
 use super::profile::unit;
+use super::respond::is_answerable;
+use super::template::Template;
 use super::token::{Place, Tokens};
 use crate::proxy::{Outbox, SocketId};
 use crate::rng::Rng;
@@ -65,7 +66,6 @@ struct Core {
     /// How many calls of this caller's share were due so far.
     due_calls: u64,
     next_start: Option<Timestamp>,
-    scratch: Dialog,
     report: CallerReport,
     /// Answer times since they were last taken.
     recent: Histogram<u64>,
@@ -103,7 +103,6 @@ impl Caller {
             open_forks: 0,
             due_calls: 0,
             next_start: None,
-            scratch: Dialog::new(config.target),
             report: CallerReport::default(),
             recent: latency::new_histogram(),
             config,
@@ -133,7 +132,8 @@ impl Caller {
         };
         match message.reply_code() {
             Some(code) => self.core.receive_reply(now, socket, code, message, out),
-            None => self.core.receive_request(now, socket, source, message, out),
+            None if !is_answerable(message) => self.core.report.counts.malformed += 1,
+            None => self.core.receive_request(socket, source, message, out),
         }
     }
 
@@ -396,7 +396,7 @@ impl Core {
     /// The call is over and counted.
     fn release(&mut self, place: Place) {
         self.report.counts.live -= 1;
-        self.calls.release(place);
+        self.calls.release(place, &mut self.alarms);
     }
 
     fn send_invite(&mut self, place: Place, out: &mut Outbox) {
@@ -424,14 +424,26 @@ impl Core {
     fn send_reinvite(&mut self, place: Place, out: &mut Outbox) {
         if let Some(call) = self.calls.get_mut(place) {
             let messages = &self.messages[usize::from(call.socket)];
-            send_in_dialog(call, self.tokens.token(place), call.cseq, &messages.invite, out);
+            send_in_dialog(
+                call,
+                self.tokens.token(place),
+                call.cseq,
+                &messages.invite,
+                out,
+            );
         }
     }
 
     fn send_bye(&mut self, place: Place, out: &mut Outbox) {
         if let Some(call) = self.calls.get_mut(place) {
             let messages = &self.messages[usize::from(call.socket)];
-            send_in_dialog(call, self.tokens.token(place), call.cseq, &messages.bye, out);
+            send_in_dialog(
+                call,
+                self.tokens.token(place),
+                call.cseq,
+                &messages.bye,
+                out,
+            );
         }
     }
 
@@ -445,13 +457,7 @@ impl Core {
 }
 
 /// Sends a request along the dialog of a call.
-fn send_in_dialog(
-    call: &Call,
-    leg: u64,
-    cseq: u32,
-    template: &super::template::Template,
-    out: &mut Outbox,
-) {
+fn send_in_dialog(call: &Call, leg: u64, cseq: u32, template: &Template, out: &mut Outbox) {
     let dialog = &call.dialog;
     let target = (dialog.uri(), dialog.routes(), dialog.peer());
     let values = values(call.name, leg, cseq, target);

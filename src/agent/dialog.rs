@@ -14,7 +14,7 @@ const DEFAULT_PORT: u16 = 5060;
 /// What is written into each request within a dialog. The memory is used again by the next call.
 #[derive(Clone, Debug)]
 pub(super) struct Dialog {
-    /// Request-URI, then Route lines, then the peer's From or To value.
+    /// Request-URI, then Route lines, then the value of To.
     bytes: Vec<u8>,
     uri_end: u32,
     routes_end: u32,
@@ -46,10 +46,18 @@ impl Dialog {
         self.set(contact(answer).unwrap_or(uri), &hops, peer, address);
     }
 
-    /// From an INVITE that we answer: its Contact, its Record-Route in order (12.1.1), its From.
-    pub fn learn_from_invite(&mut self, contact: &[u8], head: Message<'_>, source: SocketAddr) {
-        let peer = head.first(Name::From).map_or(&b""[..], |line| line.value);
-        self.set(contact, &hops(head), peer, source);
+    /// From an INVITE that came from `source` and that we answer: its Contact, its Record-Route in order
+    /// (12.1.1). The peer's name is left empty.
+    pub fn learn_from_invite(&mut self, invite: Message<'_>, source: SocketAddr) {
+        match contact(invite) {
+            Some(contact) => self.set(contact, &hops(invite), &[], source),
+            None => self.set(
+                format!("sip:{source}").as_bytes(),
+                &hops(invite),
+                &[],
+                source,
+            ),
+        }
     }
 
     fn set(&mut self, target: &[u8], hops: &[NameAddr<'_>], peer: &[u8], fallback: SocketAddr) {
@@ -91,7 +99,7 @@ impl Dialog {
         &self.bytes[self.uri_end as usize..self.routes_end as usize]
     }
 
-    /// The value of To (for a caller) or From (for a gateway) that names the peer, with its tag.
+    /// The value of To, with the peer's tag.
     pub fn peer(&self) -> &[u8] {
         &self.bytes[self.routes_end as usize..]
     }
@@ -111,7 +119,7 @@ fn hops(message: Message<'_>) -> ArrayVec<NameAddr<'_>, MAX_HOPS> {
 }
 
 /// The URI of the first Contact.
-pub(super) fn contact(message: Message<'_>) -> Option<&[u8]> {
+fn contact(message: Message<'_>) -> Option<&[u8]> {
     let contact = message.addresses(Name::Contact).next()?.ok()?;
     Some(contact.uri)
 }

@@ -81,7 +81,11 @@ mod tests {
     #[test]
     fn beyond_the_bounds_is_counted_at_the_bound() {
         let mut latency = Latency::default();
-        latency.record(Timestamp::ZERO, Timestamp::ZERO, Timestamp::from_secs(1_000));
+        latency.record(
+            Timestamp::ZERO,
+            Timestamp::ZERO,
+            Timestamp::from_secs(1_000),
+        );
         latency.record(Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO);
         assert_eq!(latency.sent.len(), 2);
         assert!(latency.sent.max() >= HIGHEST_NANOS);

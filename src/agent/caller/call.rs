@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::agent::alarm::{Due, Retry};
+use crate::agent::alarm::{Alarms, Due, Retry};
 use crate::agent::dialog::Dialog;
 use crate::agent::token::Place;
 use crate::proxy::SocketId;
@@ -109,9 +109,12 @@ impl Calls {
     }
 
     /// Gives a slot back.
-    pub fn release(&mut self, place: Place) {
-        self.slots[place.slot as usize].phase = Phase::Free;
-        self.free.push(place.slot);
+    pub fn release(&mut self, place: Place, alarms: &mut Alarms) {
+        if let Some(call) = self.get_mut(place) {
+            call.phase = Phase::Free;
+            alarms.disarm(&mut call.due);
+            self.free.push(place.slot);
+        }
     }
 
     /// The call at `place`, if it still lives.
@@ -119,6 +122,17 @@ impl Calls {
         self.slots
             .get_mut(place.slot as usize)
             .filter(|call| call.serial == place.serial && call.phase != Phase::Free)
+    }
+
+    /// Where the calls are that live now.
+    pub fn live(&self) -> Vec<Place> {
+        let live = self.slots.iter().enumerate();
+        live.filter(|(_, call)| call.phase != Phase::Free)
+            .map(|(slot, call)| Place {
+                slot: slot as u32,
+                serial: call.serial,
+            })
+            .collect()
     }
 
     /// Whether `place` is that of a call which is over. (After four thousand million calls the serial

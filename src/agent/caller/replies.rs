@@ -2,7 +2,7 @@
 
 use super::call::{CancelCause, Phase};
 use super::messages::{Branch, read_branch, values};
-use super::{Core, HangUp};
+use super::{Core, HangUp, send_in_dialog};
 use crate::agent::token::{Place, scramble};
 use crate::proxy::{Outbox, SocketId};
 use crate::sip::{Message, Method, Name};
@@ -27,7 +27,14 @@ impl Core {
         };
         let place = self.tokens.place(branch.leg);
         let Some(call) = self.calls.get_mut(place) else {
-            self.receive_late(now, socket, (place, branch, name), (code, method), message, out);
+            self.receive_late(
+                now,
+                socket,
+                (place, branch, name),
+                (code, method),
+                message,
+                out,
+            );
             return;
         };
         if call.name != name {
@@ -38,7 +45,7 @@ impl Core {
             Method::Invite if branch.cseq == 1 => {
                 self.invite_reply(now, place, code, message, out);
             }
-            Method::Invite => self.reinvite_reply(now, place, branch.cseq, code, message, out),
+            Method::Invite => self.reinvite_reply(now, place, branch.cseq, code, out),
             Method::Cancel => self.cancel_reply(place, code),
             Method::Bye => self.bye_reply(now, place, code),
             _ => self.report.counts.unexpected += 1,
@@ -138,13 +145,7 @@ impl Core {
         }
     }
 
-    fn answered(
-        &mut self,
-        now: Timestamp,
-        place: Place,
-        message: Message<'_>,
-        out: &mut Outbox,
-    ) {
+    fn answered(&mut self, now: Timestamp, place: Place, message: Message<'_>, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(place) else {
             return;
         };
@@ -204,7 +205,6 @@ impl Core {
         place: Place,
         cseq: u32,
         code: u16,
-        message: Message<'_>,
         out: &mut Outbox,
     ) {
         let Some(call) = self.calls.get_mut(place) else {
@@ -224,8 +224,7 @@ impl Core {
         } else {
             let messages = &self.messages[usize::from(call.socket)];
             let leg = self.tokens.token(place);
-            super::send_in_dialog(call, leg, cseq, &messages.ack_refusal, out);
-            let _ = message;
+            send_in_dialog(call, leg, cseq, &messages.ack_refusal, out);
         }
         if open {
             self.reinvite_is_over(now, place, code < 300);
@@ -345,7 +344,7 @@ impl Core {
     /// Forgets a fork.
     pub(super) fn forget_fork(&mut self, place: Place) {
         self.forks.retain(|_, fork| *fork != place);
-        self.calls.release(place);
+        self.calls.release(place, &mut self.alarms);
     }
 }
 

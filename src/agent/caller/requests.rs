@@ -9,12 +9,10 @@ use crate::agent::respond;
 use crate::agent::token::{Place, parse_hex};
 use crate::proxy::{Outbox, SocketId};
 use crate::sip::{Message, Method, Name};
-use crate::time::Timestamp;
 
 impl Core {
     pub(super) fn receive_request(
         &mut self,
-        now: Timestamp,
         socket: SocketId,
         source: SocketAddr,
         message: Message<'_>,
@@ -25,7 +23,7 @@ impl Core {
                 self.report.counts.unexpected += 1;
                 return;
             }
-            Some(Method::Bye) => self.receive_bye(now, message),
+            Some(Method::Bye) => self.receive_bye(message),
             Some(Method::Options) => 200,
             Some(Method::Cancel) => {
                 self.report.counts.unexpected += 1;
@@ -40,12 +38,14 @@ impl Core {
     }
 
     /// Ends the call; returns the answer's code.
-    fn receive_bye(&mut self, now: Timestamp, message: Message<'_>) -> u16 {
+    fn receive_bye(&mut self, message: Message<'_>) -> u16 {
         let Some(place) = self.called_by(message) else {
             self.report.counts.unexpected += 1;
             return 481;
         };
-        let peer = message.first(Name::From).map_or(&b""[..], |line| line.value);
+        let peer = message
+            .first(Name::From)
+            .map_or(&b""[..], |line| line.value);
         let Some(call) = self.calls.get_mut(place) else {
             // Over already: a BYE sent twice.
             self.report.counts.late += u64::from(self.calls.is_past(place));
@@ -69,8 +69,6 @@ impl Core {
             call.bye_received = true;
             return 200;
         }
-        let took_part = call.due;
-        let _ = (took_part, now);
         self.report.counts.completed += 1;
         self.release(place);
         200
