@@ -6,6 +6,7 @@
 mod abi;
 pub mod batch;
 pub mod clock;
+mod ring;
 pub mod socket;
 mod sys;
 
