@@ -130,7 +130,7 @@ impl Arena {
         }
         let class = &self.classes[class_of(bytes.len())];
         #[cfg(debug_assertions)]
-        assert!(class.live[bytes.index as usize], "read after free");
+        debug_assert!(class.live[bytes.index as usize], "read after free");
         &class.buffer(bytes.index)[..bytes.len()]
     }
 
@@ -202,7 +202,7 @@ impl Class {
 
     fn give_back(&mut self, index: u32) {
         #[cfg(debug_assertions)]
-        assert!(
+        debug_assert!(
             std::mem::replace(&mut self.live[index as usize], false),
             "freed twice"
         );

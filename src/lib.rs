@@ -15,6 +15,7 @@ pub mod arena;
 pub mod chunked;
 pub mod control;
 pub mod dispatch;
+pub mod index;
 pub mod load;
 pub mod plane;
 pub mod probe;

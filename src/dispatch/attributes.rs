@@ -1,7 +1,13 @@
 //! The attributes column of a destination: `duid=gw1;maxload=30;weight=50`.
+//!
+//! Owns: the grammar of the column and the meaning of its names, as Kamailio reads them. Pure.
+//!
+//! Items are separated by `;`, one `;` at the end is cut. A value is bare (it ends at `;`, `,` or a
+//! blank) or quoted with `'` or `"`. Names are case-insensitive and the first of a kind wins. A `,`
+//! ends the reading. What is tolerated but hardly meant gives a [`Remark`].
 
 /// The attributes of one destination, parsed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// The whole column as written, without one trailing `;`.
     pub body: Box<str>,
@@ -9,4 +15,256 @@ pub struct Attributes {
     pub duid: Option<Box<str>>,
     /// Most calls counted at once; 0 means no limit.
     pub maxload: u32,
+    /// Share of the calls in percent, 1 to 100; 0 if not given.
+    pub weight: u32,
+    /// Share relative to the other active destinations, 1 to 100; 0 if not given.
+    pub rweight: u32,
+    /// Listen socket that its requests leave by.
+    pub socket: Option<Box<str>>,
+    /// Name of the listen socket that its requests leave by.
+    pub sockname: Option<Box<str>>,
+    /// Listen socket that its keepalives leave by.
+    pub ping_socket: Option<Box<str>>,
+    /// From URI of its keepalives.
+    pub ping_from: Option<Box<str>>,
+    /// Next hop of its keepalives.
+    pub obproxy: Option<Box<str>>,
+    /// Latency to assume until it is measured, in milliseconds; 0 if not given.
+    pub latency_ms: u32,
+    /// Whether congestion control lowers its rweight.
+    pub congestion_control: bool,
+    /// Lowest overload rate that is obeyed, in percent.
+    pub ocmin: u32,
+    /// Highest overload rate that is obeyed, in percent.
+    pub ocmax: u32,
+    /// Overload rate: percent of selections that skip it.
+    pub ocrate: u32,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            body: Box::default(),
+            duid: None,
+            maxload: 0,
+            weight: 0,
+            rweight: 0,
+            socket: None,
+            sockname: None,
+            ping_socket: None,
+            ping_from: None,
+            obproxy: None,
+            latency_ms: 0,
+            congestion_control: false,
+            ocmin: 0,
+            ocmax: 100,
+            ocrate: 0,
+        }
+    }
+}
+
+/// Something about a column of attributes, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Byte offset in the column.
+    pub offset: usize,
+    /// What it is.
+    pub message: String,
+}
+
+impl Remark {
+    fn new(offset: usize, message: impl Into<String>) -> Self {
+        Self {
+            offset,
+            message: message.into(),
+        }
+    }
+}
+
+impl Attributes {
+    /// Reads a column. The remarks are about what was tolerated; the error means that the
+    /// destination cannot be used.
+    pub fn parse(column: &str) -> Result<(Self, Vec<Remark>), Remark> {
+        if let Some(offset) = column.find(|c: char| c.is_ascii_control() && c != '\t') {
+            return Err(Remark::new(offset, "control character in the attributes"));
+        }
+        let body = column.strip_suffix(';').unwrap_or(column);
+        let mut reader = Reader {
+            body,
+            at: 0,
+            seen: 0,
+            remarks: Vec::new(),
+            attributes: Self {
+                body: body.into(),
+                ..Self::default()
+            },
+        };
+        while reader.item()? {}
+        Ok((reader.attributes, reader.remarks))
+    }
+}
+
+/// The known names, in the order of their bits in `Reader::seen`.
+const NAMES: [&str; 14] = [
+    "duid",
+    "maxload",
+    "weight",
+    "rweight",
+    "socket",
+    "sockname",
+    "ping_socket",
+    "ping_from",
+    "obproxy",
+    "latency",
+    "cc",
+    "ocmin",
+    "ocmax",
+    "ocrate",
+];
+
+struct Reader<'a> {
+    body: &'a str,
+    at: usize,
+    /// Which of [`NAMES`] have been met.
+    seen: u16,
+    remarks: Vec<Remark>,
+    attributes: Attributes,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads one `name=value` with the separators before it; false at the end of the column.
+    fn item(&mut self) -> Result<bool, Remark> {
+        let before = self.at;
+        self.skip(|c| is_blank(c) || c == ';');
+        let name_at = self.at;
+        if name_at == self.body.len() {
+            return if self.body[before..].contains(';') {
+                Err(Remark::new(before, "name missing after ';'"))
+            } else {
+                Ok(false)
+            };
+        }
+        let name = self.skip(|c| !is_blank(c) && !matches!(c, ';' | ',' | '='));
+        self.skip(is_blank);
+        let value_at = self.at + 1;
+        let value = if self.peek() == Some('=') {
+            self.at += 1;
+            self.skip(is_blank);
+            self.value()?
+        } else {
+            ""
+        };
+        self.keep(name_at, name, value_at, value);
+
+        self.skip(is_blank);
+        match self.peek() {
+            None => Ok(false),
+            Some(';') => Ok(true),
+            Some(',') => {
+                let rest = "',' ends the attributes; what follows is not read (use ';')";
+                self.remarks.push(Remark::new(self.at, rest));
+                Ok(false)
+            }
+            Some(other) => Err(Remark::new(
+                self.at,
+                format!("';' expected, found '{other}'"),
+            )),
+        }
+    }
+
+    fn value(&mut self) -> Result<&'a str, Remark> {
+        match self.peek() {
+            None => Ok(""),
+            Some(quote @ ('"' | '\'')) => {
+                let open = self.at;
+                self.at += 1;
+                let value = self.skip(|c| c != quote);
+                if self.peek().is_none() {
+                    return Err(Remark::new(open, format!("no closing {quote}")));
+                }
+                self.at += 1;
+                Ok(value)
+            }
+            Some(_) => {
+                let value = self.skip(|c| !is_blank(c) && !matches!(c, ';' | ','));
+                if value.is_empty() {
+                    return Err(Remark::new(self.at, "value missing after '='"));
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    fn keep(&mut self, name_at: usize, name: &str, value_at: usize, value: &str) {
+        let Some(index) = NAMES
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name))
+        else {
+            return;
+        };
+        let known = NAMES[index];
+        if self.seen & 1 << index != 0 {
+            let message = format!("{known} given twice; the first counts");
+            self.remarks.push(Remark::new(name_at, message));
+            return;
+        }
+        self.seen |= 1 << index;
+        let text = || (!value.is_empty()).then(|| value.into());
+        let mut number = |highest| self.number(known, value_at, value, highest);
+        match known {
+            "maxload" => self.attributes.maxload = number(i32::MAX as u32),
+            "weight" => self.attributes.weight = number(100),
+            "rweight" => self.attributes.rweight = number(100),
+            "latency" => self.attributes.latency_ms = number(i32::MAX as u32),
+            "cc" => self.attributes.congestion_control = number(i32::MAX as u32) != 0,
+            "ocmin" => self.attributes.ocmin = number(100),
+            "ocmax" => self.attributes.ocmax = number(100),
+            "ocrate" => self.attributes.ocrate = number(100),
+            "duid" => self.attributes.duid = text(),
+            "socket" => self.attributes.socket = text(),
+            "sockname" => self.attributes.sockname = text(),
+            "ping_socket" => self.attributes.ping_socket = text(),
+            "ping_from" => self.attributes.ping_from = text(),
+            _ => self.attributes.obproxy = text(),
+        }
+    }
+
+    /// The peers read a number as far as it goes (`30x` is 30), take 0 for what is none and for a
+    /// percentage above 100, and the highest number for what is higher.
+    fn number(&mut self, name: &str, at: usize, value: &str, highest: u32) -> u32 {
+        let digits = value.strip_prefix('+').unwrap_or(value);
+        let exact = digits.parse().ok().filter(|number| *number <= highest);
+        if let Some(number) = exact {
+            return number;
+        }
+        let end = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
+        let taken = match digits[..end].parse::<u32>() {
+            Ok(number) if number <= highest => number,
+            _ if end == 0 || highest == 100 => 0,
+            _ => highest,
+        };
+        self.remarks.push(Remark::new(
+            at,
+            format!("{name}: \"{value}\" is not a number of 0 to {highest}; {taken} is taken"),
+        ));
+        taken
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.body[self.at..].chars().next()
+    }
+
+    /// Passes over the characters that `take` accepts and returns them.
+    fn skip(&mut self, take: impl Fn(char) -> bool) -> &'a str {
+        let rest = &self.body[self.at..];
+        let end = rest.find(|c| !take(c)).unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t')
 }

@@ -6,11 +6,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
-use super::state::Health;
+use super::state::{Flags, Health};
 
 /// The number of a set (group) of destinations.
 pub type SetId = i32;
@@ -20,6 +21,20 @@ pub type SetId = i32;
 #[derive(Debug, Default)]
 pub struct Shared {
     counters: CachePadded<Counters>,
+    /// On another line than the counters: written at each keepalive, read by nobody who dispatches.
+    probes: CachePadded<ProbeCounters>,
+}
+
+impl Shared {
+    /// Of a destination that is loaded for the first time.
+    pub fn new(flags: Flags) -> Self {
+        let shared = Self::default();
+        shared
+            .counters
+            .health
+            .store(Health::new(flags).pack(), Ordering::Relaxed);
+        shared
+    }
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +43,28 @@ struct Counters {
     active: AtomicU32,
     /// A packed [`Health`]: state flags and the consecutive results of probing.
     health: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct ProbeCounters {
+    sent: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+    /// 0: never measured.
+    last_rtt_ns: AtomicU64,
+}
+
+/// What has come of the keepalives of one destination since it was first loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbeStats {
+    /// Keepalives sent, retransmissions not counted.
+    pub sent: u64,
+    /// Those answered, whatever the code.
+    pub answered: u64,
+    /// Those that counted as a failure: by their code, by no answer, or undeliverable.
+    pub failed: u64,
+    /// Round trip of the last answered one, from its first sending.
+    pub last_rtt: Option<Duration>,
 }
 
 /// One line of a set, as loaded: never changed after it was published.
@@ -41,6 +78,8 @@ pub struct Destination {
     pub address: Option<SocketAddr>,
     /// Bigger is earlier in the set.
     pub priority: i32,
+    /// The flags it was loaded with. A reload that brings other flags overrides the state of now.
+    pub loaded_flags: Flags,
     /// The attributes column, parsed.
     pub attributes: Attributes,
     /// Active calls and state, shared by all shards and carried over reloads.
@@ -72,6 +111,47 @@ impl Destination {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// Whether both are the same destination, perhaps of different publications: they share their
+    /// calls and their state.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Whether calls can be counted on it: only if it has a name that outlives a reload.
+    pub fn is_counted(&self) -> bool {
+        self.attributes.duid.is_some()
+    }
+
+    /// What has come of its keepalives so far.
+    pub fn probe_stats(&self) -> ProbeStats {
+        let probes = &self.shared.probes;
+        let rtt = probes.last_rtt_ns.load(Ordering::Relaxed);
+        ProbeStats {
+            sent: probes.sent.load(Ordering::Relaxed),
+            answered: probes.answered.load(Ordering::Relaxed),
+            failed: probes.failed.load(Ordering::Relaxed),
+            last_rtt: (rtt != 0).then(|| Duration::from_nanos(rtt)),
+        }
+    }
+
+    /// Counts a keepalive that is being sent.
+    pub fn count_probe_sent(&self) {
+        self.shared.probes.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the answer to a keepalive after a round trip of `rtt`.
+    pub fn count_probe_answered(&self, rtt: Duration) {
+        let probes = &self.shared.probes;
+        probes.answered.fetch_add(1, Ordering::Relaxed);
+        let rtt_ns = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX).max(1);
+        probes.last_rtt_ns.store(rtt_ns, Ordering::Relaxed);
+    }
+
+    /// Counts a keepalive that failed.
+    pub fn count_probe_failed(&self) {
+        self.shared.probes.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether one more call would pass `maxload` (0 means no limit) if `active` calls are counted.

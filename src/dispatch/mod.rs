@@ -5,12 +5,15 @@
 
 pub mod attributes;
 pub mod destination;
+pub mod hash;
+pub mod list;
+pub mod select;
+pub mod sets;
 pub mod state;
+pub mod target;
 
 pub use attributes::Attributes;
-pub use destination::{Destination, Reservation, SetId};
-pub use state::{Flags, Health};
-
-/// All sets as published at one time.
-#[derive(Debug, Default)]
-pub struct Sets {}
+pub use destination::{Destination, ProbeStats, Reservation, SetId, Shared};
+pub use select::{Candidates, Keys, SelectError, SelectOptions, Selection, select};
+pub use sets::{Entry, Set, Sets};
+pub use state::{Flags, Health, Origin, Thresholds};

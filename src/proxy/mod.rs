@@ -3,13 +3,31 @@
 //! Owns: the transactions and call cells of the Call-IDs whose slots belong to this shard.
 //! May touch: memory only; time, datagrams and commands are handed in, what is to be sent is put
 //! into an [`Outbox`].
+//!
+//! A request runs through `request` (is it sound?), `core` (is it a repeat?), `default_route` (what
+//! is to be done with it?) and `stateless` or `stateful` (do it), and is written by `forward`.
 
+mod answer;
+pub mod branch;
+mod cancel;
+mod context;
+mod core;
+mod default_route;
+mod forward;
+mod local;
 pub mod outbox;
+mod request;
+mod routing;
 pub mod settings;
 pub mod shard;
+mod stateful;
+mod stateless;
+pub mod stats;
+mod timers;
 
 pub use outbox::{Outbox, Packet, ProbeAnswer};
 pub use settings::{
     CallLoadSettings, FailoverSettings, Limits, Listener, RelayMode, Settings, SocketId, Timers,
 };
 pub use shard::{Datagram, Shard, ShardId, Verdict};
+pub use stats::{Counters, DestinationStats, SeenDestination, Snapshot};

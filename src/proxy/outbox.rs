@@ -30,6 +30,7 @@ pub struct Outbox {
     arena: Vec<u8>,
     packets: Vec<Packet>,
     probe_answers: Vec<ProbeAnswer>,
+    undelivered_probes: Vec<u64>,
 }
 
 impl Outbox {
@@ -39,6 +40,7 @@ impl Outbox {
             arena: Vec::with_capacity(256 * 1024),
             packets: Vec::with_capacity(256),
             probe_answers: Vec::with_capacity(64),
+            undelivered_probes: Vec::with_capacity(64),
         }
     }
 
@@ -60,6 +62,11 @@ impl Outbox {
         self.probe_answers.push(answer);
     }
 
+    /// Adds the token of a keepalive that could not be delivered.
+    pub fn undelivered_probe(&mut self, token: u64) {
+        self.undelivered_probes.push(token);
+    }
+
     /// The datagrams, in the order in which they are to be sent.
     pub fn packets(&self) -> &[Packet] {
         &self.packets
@@ -75,9 +82,16 @@ impl Outbox {
         &self.probe_answers
     }
 
+    /// Tokens of keepalives that could not be delivered.
+    pub fn undelivered_probes(&self) -> &[u64] {
+        &self.undelivered_probes
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.packets.is_empty() && self.probe_answers.is_empty()
+        self.packets.is_empty()
+            && self.probe_answers.is_empty()
+            && self.undelivered_probes.is_empty()
     }
 
     /// Forgets everything and keeps the memory.
@@ -85,5 +99,6 @@ impl Outbox {
         self.arena.clear();
         self.packets.clear();
         self.probe_answers.clear();
+        self.undelivered_probes.clear();
     }
 }

@@ -1,12 +1,27 @@
-//! The shard itself.
+//! The shard: the narrow interface by which the plane, the simulation and the demo drive it.
 
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::outbox::Outbox;
+use super::branch::{Branch, BranchKeys};
+use super::context::Contexts;
+use super::core::{Core, Workbench};
+use super::local::Locals;
+use super::outbox::{Outbox, ProbeAnswer};
+use super::request::Refusal;
 use super::settings::{Settings, SocketId};
+use super::stats::{Drop, Snapshot, Stats};
+use crate::arena::Arena;
+use crate::dispatch::Sets;
+use crate::load::{CallTable, Ownership, Progress};
+use crate::rng::Rng;
+use crate::sip::{HeaderIndex, Message, StartLine, is_keepalive, scan};
 use crate::time::Timestamp;
+use crate::transaction::KeyMaker;
+
+/// Cells looked at for expiry in one tick: some microseconds.
+const EXPIRY_BUDGET: usize = 256;
 
 /// The number of a shard, 0 up to the number of shards less one.
 pub type ShardId = u16;
@@ -36,8 +51,8 @@ pub enum Verdict {
 /// One shard of the proxy.
 #[derive(Debug)]
 pub struct Shard {
-    id: ShardId,
-    settings: Arc<Settings>,
+    index: HeaderIndex,
+    core: Core,
 }
 
 impl Shard {
@@ -46,27 +61,76 @@ impl Shard {
     pub fn new(
         id: ShardId,
         settings: Arc<Settings>,
-        sets: Arc<crate::dispatch::Sets>,
+        sets: Arc<Sets>,
         secret: u64,
         seed: u64,
+        now: Timestamp,
     ) -> Self {
-        let _ = (sets, secret, seed);
-        Self { id, settings }
+        let shards = usize::from(settings.shards.max(1));
+        let share = |all: u32| (all as usize).div_ceil(shards);
+        let ownership = Ownership::new(secret, settings.call_load.hash_size, settings.shards);
+        let linger = settings.timers.t1 * 64;
+        let core = Core {
+            id,
+            locals: Locals::new(&settings.listeners),
+            calls: CallTable::new(&settings.call_load, &ownership, id, linger, secret),
+            ownership,
+            keys: KeyMaker::new(secret),
+            branch_keys: BranchKeys::new(secret),
+            contexts: Contexts::new(share(settings.limits.max_transactions), now),
+            arena: Arena::new(),
+            bench: Workbench::new(),
+            stats: Stats::default(),
+            rng: Rng::from_seed(seed),
+            draining: false,
+            expiring: false,
+            settings,
+            sets,
+        };
+        Self {
+            index: HeaderIndex::new(),
+            core,
+        }
     }
 
     /// Its number.
     pub fn id(&self) -> ShardId {
-        self.id
+        self.core.id
     }
 
     /// Deals with one datagram, or says whose it is.
     pub fn receive(&mut self, now: Timestamp, datagram: Datagram<'_>, out: &mut Outbox) -> Verdict {
-        let _ = (now, datagram, out, &self.settings);
+        let core = &mut self.core;
+        if is_keepalive(datagram.bytes) {
+            core.stats.counters.keepalives += 1;
+            return Verdict::Done;
+        }
+        let Ok(message) = scan(datagram.bytes, &mut self.index) else {
+            core.stats.counters.drop(Drop::Garbage);
+            return Verdict::Done;
+        };
+        let Some(call_id) = message.call_id() else {
+            if message.method().is_some() {
+                let refusal = Refusal::new(400, "Missing Call-ID");
+                core.answer_unread(&datagram, message, refusal, out);
+            } else {
+                core.stats.counters.drop(Drop::Garbage);
+            }
+            return Verdict::Done;
+        };
+        let owner = core.ownership.owner(call_id);
+        if owner != core.id {
+            return Verdict::HandOff(owner);
+        }
+        match message.start() {
+            StartLine::Request { .. } => core.on_request(now, &datagram, message, out),
+            StartLine::Reply { .. } => core.on_reply(now, message, out),
+        }
         Verdict::Done
     }
 
-    /// Hears that a datagram of ours could not be delivered (send error, or ICMP unreachable). `sent`
-    /// is what we sent, perhaps cut short by the network.
+    /// Hears that a datagram of ours could not be delivered (send error, or ICMP unreachable).
+    /// `sent` is what we sent, perhaps cut short by the network.
     pub fn undeliverable(
         &mut self,
         now: Timestamp,
@@ -74,41 +138,123 @@ impl Shard {
         sent: &[u8],
         out: &mut Outbox,
     ) -> Verdict {
-        let _ = (now, to, sent, out);
-        Verdict::Done
+        let Ok(message) = scan(sent, &mut self.index) else {
+            return Verdict::Done;
+        };
+        let Some(branch) = our_branch(message) else {
+            return Verdict::Done;
+        };
+        let _ = to;
+        match branch {
+            Branch::Stateful { shard, .. } if shard != self.core.id => Verdict::HandOff(shard),
+            _ => {
+                self.core.on_undeliverable(now, branch, out);
+                Verdict::Done
+            }
+        }
     }
 
     /// Does what is due at `now`.
     pub fn tick(&mut self, now: Timestamp, out: &mut Outbox) {
-        let _ = (now, out);
+        while let Some(context) = self.core.contexts.pop_due(now) {
+            self.core.on_timer(now, context, out);
+        }
+        if self.core.expiring {
+            self.core.expire(now);
+        }
     }
 
     /// When [`Shard::tick`] is next needed; `None` when nothing is armed.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        if self.core.expiring {
+            return Some(Timestamp::ZERO);
+        }
+        self.core.contexts.next_deadline()
     }
 
-    /// Takes over newly loaded sets. New calls are dispatched to these; old ones keep their destination.
-    pub fn publish(&mut self, sets: Arc<crate::dispatch::Sets>) {
-        let _ = sets;
+    /// Asks for the calls of these slots (of this shard's own) to be looked at: those whose time is
+    /// over are forgotten in the ticks that follow, a few at a time.
+    pub fn expire_calls(&mut self, slots: Range<u32>) {
+        self.core.calls.schedule_expiry(slots);
+        self.core.expiring = true;
     }
 
-    /// Forgets the calls of these slots (of this shard's own) whose time is over; returns how many.
-    pub fn expire_calls(&mut self, now: Timestamp, slots: Range<u32>) -> u32 {
-        let _ = (now, slots);
-        0
+    /// Takes over newly loaded sets. New calls are dispatched to these; old ones keep their
+    /// destination.
+    pub fn publish(&mut self, sets: Arc<Sets>) {
+        self.core.stats.publish(&sets);
+        self.core.sets = sets;
+    }
+
+    /// Admits no new call from now on: they get 503.
+    pub fn drain(&mut self) {
+        self.core.draining = true;
+    }
+
+    /// Whether no request waits for its answer.
+    pub fn is_idle(&self) -> bool {
+        !self.core.contexts.any_in_flight()
+    }
+
+    /// A copy of its statistics.
+    pub fn snapshot(&self) -> Snapshot {
+        let core = &self.core;
+        Snapshot {
+            counters: core.stats.counters,
+            destinations: core.stats.destinations().cloned().collect(),
+            cells: core.calls.len(),
+            counted_calls: core.calls.counted(),
+            transactions: core.contexts.len(),
+            memory_bytes: core.calls.bytes() + core.arena.allocated_bytes(),
+        }
+    }
+
+    /// Its call table, for checkers.
+    pub fn calls(&self) -> &CallTable {
+        &self.core.calls
     }
 
     /// The slots of the call table that this shard owns.
     pub fn slots(&self) -> Range<u32> {
-        0..0
+        self.core.ownership.slots_of(self.core.id)
+    }
+}
+
+impl Core {
+    /// Looks at the next few of the cells that were asked for.
+    fn expire(&mut self, now: Timestamp) {
+        let counters = &mut self.stats.counters;
+        let progress = self.calls.expire(now, EXPIRY_BUDGET, |_| {
+            counters.expired_calls += 1;
+        });
+        self.expiring = progress == Progress::More;
     }
 
-    /// Admits nothing new from now on: new calls get 503.
-    pub fn drain(&mut self) {}
-
-    /// Whether no transaction waits for anything that would be lost by stopping now.
-    pub fn is_idle(&self) -> bool {
-        true
+    fn on_reply(&mut self, now: Timestamp, reply: Message<'_>, out: &mut Outbox) {
+        self.stats.counters.replies += 1;
+        match our_branch(reply) {
+            Some(Branch::Stateless { mac, socket, .. }) => {
+                self.relay_stateless_reply(now, reply, mac, socket, out);
+            }
+            Some(Branch::Stateful {
+                index,
+                token,
+                number,
+                ..
+            }) if self.contexts.named(index, token).is_some() => {
+                self.on_branch_reply(now, index, usize::from(number), reply, out);
+            }
+            Some(Branch::Probe { token }) => out.answer_probe(ProbeAnswer {
+                token,
+                code: reply.reply_code().unwrap_or(0),
+            }),
+            _ => self.stats.counters.drop(Drop::StrayReply),
+        }
     }
+}
+
+/// The branch of the top Via if we wrote it.
+fn our_branch(message: Message<'_>) -> Option<Branch> {
+    let via = message.top_via().ok()?;
+    Branch::parse(via.branch?)
 }

@@ -1,6 +1,21 @@
-//! Transactions: the state machines of RFC 3261 section 17 (with RFC 6026), their keys and timers.
+//! The transaction layer: RFC 3261 section 17 with RFC 6026, as machines that only decide.
 //!
-//! Owns: the transactions of one shard and the wheel that their timers hang on. May touch: memory
-//! only; time and messages are handed in.
+//! Owns: states, keys and timers. May touch: nothing; what to send is the proxy's business.
 
+pub mod client;
+pub mod key;
+pub mod server;
 pub mod wheel;
+
+pub use client::{ClientEvent, ClientTransaction, ReplyAction};
+pub use key::{KeyMaker, TransactionKey};
+pub use server::{AckAction, RepeatAction, ServerEvent, ServerTransaction};
+
+/// The two kinds of transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// INVITE: three-way, with provisional answers and an ACK.
+    Invite,
+    /// Every other method.
+    NonInvite,
+}

@@ -1,0 +1,100 @@
+//! The order of failover: what is tried after the chosen destination.
+//!
+//! After the chosen one come those behind it in the set, then those before it, and at the very end
+//! the default. The peers write this list down when they choose; here each step is taken when it is
+//! needed and goes by the states of that moment.
+
+use std::sync::Arc;
+
+use super::{SelectOptions, Unusable, count, regular_len};
+use crate::dispatch::{Destination, Flags, Reservation, Set};
+
+/// Where failover stands: a few numbers, to be kept with the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidates {
+    /// Place of the chosen destination in the set as it was then.
+    chosen: u32,
+    /// How many places behind it have been looked at.
+    looked_at: u32,
+    /// How many more may be tried.
+    left: u32,
+    /// Whether the set's last destination is the default.
+    use_default: bool,
+    /// Whether calls are counted (algorithm 10).
+    reserving: bool,
+}
+
+impl Candidates {
+    pub(super) fn after(chosen: usize, set: &Set, options: SelectOptions, reserving: bool) -> Self {
+        Self {
+            chosen: chosen as u32,
+            looked_at: 0,
+            left: match options.limit {
+                0 => u32::MAX,
+                limit => limit - 1,
+            },
+            use_default: options.use_default && set.len() > 1,
+            reserving,
+        }
+    }
+
+    /// The next destination to try, and with algorithm 10 the call counted on it (if it has a duid);
+    /// full ones are passed over. Release the reservation of the one that failed first or after, as
+    /// the caller likes: both are counted in between.
+    ///
+    /// `set` is the set as published now. If that has changed since the choice, the order is that of
+    /// the new set from the same place on; a destination may then come twice or not at all, so a
+    /// caller who minds compares with [`Destination::is_same`].
+    pub fn next(&mut self, set: &Set) -> Option<(Arc<Destination>, Option<Reservation>)> {
+        while self.left > 0 {
+            let step = self.looked_at as usize + 1;
+            let index = self.index(step, set)?;
+            self.looked_at += 1;
+            let destination = &set.destinations[index];
+            if let Ok(reservation) = self.admit(destination, index + 1 == set.len()) {
+                self.left -= 1;
+                return Some((Arc::clone(destination), reservation));
+            }
+        }
+        None
+    }
+
+    /// The place that comes `step` steps after the chosen one.
+    fn index(&self, step: usize, set: &Set) -> Option<usize> {
+        if set.is_empty() {
+            return None;
+        }
+        let regular = regular_len(set, self.use_default);
+        let chosen = self.chosen as usize;
+        if chosen >= regular {
+            // The default was chosen (or the set has shrunk): the others in their order.
+            (step <= regular).then(|| step - 1)
+        } else if step < regular {
+            Some((chosen + step) % regular)
+        } else {
+            (step == regular && regular < set.len()).then_some(regular)
+        }
+    }
+
+    /// Whether the destination may be tried now. The default is the last straw: it is tried even
+    /// when it is thought to be out (as the peers do), though not when the operator disabled it.
+    fn admit(
+        self,
+        destination: &Arc<Destination>,
+        is_last: bool,
+    ) -> Result<Option<Reservation>, Unusable> {
+        let flags = destination.health().flags;
+        let usable = if self.use_default && is_last {
+            !flags.has(Flags::DISABLED)
+        } else {
+            !flags.is_skipped()
+        };
+        if !usable {
+            Err(Unusable)
+        } else if self.reserving {
+            count(destination)
+        } else {
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Sets (groups) of destinations: their order, and what carries over from one load to the next.
+//!
+//! Owns: [`Sets`], one publication of everything that was loaded. It is built aside and then
+//! published as a whole; destinations that were there before keep their calls and their state.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use crossbeam::utils::CachePadded;
+
+use super::attributes::Attributes;
+use super::destination::{Destination, SetId, Shared};
+use super::state::{Flags, Health};
+
+/// One destination as it was read from a list, before it has a place in a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The set it belongs to.
+    pub set: SetId,
+    /// Its URI with a scheme.
+    pub uri: Box<str>,
+    /// The state to start with.
+    pub flags: Flags,
+    /// Bigger is earlier in the set.
+    pub priority: i32,
+    /// The attributes column, parsed.
+    pub attributes: Attributes,
+    /// Where its datagrams go, once known.
+    pub address: Option<SocketAddr>,
+}
+
+/// One set: destinations in the order in which algorithms see them.
+#[derive(Debug)]
+pub struct Set {
+    /// Its number.
+    pub id: SetId,
+    /// By priority, biggest first; among equals the last loaded first, as the peers do. Never empty.
+    pub destinations: Box<[Arc<Destination>]>,
+    /// Where round robin goes on, over all shards. A reload starts it again, as the peers do.
+    pub(super) cursor: CachePadded<AtomicU32>,
+}
+
+impl Set {
+    fn new(id: SetId, destinations: Vec<Arc<Destination>>) -> Self {
+        Self {
+            id,
+            destinations: destinations.into(),
+            cursor: CachePadded::default(),
+        }
+    }
+
+    /// How many destinations it has.
+    pub fn len(&self) -> usize {
+        self.destinations.len()
+    }
+
+    /// Whether it has none; no published set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.destinations.is_empty()
+    }
+
+    /// The destinations that an operator means by `target`: `all`, or those of this URI, case
+    /// ignored.
+    pub fn matching<'a>(&'a self, target: &'a str) -> impl Iterator<Item = &'a Arc<Destination>> {
+        let all = target.eq_ignore_ascii_case("all");
+        self.destinations
+            .iter()
+            .filter(move |destination| all || destination.uri.eq_ignore_ascii_case(target))
+    }
+
+    /// The destination of this duid, case ignored.
+    pub fn by_duid(&self, duid: &str) -> Option<&Arc<Destination>> {
+        self.destinations.iter().find(|destination| {
+            let own = destination.attributes.duid.as_deref();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(duid))
+        })
+    }
+}
+
+/// All sets as published at one time, sorted by number.
+#[derive(Debug, Default)]
+pub struct Sets {
+    by_id: Vec<Set>,
+    version: u64,
+    /// Destinations that are in no set any more while calls are counted on them. A later load that
+    /// brings one back goes on with its count.
+    draining: Vec<Arc<Destination>>,
+}
+
+impl Sets {
+    /// Puts what was loaded, in load order, into sets. A destination of `previous` with the same
+    /// set and duid (without a duid: the same URI; of several alike, the n-th is the n-th) passes on
+    /// its calls and its state, unless its flags in the list have changed: then these count.
+    ///
+    /// What it passes on takes effect at once, so only build what will be published.
+    pub fn build(entries: Vec<Entry>, previous: Option<&Self>, version: u64) -> Self {
+        let mut past = Past::of(previous);
+        let mut by_set: BTreeMap<SetId, Vec<Arc<Destination>>> = BTreeMap::new();
+        for entry in entries {
+            let destinations = by_set.entry(entry.set).or_default();
+            destinations.push(Arc::new(past.take_over(entry)));
+        }
+        let sets = by_set.into_iter().map(|(id, mut destinations)| {
+            destinations.reverse();
+            destinations.sort_by_key(|destination| Reverse(destination.priority));
+            Set::new(id, destinations)
+        });
+        Self {
+            by_id: sets.collect(),
+            version,
+            draining: past.into_draining(previous),
+        }
+    }
+
+    /// The set of this number.
+    pub fn get(&self, id: SetId) -> Option<&Set> {
+        let index = self.by_id.binary_search_by_key(&id, |set| set.id).ok()?;
+        Some(&self.by_id[index])
+    }
+
+    /// All sets, by ascending number.
+    pub fn iter(&self) -> impl Iterator<Item = &Set> {
+        self.by_id.iter()
+    }
+
+    /// All destinations of all sets.
+    pub fn destinations(&self) -> impl Iterator<Item = &Arc<Destination>> {
+        self.by_id.iter().flat_map(|set| &set.destinations)
+    }
+
+    /// Destinations that were removed; calls may still be counted on them.
+    pub fn draining(&self) -> &[Arc<Destination>] {
+        &self.draining
+    }
+
+    /// How many sets there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether nothing is loaded.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The number of this publication; later ones are bigger.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whose address this is: the first destination of any set, by ascending set number.
+    pub fn find_address(&self, address: SocketAddr) -> Option<&Arc<Destination>> {
+        self.destinations()
+            .find(|destination| destination.address == Some(address))
+    }
+
+    /// RPC `set_state`: replaces the state of the destinations of `set` that `target` means (a URI,
+    /// or `all`), and returns each with its health before. Empty: no such set or destination.
+    pub fn set_state(
+        &self,
+        set: SetId,
+        target: &str,
+        requested: Flags,
+    ) -> Vec<(Arc<Destination>, Health)> {
+        let matching = self
+            .get(set)
+            .into_iter()
+            .flat_map(|set| set.matching(target));
+        matching
+            .map(|destination| {
+                let (before, _) = destination.update_health(|health| health.set(requested));
+                (Arc::clone(destination), before)
+            })
+            .collect()
+    }
+}
+
+/// What names a destination over reloads.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    Duid(String),
+    Uri(String),
+}
+
+/// The destinations of the publication before, to be claimed by those of the new one.
+#[derive(Default)]
+struct Past {
+    unclaimed: BTreeMap<(SetId, Identity), VecDeque<Arc<Destination>>>,
+}
+
+impl Past {
+    fn of(previous: Option<&Sets>) -> Self {
+        let mut past = Self::default();
+        let Some(previous) = previous else {
+            return past;
+        };
+        // Those in their sets come before draining ones of the same name. In load order: sets hold
+        // equals in reverse.
+        let in_sets = previous
+            .by_id
+            .iter()
+            .flat_map(|set| set.destinations.iter().rev());
+        for destination in in_sets.chain(&previous.draining) {
+            let identity = identity(&destination.attributes, &destination.uri);
+            past.unclaimed
+                .entry((destination.set, identity))
+                .or_default()
+                .push_back(Arc::clone(destination));
+        }
+        past
+    }
+
+    /// Makes a destination of an entry, with the calls and the state of the one it continues.
+    fn take_over(&mut self, entry: Entry) -> Destination {
+        let shared = match self.claim(&entry) {
+            Some(before) => {
+                if before.loaded_flags != entry.flags {
+                    before.update_health(|_| Health::new(entry.flags));
+                }
+                Arc::clone(&before.shared)
+            }
+            None => Arc::new(Shared::new(entry.flags)),
+        };
+        Destination {
+            set: entry.set,
+            uri: entry.uri,
+            address: entry.address,
+            priority: entry.priority,
+            loaded_flags: entry.flags,
+            attributes: entry.attributes,
+            shared,
+        }
+    }
+
+    fn claim(&mut self, entry: &Entry) -> Option<Arc<Destination>> {
+        let identity = identity(&entry.attributes, &entry.uri);
+        let named = self.pop(entry.set, identity);
+        // A line that has only now been given a duid is still the same destination.
+        named.or_else(|| self.pop(entry.set, Identity::Uri(entry.uri.to_ascii_lowercase())))
+    }
+
+    fn pop(&mut self, set: SetId, identity: Identity) -> Option<Arc<Destination>> {
+        self.unclaimed.get_mut(&(set, identity))?.pop_front()
+    }
+
+    /// Those that nobody claimed. One that was in a set until now stays for one publication in any
+    /// case: shards may still send it a call before they hear of the new sets.
+    fn into_draining(self, previous: Option<&Sets>) -> Vec<Arc<Destination>> {
+        let was_draining = |destination: &Arc<Destination>| {
+            previous.is_some_and(|previous| {
+                let mut drained = previous.draining.iter();
+                drained.any(|other| Arc::ptr_eq(other, destination))
+            })
+        };
+        self.unclaimed
+            .into_values()
+            .flatten()
+            .filter(|destination| destination.active_calls() > 0 || !was_draining(destination))
+            .collect()
+    }
+}
+
+fn identity(attributes: &Attributes, uri: &str) -> Identity {
+    match &attributes.duid {
+        Some(duid) => Identity::Duid(duid.to_ascii_lowercase()),
+        None => Identity::Uri(uri.to_ascii_lowercase()),
+    }
+}

@@ -1,0 +1,206 @@
+//! The one final answer that the caller gets: RFC 3261 section 16.7 steps 5 to 9.
+
+use std::sync::Arc;
+
+use super::core::{Core, RetryAfter, send_stored};
+use super::forward::write_reply;
+use super::outbox::Outbox;
+use super::request::Refusal;
+use crate::load::Hold;
+use crate::sip::{Message, Method, build};
+use crate::time::Timestamp;
+
+/// The answer when no destination answered.
+const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout");
+/// The answer when the caller cancelled and no destination said so itself.
+const TERMINATED: Refusal = Refusal::new(487, "Request Terminated");
+/// What a 503 from downstream becomes: it spoke of that destination, not of us (16.7 step 6).
+const SERVER_ERROR: Refusal = Refusal::new(500, "Server Internal Error");
+
+impl Core {
+    /// A 2xx goes upstream at once, also when it is not the first (16.7 step 5).
+    pub(super) fn on_success(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        number: usize,
+        reply: Message<'_>,
+        code: u16,
+        out: &mut Outbox,
+    ) {
+        let context = self.contexts.get_mut(index);
+        let is_invite = context.method == Method::Invite;
+        let is_first = !context.server.is_answered();
+        if !is_first && !is_invite {
+            return;
+        }
+        self.pass_reply(index, reply, !is_invite, out);
+        if !is_first {
+            return;
+        }
+        self.note_success(now, index, number, reply);
+        let context = self.contexts.get_mut(index);
+        context
+            .server
+            .on_final_sent(code, now, &self.settings.timers);
+        context.candidates = None;
+        self.contexts.answered();
+        self.cancel_pending(now, index, out);
+        let context = self.contexts.get_mut(index);
+        let best = context.best.take().map(|(_, stored)| stored);
+        let request = if context.needs_request() {
+            None
+        } else {
+            context.request.take()
+        };
+        for stored in [best, request].into_iter().flatten() {
+            self.arena.free(stored);
+        }
+    }
+
+    fn note_success(&mut self, now: Timestamp, index: u32, number: usize, reply: Message<'_>) {
+        let context = self.contexts.get(index);
+        let branch = &context.branches[number];
+        let to_tag = reply.to_tag().unwrap_or_default();
+        if context.method == Method::Invite
+            && let Some(destination) = &branch.destination
+        {
+            self.stats
+                .of(destination)
+                .answered_after(now.since(branch.sent_at));
+        }
+        if let Some(cell) = context.cell {
+            if branch.abandoned
+                && let Some(destination) = &branch.destination
+            {
+                // Given up for another and yet answered first: the call is here.
+                let hold = destination.try_reserve().map_or_else(
+                    || Hold::Pinned(Arc::clone(destination)),
+                    Hold::Counted,
+                );
+                self.calls.move_to(cell, hold);
+            }
+            self.calls.confirm(cell, to_tag, now);
+        } else if matches!(context.method, Method::Invite | Method::Update) {
+            let from_tag = reply.from_tag().unwrap_or_default();
+            let call_id = reply.call_id().unwrap_or_default();
+            if let Some((cell, _)) = self.calls.find(call_id, from_tag, to_tag) {
+                self.calls.refresh(cell, now);
+            }
+        }
+    }
+
+    /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
+    /// class; among equals the last (16.7 step 6).
+    pub(super) fn keep_best(&mut self, index: u32, reply: Message<'_>, code: u16) {
+        if !self.is_better(index, code) {
+            return;
+        }
+        if code == 503 {
+            return self.keep_own(index, SERVER_ERROR);
+        }
+        let scratch = &mut self.bench.scratch;
+        scratch.clear();
+        write_reply(reply, &mut self.bench.edits, scratch);
+        let stored = self.arena.store(scratch);
+        self.replace_best(index, code, stored);
+    }
+
+    /// Keeps an answer of our own as [`Core::keep_best`] does.
+    pub(super) fn keep_own_best(&mut self, index: u32, code: u16) {
+        let context = self.contexts.get(index);
+        let refusal = match code {
+            _ if context.cancelled => TERMINATED,
+            408 => TIMEOUT,
+            _ => SERVER_ERROR,
+        };
+        if self.is_better(index, refusal.code) {
+            self.keep_own(index, refusal);
+        }
+    }
+
+    fn is_better(&self, index: u32, code: u16) -> bool {
+        let context = self.contexts.get(index);
+        !context.server.is_answered()
+            && context
+                .best
+                .is_none_or(|(kept, _)| rank(code) <= rank(kept))
+    }
+
+    fn keep_own(&mut self, index: u32, refusal: Refusal) {
+        let context = self.contexts.get(index);
+        let Some(stored) = context.request else {
+            return;
+        };
+        let (socket, source) = (context.socket, context.source);
+        self.stats.counters.own_answers += 1;
+        self.with_stored_request(stored, socket, source, false, |core, request| {
+            let tag = core.branch_keys.tag(request.message);
+            let extra = RetryAfter::of(refusal, &core.settings);
+            let scratch = &mut core.bench.scratch;
+            scratch.clear();
+            build::reply(
+                request.message,
+                request.source,
+                refusal.code,
+                refusal.reason,
+                &tag,
+                extra.as_bytes(),
+                scratch,
+            );
+            let stored = core.arena.store(scratch);
+            core.replace_best(index, refusal.code, stored);
+        });
+    }
+
+    fn replace_best(&mut self, index: u32, code: u16, stored: crate::arena::Bytes) {
+        let old = self.contexts.get_mut(index).best.replace((code, stored));
+        if let Some((_, old)) = old {
+            self.arena.free(old);
+        }
+    }
+
+    /// Sends the best answer if no wanted one is awaited any more.
+    pub(super) fn conclude_if_done(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
+        let context = self.contexts.get(index);
+        if context.server.is_answered() || context.awaits_answer() {
+            return;
+        }
+        if context.best.is_none() {
+            self.keep_own_best(index, TIMEOUT.code);
+        }
+        let context = self.contexts.get_mut(index);
+        let Some((code, stored)) = context.best.take() else {
+            debug_assert!(false, "an unanswered request still has its bytes");
+            return;
+        };
+        if code == TIMEOUT.code && context.method != Method::Invite {
+            context.server.give_up();
+            self.contexts.answered();
+            return self.arena.free(stored);
+        }
+        context
+            .server
+            .on_final_sent(code, now, &self.settings.timers);
+        context.candidates = None;
+        let stale = context.last_reply.replace(stored);
+        self.contexts.answered();
+        let context = self.contexts.get(index);
+        send_stored(&self.arena, stored, context.socket, context.reply_to, out);
+        self.stats.counters.relayed_replies += 1;
+        if let Some(cell) = context.cell {
+            self.calls.end(cell, now);
+        }
+        if let Some(stale) = stale {
+            self.arena.free(stale);
+        }
+    }
+}
+
+/// How good a negative answer is: less is better.
+fn rank(code: u16) -> u16 {
+    match code / 100 {
+        6 => 0,
+        class => class,
+    }
+}

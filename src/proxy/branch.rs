@@ -1,0 +1,286 @@
+//! The branch parameter of our own Via: what a reply needs to find its way back.
+//!
+//! Owns: the form of the branch and the keyed hashes in it. RFC 3261 section 16.6 step 8 asks for a
+//! branch that is unique in its first part and lets a loop be recognised by its second
+//! (RFC 5393 section 4.2).
+//!
+//! ```text
+//! z9hG4bK s MMMMMMMMMMMMMMMM SSSS . LLLLLLLL . 0             stateless
+//! z9hG4bK t HHHH IIIIIIII TTTTTTTTTTTTTTTT . LLLLLLLL . N    stateful, N-th destination tried
+//! z9hG4bK p TTTTTTTTTTTTTTTT                                 keepalive
+//! ```
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::SocketAddr;
+
+use ahash::RandomState;
+
+use super::settings::SocketId;
+use super::shard::ShardId;
+use crate::sip::{Message, Name};
+use crate::transaction::key::MAGIC_COOKIE;
+
+/// A branch that we put into a Via, read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// Of a request relayed without a transaction.
+    Stateless {
+        /// Proves that the rest of the Via stack is the one that we sent.
+        mac: u64,
+        /// The socket by which the request came in and the reply leaves.
+        socket: SocketId,
+        /// What a looping request would show again.
+        loop_mark: u32,
+    },
+    /// Of a request relayed by a transaction.
+    Stateful {
+        /// The shard that owns the transaction.
+        shard: ShardId,
+        /// Its place in that shard.
+        index: u32,
+        /// Chance, so that a stranger cannot name a transaction.
+        token: u64,
+        /// What a looping request would show again.
+        loop_mark: u32,
+        /// Which of the tried destinations.
+        number: u8,
+    },
+    /// Of a keepalive.
+    Probe {
+        /// Names the keepalive.
+        token: u64,
+    },
+}
+
+impl Branch {
+    /// Appends the parameter's value.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(MAGIC_COOKIE);
+        match *self {
+            Self::Stateless {
+                mac,
+                socket,
+                loop_mark,
+            } => {
+                out.push(b's');
+                write_hex(mac, 16, out);
+                write_hex(u64::from(socket), 4, out);
+                out.push(b'.');
+                write_hex(u64::from(loop_mark), 8, out);
+                out.extend_from_slice(b".0");
+            }
+            Self::Stateful {
+                shard,
+                index,
+                token,
+                loop_mark,
+                number,
+            } => {
+                out.push(b't');
+                write_hex(u64::from(shard), 4, out);
+                write_hex(u64::from(index), 8, out);
+                write_hex(token, 16, out);
+                out.push(b'.');
+                write_hex(u64::from(loop_mark), 8, out);
+                out.push(b'.');
+                if number >= 10 {
+                    out.push(b'0' + number / 10 % 10);
+                }
+                out.push(b'0' + number % 10);
+            }
+            Self::Probe { token } => {
+                out.push(b'p');
+                write_hex(token, 16, out);
+            }
+        }
+    }
+
+    /// Reads a branch; `None` when it is not one of ours.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let rest = value.strip_prefix(MAGIC_COOKIE)?;
+        let (&kind, mut rest) = rest.split_first()?;
+        let branch = match kind {
+            b's' => Self::Stateless {
+                mac: take_hex(&mut rest, 16)?,
+                socket: take_hex(&mut rest, 4)? as SocketId,
+                loop_mark: take_loop_mark(&mut rest)?,
+            },
+            b't' => Self::Stateful {
+                shard: take_hex(&mut rest, 4)? as ShardId,
+                index: take_hex(&mut rest, 8)? as u32,
+                token: take_hex(&mut rest, 16)?,
+                loop_mark: take_loop_mark(&mut rest)?,
+                number: {
+                    let number = std::str::from_utf8(rest).ok()?.parse().ok()?;
+                    rest = &[];
+                    number
+                },
+            },
+            b'p' => Self::Probe {
+                token: take_hex(&mut rest, 16)?,
+            },
+            _ => return None,
+        };
+        let complete = match kind {
+            b's' => rest == b"0",
+            _ => rest.is_empty(),
+        };
+        complete.then_some(branch)
+    }
+
+    /// The mark by which a loop is recognised.
+    pub fn loop_mark(&self) -> Option<u32> {
+        match *self {
+            Self::Stateless { loop_mark, .. } | Self::Stateful { loop_mark, .. } => Some(loop_mark),
+            Self::Probe { .. } => None,
+        }
+    }
+}
+
+fn take_loop_mark(rest: &mut &[u8]) -> Option<u32> {
+    *rest = rest.strip_prefix(b".")?;
+    let mark = take_hex(rest, 8)? as u32;
+    *rest = rest.strip_prefix(b".")?;
+    Some(mark)
+}
+
+fn write_hex(value: u64, digits: u32, out: &mut Vec<u8>) {
+    out.extend((0..digits).rev().map(|place| hex_digit(value, place)));
+}
+
+fn hex_digit(value: u64, place: u32) -> u8 {
+    b"0123456789abcdef"[(value >> (4 * place) & 0xf) as usize]
+}
+
+fn take_hex(rest: &mut &[u8], digits: usize) -> Option<u64> {
+    let (head, tail) = rest.split_at_checked(digits)?;
+    let mut value = 0;
+    for &byte in head {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        value = value << 4 | u64::from(digit);
+    }
+    *rest = tail;
+    Some(value)
+}
+
+/// The keyed hashes inside branches and tags; holds the secret of the process.
+#[derive(Clone, Debug)]
+pub struct BranchKeys {
+    mac: RandomState,
+    looping: RandomState,
+    tag: RandomState,
+}
+
+impl BranchKeys {
+    /// From the secret, which all shards share.
+    pub fn new(secret: u64) -> Self {
+        let state = |salt: u64| {
+            RandomState::with_seeds(
+                secret.wrapping_add(salt),
+                secret.rotate_left(13) ^ salt,
+                secret.rotate_left(29).wrapping_mul(salt | 1),
+                !secret ^ salt.rotate_left(32),
+            )
+        };
+        Self {
+            mac: state(0xa409_3822_299f_31d0),
+            looping: state(0x082e_fa98_ec4e_6c89),
+            tag: state(0x4528_21e6_38d0_1377),
+        }
+    }
+
+    /// The mark of a stateless branch: the same for an INVITE, its retransmissions, its CANCEL and
+    /// the ACK to a negative answer (RFC 3261 section 16.11), and recomputed from the reply, so that
+    /// a forged reply cannot make us send anything anywhere.
+    pub fn mac(
+        &self,
+        message: Message<'_>,
+        upstream_branch: Option<&[u8]>,
+        reply_to: SocketAddr,
+        socket: SocketId,
+    ) -> u64 {
+        let mut hasher = self.mac.build_hasher();
+        hasher.write(message.call_id().unwrap_or_default());
+        hasher.write(message.from_tag().unwrap_or_default());
+        hasher.write_u32(message.cseq().map_or(0, |cseq| cseq.number));
+        hasher.write(upstream_branch.unwrap_or_default());
+        match reply_to {
+            SocketAddr::V4(v4) => hasher.write_u32(v4.ip().to_bits()),
+            SocketAddr::V6(v6) => hasher.write_u128(v6.ip().to_bits()),
+        }
+        hasher.write_u16(reply_to.port());
+        hasher.write_u16(socket);
+        hasher.finish()
+    }
+
+    /// The mark of everything in a request that decides where it is routed to.
+    pub fn loop_mark(&self, message: Message<'_>) -> u32 {
+        let mut hasher = self.looping.build_hasher();
+        hasher.write(message.request_uri().unwrap_or_default());
+        hasher.write(message.call_id().unwrap_or_default());
+        for line in message.all(Name::Route) {
+            hasher.write(line.value);
+        }
+        hasher.finish() as u32
+    }
+
+    /// The To tag of an answer of our own: the same for every repeat of the request
+    /// (RFC 3261 section 8.2.7).
+    pub fn tag(&self, message: Message<'_>) -> [u8; 16] {
+        let mut hasher = self.tag.build_hasher();
+        hasher.write(message.call_id().unwrap_or_default());
+        hasher.write(message.from_tag().unwrap_or_default());
+        hasher.write_u32(message.cseq().map_or(0, |cseq| cseq.number));
+        let value = hasher.finish();
+        std::array::from_fn(|place| hex_digit(value, 15 - place as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(branch: Branch) {
+        let mut text = Vec::new();
+        branch.write(&mut text);
+        assert_eq!(Branch::parse(&text), Some(branch));
+        for cut in 0..text.len() {
+            assert_eq!(Branch::parse(&text[..cut]), None, "cut at {cut}");
+        }
+        text.push(b'0');
+        assert_ne!(Branch::parse(&text), Some(branch));
+    }
+
+    #[test]
+    fn a_branch_is_read_back_as_written() {
+        round_trip(Branch::Stateless {
+            mac: 0x0123_4567_89ab_cdef,
+            socket: 3,
+            loop_mark: 0xdead_beef,
+        });
+        for number in [0, 9, 10, 12] {
+            let mut text = Vec::new();
+            let branch = Branch::Stateful {
+                shard: 7,
+                index: 99,
+                token: u64::MAX,
+                loop_mark: 1,
+                number,
+            };
+            branch.write(&mut text);
+            assert_eq!(Branch::parse(&text), Some(branch));
+        }
+        round_trip(Branch::Probe { token: 5 });
+    }
+
+    #[test]
+    fn a_strangers_branch_is_not_ours() {
+        for text in [&b""[..], b"z9hG4bK", b"z9hG4bKs", b"z9hG4bK776asdhds", b"1"] {
+            assert_eq!(Branch::parse(text), None);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A stateful request: one server transaction, the branches sent for it, and what is still to be
+//! decided (the "response context" of RFC 3261 section 16.2), with the store of all of a shard.
+//!
+//! Owns: contexts, the index by which a retransmission, ACK or CANCEL finds its context, the timer
+//! of each. What happens to them is in `stateful`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use slab::Slab;
+use smallvec::SmallVec;
+
+use super::forward::Hop;
+use super::settings::SocketId;
+use crate::arena::{Arena, Bytes};
+use crate::dispatch::Destination;
+use crate::dispatch::select::Candidates;
+use crate::index::Index;
+use crate::load::CellId;
+use crate::rng::Rng;
+use crate::sip::Method;
+use crate::time::Timestamp;
+use crate::transaction::wheel::{TimerId, Wheel};
+use crate::transaction::{ClientTransaction, ServerTransaction, TransactionKey};
+
+/// One destination that the request was sent to.
+#[derive(Debug)]
+pub struct RelayBranch {
+    /// Where it was sent.
+    pub hop: Hop,
+    /// The destination, if it was dispatched.
+    pub destination: Option<Arc<Destination>>,
+    /// The client transaction of the request.
+    pub client: ClientTransaction,
+    /// Whether the next destination was tried instead: its negative answer no longer matters.
+    pub abandoned: bool,
+    /// Whether a CANCEL goes out as soon as a provisional answer allows it (RFC 3261 section 9.1).
+    pub cancel_wanted: bool,
+    /// The client transaction of the CANCEL.
+    pub cancel: Option<ClientTransaction>,
+    /// When the next destination is tried if nothing has come back.
+    pub no_answer_at: Timestamp,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Whether it rang (first provisional above 100 was seen).
+    pub rang: bool,
+}
+
+/// A stateful request.
+#[derive(Debug)]
+pub struct Context {
+    /// By which repeats find it.
+    pub key: TransactionKey,
+    /// The chance in its branches.
+    pub token: u64,
+    /// Its method.
+    pub method: Method,
+    /// The server transaction.
+    pub server: ServerTransaction,
+    /// The request as received, as long as it may be sent on once more.
+    pub request: Option<Bytes>,
+    /// The last answer sent, as long as it may have to be repeated.
+    pub last_reply: Option<Bytes>,
+    /// The best negative answer so far, as it would be sent.
+    pub best: Option<(u16, Bytes)>,
+    /// The socket that it came in by.
+    pub socket: SocketId,
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// Where answers go.
+    pub reply_to: SocketAddr,
+    /// The call cell that its final answer decides on; `None` inside a dialog.
+    pub cell: Option<CellId>,
+    /// The destinations that are left.
+    pub candidates: Option<Candidates>,
+    /// The destinations tried.
+    pub branches: SmallVec<[RelayBranch; 1]>,
+    /// Whether it is dispatched: sent without the Routes it came with.
+    pub dispatched: bool,
+    /// Whether it gets a Record-Route.
+    pub record_route: bool,
+    /// Whether the caller cancelled it.
+    pub cancelled: bool,
+    timer: Option<TimerId>,
+    timer_at: Timestamp,
+}
+
+impl Context {
+    /// A context without branches.
+    pub fn new(
+        key: TransactionKey,
+        method: Method,
+        server: ServerTransaction,
+        socket: SocketId,
+        source: SocketAddr,
+        reply_to: SocketAddr,
+    ) -> Self {
+        Self {
+            key,
+            token: 0,
+            method,
+            server,
+            request: None,
+            last_reply: None,
+            best: None,
+            socket,
+            source,
+            reply_to,
+            cell: None,
+            candidates: None,
+            branches: SmallVec::new(),
+            dispatched: false,
+            record_route: false,
+            cancelled: false,
+            timer: None,
+            timer_at: Timestamp::FAR,
+        }
+    }
+
+    /// Whether a branch whose answer is wanted has not got its final answer yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.branches
+            .iter()
+            .any(|branch| !branch.abandoned && branch.client.is_pending())
+    }
+
+    /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
+    pub fn needs_request(&self) -> bool {
+        self.branches
+            .iter()
+            .any(|branch| branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending()))
+    }
+
+    /// Whether nothing of it is left to do.
+    pub fn is_over(&self) -> bool {
+        self.server.is_terminated()
+            && self.branches.iter().all(|branch| {
+                branch.client.is_terminated()
+                    && branch.cancel.is_none_or(|cancel| cancel.is_terminated())
+            })
+    }
+
+    /// Whether stopping now would lose something: an answer is still owed.
+    pub fn is_in_flight(&self) -> bool {
+        !self.server.is_answered()
+    }
+
+    fn deadline(&self) -> Timestamp {
+        let mut at = self.server.deadline();
+        for branch in &self.branches {
+            at = at.min(branch.client.deadline()).min(branch.no_answer_at);
+            if let Some(cancel) = &branch.cancel {
+                at = at.min(cancel.deadline());
+            }
+        }
+        at
+    }
+}
+
+/// All contexts of a shard.
+#[derive(Debug)]
+pub struct Contexts {
+    slab: Slab<Context>,
+    index: Index,
+    wheel: Wheel<u32>,
+    limit: usize,
+    in_flight: usize,
+}
+
+impl Contexts {
+    /// Room for at most `limit` contexts.
+    pub fn new(limit: usize, now: Timestamp) -> Self {
+        Self {
+            slab: Slab::new(),
+            index: Index::new(),
+            wheel: Wheel::new(now),
+            limit,
+            in_flight: 0,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether there is room for no more.
+    pub fn is_full(&self) -> bool {
+        self.slab.len() >= self.limit
+    }
+
+    /// Whether any context still owes an answer.
+    pub fn any_in_flight(&self) -> bool {
+        self.in_flight > 0
+    }
+
+    /// The context with this key.
+    pub fn find(&self, key: TransactionKey) -> Option<u32> {
+        self.index
+            .find(key.index_hash(), |index| self.slab[index as usize].key == key)
+    }
+
+    /// The context that a branch of ours names.
+    pub fn named(&self, index: u32, token: u64) -> Option<&Context> {
+        self.slab
+            .get(index as usize)
+            .filter(|context| context.token == token)
+    }
+
+    /// Adds a context and names it with chance.
+    pub fn insert(&mut self, mut context: Context, rng: &mut Rng) -> u32 {
+        context.token = rng.next();
+        let hash = context.key.index_hash();
+        self.in_flight += usize::from(context.is_in_flight());
+        let index = self.slab.insert(context) as u32;
+        // A transaction that the index has no room for (hundreds of keys with one hash) works, but
+        // its repeats are taken for new requests.
+        self.index.insert(hash, index).ok();
+        index
+    }
+
+    /// One context.
+    pub fn get(&self, index: u32) -> &Context {
+        &self.slab[index as usize]
+    }
+
+    /// One context, to change. Call [`Contexts::settle`] when done.
+    pub fn get_mut(&mut self, index: u32) -> &mut Context {
+        &mut self.slab[index as usize]
+    }
+
+    /// Notes that a final answer was sent; from then on the request is no longer in flight.
+    pub fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// After a change: removes the context if it is over, else arms its one timer for the earliest
+    /// of its deadlines. A deadline that moved away leaves the timer where it is: it fires once for
+    /// nothing, which is cheaper than moving it for every message.
+    pub fn settle(&mut self, index: u32, arena: &mut Arena) {
+        let context = &mut self.slab[index as usize];
+        if context.is_over() {
+            self.remove(index, arena);
+            return;
+        }
+        let deadline = context.deadline();
+        if deadline < context.timer_at {
+            if let Some(timer) = context.timer.take() {
+                self.wheel.cancel(timer);
+            }
+            context.timer = Some(self.wheel.insert(deadline, index));
+            context.timer_at = deadline;
+        }
+    }
+
+    fn remove(&mut self, index: u32, arena: &mut Arena) {
+        let context = self.slab.remove(index as usize);
+        self.index.remove(context.key.index_hash(), index);
+        if let Some(timer) = context.timer {
+            self.wheel.cancel(timer);
+        }
+        let stored = [
+            context.request,
+            context.last_reply,
+            context.best.map(|(_, bytes)| bytes),
+        ];
+        for bytes in stored.into_iter().flatten() {
+            arena.free(bytes);
+        }
+    }
+
+    /// The next context whose timer is due.
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<u32> {
+        let index = self.wheel.pop_due(now)?;
+        let context = &mut self.slab[index as usize];
+        context.timer = None;
+        context.timer_at = Timestamp::FAR;
+        Some(index)
+    }
+
+    /// When the next timer is due.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.wheel.next_deadline()
+    }
+}

@@ -1,0 +1,215 @@
+//! The parts of a shard besides the scratch index of the message at hand, and the small acts that
+//! all of its rooms share: answering, dropping, sending on without state.
+//!
+//! Owns: everything of a call. The rooms that act on it: `default_route` decides, `stateless` and
+//! `stateful` relay, `cancel` and `timers` do what their names say.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::branch::BranchKeys;
+use super::context::Contexts;
+use super::default_route::Decision;
+use super::local::Locals;
+use super::outbox::Outbox;
+use super::request::{Refusal, Request, reply_address};
+use super::settings::{RelayMode, Settings, SocketId};
+use super::shard::{Datagram, ShardId};
+use super::stats::{Drop, Stats};
+use crate::arena::{Arena, Bytes};
+use crate::dispatch::Sets;
+use crate::load::{CallTable, Ownership};
+use crate::rng::Rng;
+use crate::sip::{Edits, HeaderIndex, Message, Method, build};
+use crate::time::Timestamp;
+use crate::transaction::KeyMaker;
+
+/// A shard without the scratch index of the message at hand.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) id: ShardId,
+    pub(super) settings: Arc<Settings>,
+    pub(super) locals: Locals,
+    pub(super) sets: Arc<Sets>,
+    pub(super) ownership: Ownership,
+    pub(super) calls: CallTable,
+    pub(super) keys: KeyMaker,
+    pub(super) branch_keys: BranchKeys,
+    pub(super) contexts: Contexts,
+    pub(super) arena: Arena,
+    pub(super) bench: Workbench,
+    pub(super) stats: Stats,
+    pub(super) rng: Rng,
+    /// No new call is admitted.
+    pub(super) draining: bool,
+    /// Cells are still to be looked at for expiry.
+    pub(super) expiring: bool,
+}
+
+/// Buffers that are used and left again within one act.
+#[derive(Debug)]
+pub struct Workbench {
+    pub(super) edits: Edits,
+    /// The scan of a stored request.
+    pub(super) stored_index: Option<Box<HeaderIndex>>,
+    /// The scan of a request as sent.
+    pub(super) sent_index: Option<Box<HeaderIndex>>,
+    /// A request as sent, or an answer before it is stored.
+    pub(super) scratch: Vec<u8>,
+    /// The bytes of a stored request while it is acted on.
+    pub(super) stored: Vec<u8>,
+    /// A request as it was sent to a branch.
+    pub(super) sent: Vec<u8>,
+}
+
+impl Workbench {
+    pub(super) fn new() -> Self {
+        Self {
+            edits: Edits::new(),
+            stored_index: Some(Box::default()),
+            sent_index: Some(Box::default()),
+            scratch: Vec::with_capacity(4096),
+            stored: Vec::with_capacity(4096),
+            sent: Vec::with_capacity(4096),
+        }
+    }
+}
+
+impl Core {
+    /// Deals with a request.
+    pub(super) fn on_request(
+        &mut self,
+        now: Timestamp,
+        datagram: &Datagram<'_>,
+        message: Message<'_>,
+        out: &mut Outbox,
+    ) {
+        self.stats.counters.requests += 1;
+        let mut request = match Request::read(message, datagram, &self.locals) {
+            Ok(request) => request,
+            Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
+        };
+        let key = self
+            .keys
+            .key(message, &request.via, request.method);
+        if let Some(context) = self.contexts.find(key)
+            && self.repeat(now, context, &request, out)
+        {
+            return;
+        }
+        let is_stateful = self.settings.relay == RelayMode::Stateful;
+        match self.route(now, &mut request) {
+            Decision::Drop(why) => self.drop_ack(&request, why),
+            Decision::Answer(_) if request.method == Method::Ack => {
+                self.drop_ack(&request, Drop::StrayAck);
+            }
+            Decision::Answer(refusal) if is_stateful && request.opens_call() => {
+                self.refuse_call(now, key, &request, refusal, out);
+            }
+            Decision::Answer(refusal) => self.answer(&request, refusal, out),
+            Decision::Relay(target) if is_stateful && request.method != Method::Ack => {
+                self.relay_stateful(now, key, &request, target, out);
+            }
+            Decision::Relay(target) => self.relay_stateless(&request, &target, out),
+        }
+    }
+
+    /// An ACK is never answered. One that carries our own tag acknowledges an answer of ours.
+    fn drop_ack(&mut self, request: &Request<'_>, why: Drop) {
+        let is_to_our_answer =
+            request.to_tag == self.branch_keys.tag(request.message).as_slice();
+        if !is_to_our_answer {
+            self.stats.counters.drop(why);
+        }
+    }
+
+    /// Answers a request without keeping anything.
+    pub(super) fn answer(&mut self, request: &Request<'_>, refusal: Refusal, out: &mut Outbox) {
+        self.count_answer(refusal);
+        let tag = self.branch_keys.tag(request.message);
+        let extra = RetryAfter::of(refusal, &self.settings);
+        out.send(request.socket, request.reply_to, |buffer| {
+            build::reply(
+                request.message,
+                request.source,
+                refusal.code,
+                refusal.reason,
+                &tag,
+                extra.as_bytes(),
+                buffer,
+            );
+        });
+    }
+
+    /// Answers a request that could not be read as a whole, as far as its Via can be.
+    pub(super) fn answer_unread(
+        &mut self,
+        datagram: &Datagram<'_>,
+        message: Message<'_>,
+        refusal: Refusal,
+        out: &mut Outbox,
+    ) {
+        let is_ack = message.method() == Some(Method::Ack);
+        let Ok(via) = message.top_via() else {
+            return self.stats.counters.drop(Drop::Garbage);
+        };
+        if is_ack {
+            return self.stats.counters.drop(Drop::Garbage);
+        }
+        self.count_answer(refusal);
+        let tag = self.branch_keys.tag(message);
+        let to = reply_address(&via, datagram.source);
+        out.send(datagram.socket, to, |buffer| {
+            build::reply(
+                message,
+                datagram.source,
+                refusal.code,
+                refusal.reason,
+                &tag,
+                b"",
+                buffer,
+            );
+        });
+    }
+
+    pub(super) fn count_answer(&mut self, refusal: Refusal) {
+        self.stats.counters.own_answers += 1;
+        if refusal.retry_after {
+            self.stats.counters.refused_calls += 1;
+        }
+    }
+}
+
+/// The `Retry-After` line of a refusal, or nothing.
+#[derive(Debug)]
+pub struct RetryAfter(arrayvec::ArrayString<40>);
+
+impl RetryAfter {
+    pub(super) fn of(refusal: Refusal, settings: &Settings) -> Self {
+        use std::fmt::Write as _;
+        let mut line = arrayvec::ArrayString::new();
+        if refusal.retry_after {
+            let seconds = settings.limits.retry_after.as_secs();
+            // Twenty digits at most: it fits.
+            write!(line, "Retry-After: {seconds}\r\n").ok();
+        }
+        Self(line)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// Sends stored bytes.
+pub(super) fn send_stored(
+    arena: &Arena,
+    stored: Bytes,
+    socket: SocketId,
+    to: SocketAddr,
+    out: &mut Outbox,
+) {
+    out.send(socket, to, |buffer| {
+        buffer.extend_from_slice(arena.get(stored));
+    });
+}

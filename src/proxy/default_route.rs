@@ -1,0 +1,299 @@
+//! The built-in routing: what is done with a request that no transaction claims.
+//!
+//! Owns: the order of the decisions. A request inside a dialog follows its route set, or the call it
+//! belongs to; everything else is dispatched to the one set.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::forward::Hop;
+use super::request::{Refusal, Request};
+use super::settings::{RelayMode, SocketId};
+use super::stats::Drop;
+use crate::dispatch::Destination;
+use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, select};
+use crate::load::{CellId, Hold, Phase, Side};
+use crate::sip::{Method, Scheme, Uri};
+use crate::time::Timestamp;
+
+/// Where a request is relayed to.
+#[derive(Debug)]
+pub struct Target {
+    /// The next element.
+    pub hop: Hop,
+    /// The destination, if it was dispatched.
+    pub destination: Option<Arc<Destination>>,
+    /// The call cell that the final answer to this request decides on.
+    pub cell: Option<CellId>,
+    /// The destinations to try after this one.
+    pub candidates: Option<Candidates>,
+    /// Whether it gets a Record-Route.
+    pub record_route: bool,
+}
+
+impl Target {
+    fn hop(hop: Hop) -> Self {
+        Self {
+            hop,
+            destination: None,
+            cell: None,
+            candidates: None,
+            record_route: false,
+        }
+    }
+}
+
+/// What is done with a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// It is sent on.
+    Relay(Target),
+    /// It is answered.
+    Answer(Refusal),
+    /// It is dropped.
+    Drop(Drop),
+}
+
+const OK: Refusal = Refusal::new(200, "OK");
+const TOO_MANY_HOPS: Refusal = Refusal::new(483, "Too Many Hops");
+const LOOP_DETECTED: Refusal = Refusal::new(482, "Loop Detected");
+const NO_SUCH_CALL: Refusal = Refusal::new(481, "Call/Transaction Does Not Exist");
+const UNRESOLVABLE: Refusal = Refusal::new(478, "Unresolvable Destination");
+const ALL_BUSY: Refusal = Refusal::busy("All Destinations Busy");
+const NONE_ACTIVE: Refusal = Refusal::busy("No Destination Available");
+const TABLE_FULL: Refusal = Refusal::busy("Call Table Full");
+const SHUTTING_DOWN: Refusal = Refusal::busy("Shutting Down");
+
+impl Core {
+    /// Decides on a request.
+    pub(super) fn route(&mut self, now: Timestamp, request: &mut Request<'_>) -> Decision {
+        let asks_us = request.method == Method::Options
+            && !request.is_in_dialog()
+            && request.is_for_us(&self.locals);
+        if asks_us {
+            return Decision::Answer(OK);
+        }
+        if request.max_forwards == 0 {
+            return Decision::Answer(TOO_MANY_HOPS);
+        }
+        if request.has_looped(&self.branch_keys, &self.locals) {
+            return Decision::Answer(LOOP_DETECTED);
+        }
+        if request.is_in_dialog() || request.method == Method::Ack {
+            return self.route_in_dialog(now, request);
+        }
+        request.routing.forget_routes();
+        match request.method {
+            Method::Invite => self.route_call(now, request),
+            Method::Cancel => self.route_cancel(request),
+            _ => self.route_other(request),
+        }
+    }
+
+    fn route_in_dialog(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
+        let known = self
+            .calls
+            .find(request.call_id, request.from_tag, request.to_tag);
+        if request.method == Method::Bye
+            && let Some((cell, side)) = known
+        {
+            self.calls
+                .bye(cell, side, request.from_tag, request.to_tag, now);
+        }
+        let next = NextHop::of(request.routing.next_uri, request.socket, self);
+        if let NextHop::Element(hop) = next {
+            return Decision::Relay(Target::hop(hop));
+        }
+        // No route set leads on from here: the caller sent this to our own address, or to a name.
+        // The call knows where it goes.
+        if let Some((cell, Side::Caller)) = known
+            && let Some(destination) = self.destination_of(cell)
+            && let Some(hop) = self.hop_to(&destination, request.socket)
+        {
+            return Decision::Relay(Target {
+                destination: Some(destination),
+                ..Target::hop(hop)
+            });
+        }
+        match next {
+            _ if request.method == Method::Ack => Decision::Drop(Drop::StrayAck),
+            NextHop::Nowhere => Decision::Answer(UNRESOLVABLE),
+            _ => Decision::Answer(NO_SUCH_CALL),
+        }
+    }
+
+    fn route_call(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
+        if self.draining {
+            return Decision::Answer(SHUTTING_DOWN);
+        }
+        let known = self.calls.find(request.call_id, request.from_tag, b"");
+        if let Some((cell, Side::Caller)) = known {
+            let is_new_attempt = self
+                .calls
+                .get(cell)
+                .is_some_and(|call| call.phase == Phase::Ended && request.cseq > call.cseq);
+            if !is_new_attempt {
+                return self.route_to_call(cell, request);
+            }
+        }
+        match self.dispatch(request) {
+            Ok((target, hold)) => {
+                let cell = match known {
+                    Some((cell, Side::Caller)) => {
+                        self.calls.revive(cell, request.cseq, hold, now);
+                        Some(cell)
+                    }
+                    _ => self
+                        .calls
+                        .insert(request.call_id, request.from_tag, request.cseq, hold, now)
+                        .ok(),
+                };
+                if cell.is_none() {
+                    return Decision::Answer(TABLE_FULL);
+                }
+                Decision::Relay(Target {
+                    cell,
+                    record_route: true,
+                    ..target
+                })
+            }
+            Err(refusal) => Decision::Answer(refusal),
+        }
+    }
+
+    /// A request that belongs to a call goes where the call went, and is not counted again.
+    fn route_to_call(&mut self, cell: CellId, request: &Request<'_>) -> Decision {
+        let hop = self.destination_of(cell).and_then(|destination| {
+            let hop = self.hop_to(&destination, request.socket)?;
+            Some((destination, hop))
+        });
+        match hop {
+            Some((destination, hop)) => Decision::Relay(Target {
+                destination: Some(destination),
+                // A stateless retransmission must look like the first.
+                record_route: request.opens_call(),
+                ..Target::hop(hop)
+            }),
+            None => Decision::Answer(NONE_ACTIVE),
+        }
+    }
+
+    fn destination_of(&self, cell: CellId) -> Option<Arc<Destination>> {
+        Some(Arc::clone(self.calls.get(cell)?.destination))
+    }
+
+    fn route_cancel(&mut self, request: &Request<'_>) -> Decision {
+        let known = self.calls.find(request.call_id, request.from_tag, b"");
+        match known {
+            // With transactions a CANCEL that reaches this place matches none.
+            Some((cell, Side::Caller)) if self.settings.relay == RelayMode::Stateless => {
+                self.route_to_call(cell, request)
+            }
+            _ => Decision::Answer(NO_SUCH_CALL),
+        }
+    }
+
+    fn route_other(&mut self, request: &Request<'_>) -> Decision {
+        let known = self.calls.find(request.call_id, request.from_tag, b"");
+        if let Some((cell, Side::Caller)) = known {
+            return self.route_to_call(cell, request);
+        }
+        match self.dispatch(request) {
+            Ok((target, _)) => Decision::Relay(Target {
+                record_route: matches!(
+                    request.method,
+                    Method::Subscribe | Method::Refer | Method::Notify
+                ),
+                ..target
+            }),
+            Err(refusal) => Decision::Answer(refusal),
+        }
+    }
+
+    /// Selects a destination and reserves it, in one step. Destinations that cannot be sent to (no
+    /// address, no socket of that family) are passed over.
+    fn dispatch(&mut self, request: &Request<'_>) -> Result<(Target, Hold), Refusal> {
+        let sets = Arc::clone(&self.sets);
+        let set = sets.get(self.settings.set).ok_or(NONE_ACTIVE)?;
+        let keys = Keys {
+            call_id: Some(request.call_id),
+            invite: request.method == Method::Invite,
+        };
+        let options = SelectOptions {
+            use_default: self.settings.use_default,
+            limit: self.settings.failover.max_branches as u32,
+        };
+        let selection =
+            select(set, self.settings.algorithm, &keys, options).map_err(|error| match error {
+                SelectError::AllFull => ALL_BUSY,
+                _ => NONE_ACTIVE,
+            })?;
+        let mut candidates = selection.candidates;
+        let mut chosen = (selection.destination, selection.reservation);
+        loop {
+            let (destination, reservation) = chosen;
+            if let Some(hop) = self.hop_to(&destination, request.socket) {
+                let hold = reservation.map_or_else(
+                    || Hold::Pinned(Arc::clone(&destination)),
+                    Hold::Counted,
+                );
+                let target = Target {
+                    destination: Some(destination),
+                    candidates: Some(candidates),
+                    ..Target::hop(hop)
+                };
+                return Ok((target, hold));
+            }
+            chosen = candidates.next(set).ok_or(NONE_ACTIVE)?;
+        }
+    }
+
+    /// How a destination is reached; by the socket it names, else by the one the request came by.
+    pub(super) fn hop_to(&self, destination: &Destination, came_by: SocketId) -> Option<Hop> {
+        let address = destination.address?;
+        let socket = destination
+            .attributes
+            .socket
+            .as_deref()
+            .and_then(|text| text.strip_prefix("udp:").unwrap_or(text).parse().ok())
+            .and_then(|bound| self.locals.bound_to(bound))
+            .or_else(|| self.locals.socket_for(address, came_by))?;
+        Some(Hop { socket, address })
+    }
+}
+
+/// What the URI that a request is to follow means.
+enum NextHop {
+    /// Another element that can be sent to.
+    Element(Hop),
+    /// Ourselves.
+    Us,
+    /// A name, another transport, or no SIP URI at all.
+    Nowhere,
+}
+
+impl NextHop {
+    fn of(uri: &[u8], came_by: SocketId, core: &Core) -> Self {
+        let Ok(uri) = Uri::parse(uri) else {
+            return Self::Nowhere;
+        };
+        let is_udp = match uri.param(b"transport") {
+            None => true,
+            Some(value) => value.is_some_and(|name| name.eq_ignore_ascii_case(b"udp")),
+        };
+        let Some(ip) = uri.host_ip() else {
+            return Self::Nowhere;
+        };
+        let port = uri.port.unwrap_or(5060);
+        if core.locals.is_ours(ip, port) {
+            return Self::Us;
+        }
+        let address = std::net::SocketAddr::new(ip, port);
+        match core.locals.socket_for(address, came_by) {
+            Some(socket) if is_udp && uri.scheme == Scheme::Sip => {
+                Self::Element(Hop { socket, address })
+            }
+            _ => Self::Nowhere,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A request on its way through a shard: what arrived, read once, and what was decided so far.
+//!
+//! Owns: the checks of RFC 3261 section 16.3 and the loop check of RFC 5393. The routing
+//! configuration works on this and nothing else.
+
+use std::net::SocketAddr;
+
+use super::branch::{Branch, BranchKeys};
+use super::local::Locals;
+use super::routing::{Routing, RoutingError};
+use super::settings::SocketId;
+use super::shard::Datagram;
+use crate::sip::{Amend, Message, Method, Uri, Via};
+
+/// The answer that a request gets instead of being relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The SIP status code.
+    pub code: u16,
+    /// The reason phrase.
+    pub reason: &'static str,
+    /// Whether `Retry-After` is added.
+    pub retry_after: bool,
+}
+
+impl Refusal {
+    /// Without further headers.
+    pub const fn new(code: u16, reason: &'static str) -> Self {
+        Self {
+            code,
+            reason,
+            retry_after: false,
+        }
+    }
+
+    /// "Come back later": the answer at every limit.
+    pub const fn busy(reason: &'static str) -> Self {
+        Self {
+            code: 503,
+            reason,
+            retry_after: true,
+        }
+    }
+}
+
+/// A request as read.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The message as received.
+    pub message: Message<'a>,
+    /// Its method.
+    pub method: Method,
+    /// Its top Via.
+    pub via: Via<'a>,
+    /// The number in its CSeq.
+    pub cseq: u32,
+    /// Its Call-ID.
+    pub call_id: &'a [u8],
+    /// The tag of its From; empty for a client older than RFC 3261.
+    pub from_tag: &'a [u8],
+    /// The tag of its To; empty outside a dialog.
+    pub to_tag: &'a [u8],
+    /// The socket it came in by.
+    pub socket: SocketId,
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// Where answers go: RFC 3261 section 18.2.2 with RFC 3581.
+    pub reply_to: SocketAddr,
+    /// What its Route headers ask for.
+    pub routing: Routing<'a>,
+    /// Its Max-Forwards; 70 when there is none (section 16.6 step 3).
+    pub max_forwards: u32,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a request that a scan found. The refusal is for requests that cannot be relayed.
+    pub fn read(
+        message: Message<'a>,
+        datagram: &Datagram<'_>,
+        locals: &Locals,
+    ) -> Result<Self, Refusal> {
+        if let Some(fault) = message.fault() {
+            return Err(Refusal::new(fault.code(), fault.reason()));
+        }
+        let bad = |reason| move |_| Refusal::new(400, reason);
+        let via = message.top_via().map_err(bad("Bad Via"))?;
+        let cseq = message.cseq().map_err(bad("Bad CSeq"))?;
+        let routing = Routing::read(message, locals).map_err(|error| match error {
+            RoutingError::Malformed => Refusal::new(400, "Bad Route"),
+            RoutingError::TooMany => Refusal::new(400, "Too Many Route Values"),
+        })?;
+        let max_forwards = message
+            .max_forwards()
+            .map_err(bad("Bad Max-Forwards"))?
+            .unwrap_or(70);
+        let reply_to = reply_address(&via, datagram.source);
+        Ok(Self {
+            message,
+            method: cseq.method,
+            via,
+            cseq: cseq.number,
+            call_id: message.call_id().unwrap_or_default(),
+            from_tag: message.from_tag().unwrap_or_default(),
+            to_tag: message.to_tag().unwrap_or_default(),
+            socket: datagram.socket,
+            source: datagram.source,
+            reply_to,
+            routing,
+            max_forwards,
+        })
+    }
+
+    /// Whether it belongs to a dialog.
+    pub fn is_in_dialog(&self) -> bool {
+        !self.to_tag.is_empty()
+    }
+
+    /// Whether it opens a call.
+    pub fn opens_call(&self) -> bool {
+        self.method == Method::Invite && !self.is_in_dialog()
+    }
+
+    /// Whether its R-URI means us, and not a user of ours.
+    pub fn is_for_us(&self, locals: &Locals) -> bool {
+        Uri::parse(self.message.request_uri().unwrap_or_default())
+            .is_ok_and(|uri| uri.user.is_none() && locals.is_our_uri(&uri))
+    }
+
+    /// Whether it has been here before with the same routing (RFC 5393 section 4.2.2).
+    pub fn has_looped(&self, keys: &BranchKeys, locals: &Locals) -> bool {
+        let mut mark = None;
+        self.message.vias().flatten().any(|via| {
+            let is_ours = via
+                .sent_by_ip()
+                .is_some_and(|ip| locals.is_ours(ip, via.port.unwrap_or(5060)));
+            is_ours
+                && via
+                    .branch
+                    .and_then(Branch::parse)
+                    .and_then(|branch| branch.loop_mark())
+                    .is_some_and(|seen| {
+                        seen == *mark.get_or_insert_with(|| keys.loop_mark(self.message))
+                    })
+        })
+    }
+}
+
+/// Where the answers to a request with this top Via go, received from `source`: back to the source
+/// port if the Via asks for it (RFC 3581 section 4), else to the port that it names.
+pub fn reply_address(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
+    let port = if via.rport.is_some() {
+        source.port()
+    } else {
+        via.port.unwrap_or(5060)
+    };
+    SocketAddr::new(source.ip(), port)
+}
+
+/// The amendment of the top Via that makes [`reply_address`] readable in the reply.
+pub fn amendment(request: &Request<'_>) -> Amend {
+    Amend::for_source(&request.via, request.source)
+}

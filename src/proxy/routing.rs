@@ -1,0 +1,132 @@
+//! Where the Route headers send a request: RFC 3261 sections 16.4 and 16.6 step 6.
+//!
+//! Owns: the decision which Route values go, which R-URI is sent on and whose host is the next hop.
+//! Strict routers (RFC 2543) before and after us are served.
+
+use arrayvec::ArrayVec;
+
+use super::local::Locals;
+use crate::sip::{Edits, Message, Name, NameAddr, Uri};
+
+/// Most Route values that are followed; a request with more is refused.
+const MAX_ROUTES: usize = 32;
+
+/// Why Route headers cannot be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutingError {
+    /// A value is no address.
+    Malformed,
+    /// There are more than are followed.
+    TooMany,
+}
+
+/// What the Route headers of one request ask for.
+#[derive(Debug)]
+pub struct Routing<'a> {
+    /// The URI whose host is the next hop, if the request is not dispatched.
+    pub next_uri: &'a [u8],
+    /// The R-URI to send on, when it is not the one received.
+    pub new_request_uri: Option<&'a [u8]>,
+    /// The Route values that stay, in order; `None` when the headers stay as they are.
+    remaining: Option<ArrayVec<&'a [u8], MAX_ROUTES>>,
+}
+
+impl<'a> Routing<'a> {
+    /// Reads the Route headers of a request.
+    pub fn read(message: Message<'a>, locals: &Locals) -> Result<Self, RoutingError> {
+        let request_uri = message.request_uri().unwrap_or_default();
+        if message.first(Name::Route).is_none() {
+            return Ok(Self {
+                next_uri: request_uri,
+                new_request_uri: None,
+                remaining: None,
+            });
+        }
+        let mut routes = ArrayVec::<NameAddr<'a>, MAX_ROUTES>::new();
+        for route in message.routes() {
+            let route = route.map_err(|_| RoutingError::Malformed)?;
+            routes.try_push(route).map_err(|_| RoutingError::TooMany)?;
+        }
+        Ok(Self::decide(message, &routes, locals))
+    }
+
+    fn decide(message: Message<'a>, routes: &[NameAddr<'a>], locals: &Locals) -> Self {
+        let request_uri = message.request_uri().unwrap_or_default();
+        let mut target = request_uri;
+        let mut rest = routes;
+        // A strict router put our Record-Route value into the R-URI; the real one is the last Route.
+        if let Some((last, front)) = routes.split_last()
+            && is_our_record_route(request_uri, locals)
+        {
+            target = last.uri;
+            rest = front;
+        }
+        // Two values are ours when the dialog crosses between two of our sockets.
+        while let Some((first, tail)) = rest.split_first()
+            && Uri::parse(first.uri).is_ok_and(|uri| locals.is_our_uri(&uri))
+        {
+            rest = tail;
+        }
+        let text_of = |route: &NameAddr<'a>| message.bytes().get(route.range.clone());
+        let mut remaining: ArrayVec<&'a [u8], MAX_ROUTES> =
+            rest.iter().filter_map(text_of).collect();
+        let mut next_uri = target;
+        if let Some(first) = rest.first() {
+            next_uri = first.uri;
+            let is_loose = Uri::parse(first.uri).is_ok_and(|uri| uri.is_loose());
+            if !is_loose {
+                // The next hop is a strict router: it wants itself in the R-URI and the target last.
+                remaining.remove(0);
+                remaining.push(target);
+                target = first.uri;
+            }
+        }
+        Self {
+            next_uri,
+            new_request_uri: (target != request_uri).then_some(target),
+            remaining: Some(remaining),
+        }
+    }
+
+    /// Drops all Route values that are left: a dispatched request goes to its destination alone.
+    pub fn forget_routes(&mut self) {
+        if let Some(remaining) = &mut self.remaining {
+            remaining.clear();
+        }
+    }
+
+    /// Writes the decision into the edits of the request that it was read from.
+    pub fn apply(&self, message: Message<'a>, edits: &mut Edits) {
+        if let Some(uri) = self.new_request_uri {
+            edits.replace(message.uri_range(), uri);
+        }
+        let Some(remaining) = &self.remaining else {
+            return;
+        };
+        let mut at = None;
+        for line in message.all(Name::Route) {
+            at.get_or_insert(line.range.start);
+            edits.remove(line.range);
+        }
+        let Some(at) = at else { return };
+        for value in remaining {
+            edits.insert_with(at, |text| {
+                text.extend_from_slice(b"Route: ");
+                if value.contains(&b'<') {
+                    text.extend_from_slice(value);
+                } else {
+                    text.push(b'<');
+                    text.extend_from_slice(value);
+                    text.push(b'>');
+                }
+                text.extend_from_slice(b"\r\n");
+            });
+        }
+    }
+}
+
+/// Whether a URI is what we put into Record-Route: one of our addresses with `lr` and no user.
+/// (An ordinary request to our address has no `lr`.)
+fn is_our_record_route(uri: &[u8], locals: &Locals) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| uri.user.is_none() && uri.is_loose() && locals.is_our_uri(&uri))
+}
