@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use sipshard::dispatch::{Attributes, Destination};
+use sipshard::dispatch::{Attributes, Destination, Flags};
 use sipshard::load::{CallTable, Hold, Ownership, Side};
 use sipshard::proxy::CallLoadSettings;
 use sipshard::rng::Rng;
@@ -30,6 +30,7 @@ fn gateway() -> Arc<Destination> {
         uri: "sip:192.0.2.1".into(),
         address: None,
         priority: 0,
+        loaded_flags: Flags::default(),
         attributes: Attributes::default(),
         shared: Arc::default(),
     })

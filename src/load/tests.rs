@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::dispatch::{Attributes, Destination};
+use crate::dispatch::{Attributes, Destination, Flags};
 use crate::proxy::CallLoadSettings;
 use crate::time::Timestamp;
 
@@ -22,6 +22,7 @@ fn gateway(number: u32) -> Arc<Destination> {
         uri: format!("sip:192.0.2.{number}").into(),
         address: None,
         priority: 0,
+        loaded_flags: Flags::default(),
         attributes: Attributes::default(),
         shared: Arc::default(),
     })
