@@ -66,7 +66,9 @@ impl Sweep {
         {
             last.end = end;
         } else if self.waiting.is_full() {
-            self.waiting.clear();
+            // A scan of everything that has begun goes on, so that it comes to its end.
+            let begun = self.waiting.first() == Some(&(0..width));
+            self.waiting.truncate(usize::from(begun));
             self.begin(0..width);
         } else {
             self.begin(start..end);

@@ -11,6 +11,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::forward::Hop;
+use super::request::Request;
 use super::settings::SocketId;
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Destination;
@@ -21,7 +22,7 @@ use crate::rng::Rng;
 use crate::sip::Method;
 use crate::time::Timestamp;
 use crate::transaction::wheel::{TimerId, Wheel};
-use crate::transaction::{ClientTransaction, ServerTransaction, TransactionKey};
+use crate::transaction::{ClientTransaction, Kind, ServerTransaction, TransactionKey};
 
 /// One destination that the request was sent to.
 #[derive(Debug)]
@@ -89,26 +90,19 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context without branches.
-    pub fn new(
-        key: TransactionKey,
-        method: Method,
-        server: ServerTransaction,
-        socket: SocketId,
-        source: SocketAddr,
-        reply_to: SocketAddr,
-    ) -> Self {
+    /// The context of a request, without branches.
+    pub fn new(key: TransactionKey, request: &Request<'_>) -> Self {
         Self {
             key,
+            method: request.method,
+            server: ServerTransaction::start(kind_of(request.method)),
+            socket: request.socket,
+            source: request.source,
+            reply_to: request.reply_to,
             token: 0,
-            method,
-            server,
             request: None,
             last_reply: None,
             best: None,
-            socket,
-            source,
-            reply_to,
             cell: None,
             candidates: None,
             branches: SmallVec::new(),
@@ -129,9 +123,9 @@ impl Context {
 
     /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
     pub fn needs_request(&self) -> bool {
-        self.branches
-            .iter()
-            .any(|branch| branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending()))
+        self.branches.iter().any(|branch| {
+            branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending())
+        })
     }
 
     /// Whether nothing of it is left to do.
@@ -157,6 +151,15 @@ impl Context {
             }
         }
         at
+    }
+}
+
+/// The kind of transaction of a method.
+pub fn kind_of(method: Method) -> Kind {
+    if method == Method::Invite {
+        Kind::Invite
+    } else {
+        Kind::NonInvite
     }
 }
 
@@ -202,8 +205,9 @@ impl Contexts {
 
     /// The context with this key.
     pub fn find(&self, key: TransactionKey) -> Option<u32> {
-        self.index
-            .find(key.index_hash(), |index| self.slab[index as usize].key == key)
+        self.index.find(key.index_hash(), |index| {
+            self.slab[index as usize].key == key
+        })
     }
 
     /// The context that a branch of ours names.

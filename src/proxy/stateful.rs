@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::branch::Branch;
-use super::context::{Context, RelayBranch};
+use super::context::{Context, RelayBranch, kind_of};
 use super::core::{Core, RetryAfter, send_stored};
 use super::default_route::Target;
 use super::forward::{Hop, write_reply, write_request};
@@ -18,9 +18,7 @@ use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
-use crate::transaction::{
-    ClientTransaction, Kind, RepeatAction, ReplyAction, ServerTransaction, TransactionKey,
-};
+use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
 
 const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
 
@@ -40,14 +38,14 @@ impl Core {
             }
             return self.answer(request, NO_ROOM, out);
         }
-        let mut context = self.new_context(key, request);
+        let mut context = Context::new(key, request);
         context.request = Some(self.arena.store(request.message.bytes()));
         context.cell = target.cell;
         context.candidates = target.candidates;
         context.dispatched = target.candidates.is_some();
         context.record_route = target.record_route;
         if request.method == Method::Invite {
-            self.send_trying(request, out);
+            send_trying(request, out);
         }
         let index = self.contexts.insert(context, &mut self.rng);
         self.add_branch(now, index, request, target.hop, target.destination, out);
@@ -68,7 +66,7 @@ impl Core {
             return self.answer(request, refusal, out);
         }
         self.count_answer(refusal);
-        let mut context = self.new_context(key, request);
+        let mut context = Context::new(key, request);
         let tag = self.branch_keys.tag(request.message);
         let extra = RetryAfter::of(refusal, &self.settings);
         let scratch = &mut self.bench.scratch;
@@ -92,32 +90,6 @@ impl Core {
         self.contexts.settle(index, &mut self.arena);
     }
 
-    fn new_context(&self, key: TransactionKey, request: &Request<'_>) -> Context {
-        let kind = kind_of(request.method);
-        Context::new(
-            key,
-            request.method,
-            ServerTransaction::start(kind),
-            request.socket,
-            request.source,
-            request.reply_to,
-        )
-    }
-
-    fn send_trying(&mut self, request: &Request<'_>, out: &mut Outbox) {
-        out.send(request.socket, request.reply_to, |buffer| {
-            build::reply(
-                request.message,
-                request.source,
-                100,
-                "Trying",
-                b"",
-                b"",
-                buffer,
-            );
-        });
-    }
-
     /// A request whose transaction is known came again, or is an ACK or CANCEL of it. Says whether
     /// it was dealt with: the ACK to a 2xx is not.
     pub(super) fn repeat(
@@ -138,7 +110,7 @@ impl Core {
                         send_stored(&self.arena, stored, context.socket, context.reply_to, out);
                     }
                     (RepeatAction::Answer, None) if request.method == Method::Invite => {
-                        self.send_trying(request, out);
+                        send_trying(request, out);
                     }
                     _ => {}
                 }
@@ -236,10 +208,8 @@ impl Core {
         self.contexts.get_mut(index).candidates = Some(candidates);
         self.stats.counters.failovers += 1;
         if let Some(cell) = cell {
-            let hold = reservation.map_or_else(
-                || Hold::Pinned(Arc::clone(&destination)),
-                Hold::Counted,
-            );
+            let hold =
+                reservation.map_or_else(|| Hold::Pinned(Arc::clone(&destination)), Hold::Counted);
             self.calls.move_to(cell, hold);
         }
         self.with_stored_request(stored, socket, source, true, |core, request| {
@@ -300,7 +270,15 @@ impl Core {
                 number: number as u8,
             };
             let edits = &mut core.bench.edits;
-            write_request(request, hop, &branch, record_route, &core.locals, edits, into);
+            write_request(
+                request,
+                hop,
+                &branch,
+                record_route,
+                &core.locals,
+                edits,
+                into,
+            );
         });
     }
 
@@ -410,7 +388,13 @@ impl Core {
     }
 
     /// Sends a reply upstream; keeps it if repeats of the request are to get it.
-    pub(super) fn pass_reply(&mut self, index: u32, reply: Message<'_>, keep: bool, out: &mut Outbox) {
+    pub(super) fn pass_reply(
+        &mut self,
+        index: u32,
+        reply: Message<'_>,
+        keep: bool,
+        out: &mut Outbox,
+    ) {
         let context = self.contexts.get_mut(index);
         self.stats.counters.relayed_replies += 1;
         let edits = &mut self.bench.edits;
@@ -472,11 +456,16 @@ impl Core {
     }
 }
 
-/// The kind of transaction of a method.
-pub(super) fn kind_of(method: Method) -> Kind {
-    if method == Method::Invite {
-        Kind::Invite
-    } else {
-        Kind::NonInvite
-    }
+fn send_trying(request: &Request<'_>, out: &mut Outbox) {
+    out.send(request.socket, request.reply_to, |buffer| {
+        build::reply(
+            request.message,
+            request.source,
+            100,
+            "Trying",
+            b"",
+            b"",
+            buffer,
+        );
+    });
 }

@@ -1,0 +1,6 @@
+//! What one shard does with calls, message by message.
+
+mod calls;
+mod limits;
+mod relaying;
+mod support;
