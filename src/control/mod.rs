@@ -5,4 +5,6 @@
 //! and reads the atomics that destinations share.
 
 pub mod binrpc;
+pub mod director;
+pub mod methods;
 pub mod value;
