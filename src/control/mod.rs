@@ -5,6 +5,9 @@
 //! and reads the atomics that destinations share.
 
 pub mod binrpc;
+pub mod client;
 pub mod director;
 pub mod methods;
+pub mod server;
+pub mod socket_path;
 pub mod value;
