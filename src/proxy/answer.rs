@@ -74,10 +74,9 @@ impl Core {
                 && let Some(destination) = &branch.destination
             {
                 // Given up for another and yet answered first: the call is here.
-                let hold = destination.try_reserve().map_or_else(
-                    || Hold::Pinned(Arc::clone(destination)),
-                    Hold::Counted,
-                );
+                let hold = destination
+                    .try_reserve()
+                    .map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted);
                 self.calls.move_to(cell, hold);
             }
             self.calls.confirm(cell, to_tag, now);

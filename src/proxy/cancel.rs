@@ -34,7 +34,10 @@ impl Core {
     /// Cancels every branch that has no final answer.
     pub(super) fn cancel_pending(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
         for number in 0..self.contexts.get(index).branches.len() {
-            if self.contexts.get(index).branches[number].client.is_pending() {
+            if self.contexts.get(index).branches[number]
+                .client
+                .is_pending()
+            {
                 self.cancel_branch(now, index, number, out);
             }
         }
@@ -69,7 +72,9 @@ impl Core {
     /// Sends the CANCEL of a branch, for the first time or again.
     pub(super) fn send_cancel(&mut self, index: u32, number: usize, out: &mut Outbox) {
         self.with_sent_branch(index, number, |sent, hop| {
-            out.send(hop.socket, hop.address, |buffer| build::cancel(sent, buffer));
+            out.send(hop.socket, hop.address, |buffer| {
+                build::cancel(sent, buffer)
+            });
         });
     }
 }

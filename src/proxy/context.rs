@@ -126,9 +126,9 @@ impl Context {
 
     /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
     pub fn needs_request(&self) -> bool {
-        self.branches
-            .iter()
-            .any(|branch| branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending()))
+        self.branches.iter().any(|branch| {
+            branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending())
+        })
     }
 
     /// Whether nothing of it is left to do.
@@ -196,8 +196,9 @@ impl Contexts {
 
     /// The context with this key.
     pub fn find(&self, key: TransactionKey) -> Option<u32> {
-        self.index
-            .find(key.index_hash(), |index| self.slab[index as usize].key == key)
+        self.index.find(key.index_hash(), |index| {
+            self.slab[index as usize].key == key
+        })
     }
 
     /// The context that a branch of ours names.

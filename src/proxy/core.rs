@@ -89,9 +89,7 @@ impl Core {
             Ok(request) => request,
             Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
         };
-        let key = self
-            .keys
-            .key(message, &request.via, request.method);
+        let key = self.keys.key(message, &request.via, request.method);
         if let Some(context) = self.contexts.find(key)
             && self.repeat(now, context, &request, out)
         {
@@ -116,8 +114,7 @@ impl Core {
 
     /// An ACK is never answered. One that carries our own tag acknowledges an answer of ours.
     fn drop_ack(&mut self, request: &Request<'_>, why: Drop) {
-        let is_to_our_answer =
-            request.to_tag == self.branch_keys.tag(request.message).as_slice();
+        let is_to_our_answer = request.to_tag == self.branch_keys.tag(request.message).as_slice();
         if !is_to_our_answer {
             self.stats.counters.drop(why);
         }

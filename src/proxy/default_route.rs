@@ -233,10 +233,8 @@ impl Core {
         loop {
             let (destination, reservation) = chosen;
             if let Some(hop) = self.hop_to(&destination, request.socket) {
-                let hold = reservation.map_or_else(
-                    || Hold::Pinned(Arc::clone(&destination)),
-                    Hold::Counted,
-                );
+                let hold = reservation
+                    .map_or_else(|| Hold::Pinned(Arc::clone(&destination)), Hold::Counted);
                 let target = Target {
                     destination: Some(destination),
                     candidates: Some(candidates),

@@ -67,7 +67,11 @@ fn write_record_route(came_by: SocketId, leaves_by: SocketId, locals: &Locals, t
     for socket in [leaves_by, came_by] {
         text.extend_from_slice(b"Record-Route: <sip:");
         text.extend_from_slice(locals.sent_by(socket));
-        text.extend_from_slice(if crosses { b";r2=on;lr>\r\n" } else { b";lr>\r\n" });
+        text.extend_from_slice(if crosses {
+            b";r2=on;lr>\r\n"
+        } else {
+            b";lr>\r\n"
+        });
         if !crosses {
             break;
         }

@@ -234,10 +234,8 @@ impl Core {
         self.contexts.get_mut(index).candidates = Some(candidates);
         self.stats.counters.failovers += 1;
         if let Some(cell) = cell {
-            let hold = reservation.map_or_else(
-                || Hold::Pinned(Arc::clone(&destination)),
-                Hold::Counted,
-            );
+            let hold =
+                reservation.map_or_else(|| Hold::Pinned(Arc::clone(&destination)), Hold::Counted);
             self.calls.move_to(cell, hold);
         }
         self.with_stored_request(stored, socket, source, true, |core, request| {
@@ -298,7 +296,15 @@ impl Core {
                 number: number as u8,
             };
             let edits = &mut core.bench.edits;
-            write_request(request, hop, &branch, record_route, &core.locals, edits, into);
+            write_request(
+                request,
+                hop,
+                &branch,
+                record_route,
+                &core.locals,
+                edits,
+                into,
+            );
         });
     }
 
@@ -408,7 +414,13 @@ impl Core {
     }
 
     /// Sends a reply upstream; keeps it if repeats of the request are to get it.
-    pub(super) fn pass_reply(&mut self, index: u32, reply: Message<'_>, keep: bool, out: &mut Outbox) {
+    pub(super) fn pass_reply(
+        &mut self,
+        index: u32,
+        reply: Message<'_>,
+        keep: bool,
+        out: &mut Outbox,
+    ) {
         let context = self.contexts.get_mut(index);
         self.stats.counters.relayed_replies += 1;
         let edits = &mut self.bench.edits;

@@ -84,9 +84,9 @@ impl Core {
         let Ok(cseq) = reply.cseq() else { return };
         let from_tag = reply.from_tag().unwrap_or_default();
         let to_tag = reply.to_tag().unwrap_or_default();
-        let Some((cell, _)) = self
-            .calls
-            .find(reply.call_id().unwrap_or_default(), from_tag, to_tag)
+        let Some((cell, _)) =
+            self.calls
+                .find(reply.call_id().unwrap_or_default(), from_tag, to_tag)
         else {
             return;
         };

@@ -102,9 +102,8 @@ pub struct DestinationStats {
 impl DestinationStats {
     fn new() -> Self {
         // 1 us to 3 minutes at two digits: about 12 KiB each.
-        let histogram = || {
-            Histogram::new_with_bounds(1, 180_000_000, 2).expect("the bounds are a constant")
-        };
+        let histogram =
+            || Histogram::new_with_bounds(1, 180_000_000, 2).expect("the bounds are a constant");
         Self {
             selected: 0,
             failed: 0,

@@ -70,7 +70,9 @@ impl KeyMaker {
         field(via.host);
         field(&via.port.unwrap_or(5060).to_be_bytes());
         match via.branch {
-            Some(branch) if branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len() => {
+            Some(branch)
+                if branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len() =>
+            {
                 field(branch);
             }
             // A client older than RFC 3261. The To tag is left out: the ACK carries the one that the
