@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use hdrhistogram::Histogram;
 
-use self::call::{Call, Calls, CancelCause, Phase};
+use self::call::{Call, Calls, CancelCause, PeerBye, Phase};
 pub use self::config::{CallerConfig, CancelRule, HangUp, Share};
 pub(super) use self::messages::session;
 use self::messages::{Messages, values};
@@ -316,7 +316,6 @@ impl Core {
         };
         if now < call.hang_up_at {
             call.phase = Phase::Reinviting;
-            call.reinvited = true;
             call.cseq += 1;
             call.retry = Retry::new(now, self.config.timers.t1);
             self.alarms.set(place, &mut call.due, call.retry.next());
@@ -324,7 +323,7 @@ impl Core {
             return;
         }
         if self.config.hang_up == HangUp::Gateway {
-            call.bye_missing = true;
+            call.peer_bye = PeerBye::Missing;
         }
         self.hang_up(now, place, out);
     }

@@ -1,6 +1,6 @@
 //! What a caller does with answers.
 
-use super::call::{CancelCause, Phase};
+use super::call::{CancelCause, PeerBye, Phase};
 use super::messages::{Branch, read_branch, values};
 use super::{Core, HangUp, send_in_dialog};
 use crate::agent::token::{Place, scramble};
@@ -259,8 +259,8 @@ impl Core {
             return;
         }
         // When both sides hang up at once the other's call may be gone already.
-        let good = code < 300 || call.bye_received;
-        if good && !call.bye_missing {
+        let good = code < 300 || call.peer_bye == PeerBye::Crossed;
+        if good && call.peer_bye != PeerBye::Missing {
             let due = call.hang_up_at.min(call.bye_sent);
             self.report.bye.record(due, call.bye_sent, now);
             self.report.counts.completed += 1;
