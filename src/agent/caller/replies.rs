@@ -140,6 +140,10 @@ impl Core {
         }
         if call.phase == Phase::Calling {
             call.phase = Phase::Proceeding;
+            if self.winding_up {
+                call.cancel = CancelCause::Chosen;
+                call.cancel_at = now;
+            }
             self.alarms
                 .set(place, &mut call.due, call.cancel_at.max(now));
         }
@@ -162,7 +166,7 @@ impl Core {
                 .ignore_route_set(&self.uri, self.config.target, peer);
         }
         // The answer was quicker than our CANCEL: the call stands, so it is ended by a BYE.
-        let unwanted = call.phase == Phase::Cancelling;
+        let unwanted = call.phase == Phase::Cancelling || self.winding_up;
         call.phase = Phase::Answered;
         let hold = self.config.hold.draw(&mut self.rng);
         call.hang_up_at = match self.config.hang_up {
