@@ -126,15 +126,15 @@ fn answered_calls(world: &mut World<Allocations>, first: u64) {
 fn cancelled_calls(world: &mut World<Allocations>, first: u64) {
     let calls = first..first + BATCH;
     let invites = calls.clone().map(|call| (caller(), invite(call)));
-    let invites: Vec<Message> = to_gateways(world.pass(invites.collect())).collect();
+    let invites: Vec<Message> = to_gateways(world.pass(&invites.collect::<Vec<_>>())).collect();
     let ringing = invites
         .iter()
         .map(|(gateway, invite)| (*gateway, answer(*gateway, invite, 180, "Ringing")));
-    world.pass(ringing.collect());
+    world.pass(&ringing.collect::<Vec<_>>());
     let cancels = calls
         .clone()
         .map(|call| (caller(), of_invite(call, "CANCEL", "")));
-    let cancels: Vec<Message> = to_gateways(world.pass(cancels.collect())).collect();
+    let cancels: Vec<Message> = to_gateways(world.pass(&cancels.collect::<Vec<_>>())).collect();
     assert_eq!(cancels.len() as u64, BATCH, "every CANCEL goes on");
     let answers = cancels
         .iter()
@@ -148,22 +148,22 @@ fn cancelled_calls(world: &mut World<Allocations>, first: u64) {
                 ),
             ]
         });
-    world.pass(answers.collect());
+    world.pass(&answers.collect::<Vec<_>>());
     let acks = calls.map(|call| (caller(), of_invite(call, "ACK", ";tag=gateway")));
-    world.pass(acks.collect());
+    world.pass(&acks.collect::<Vec<_>>());
 }
 
 /// The gateway that is asked first is busy; the INVITE is repeated on both legs.
 fn failed_over_calls(world: &mut World<Allocations>, first: u64) {
     let calls = first..first + BATCH;
     let invites: Vec<Message> = calls.map(|call| (caller(), invite(call))).collect();
-    let first_tries: Vec<Message> = to_gateways(world.pass(invites.clone())).collect();
+    let first_tries: Vec<Message> = to_gateways(world.pass(&invites)).collect();
     world.wait(Duration::from_millis(500));
-    world.pass(invites);
+    world.pass(&invites);
     let busy = first_tries
         .iter()
         .map(|(gateway, invite)| (*gateway, answer(*gateway, invite, 503, "Busy")));
-    let sent = world.pass(busy.collect());
+    let sent = world.pass(&busy.collect::<Vec<_>>());
     let second_tries: Vec<Message> = to_gateways(sent)
         .filter(|(_, bytes)| bytes.starts_with(b"INVITE "))
         .collect();
@@ -171,7 +171,7 @@ fn failed_over_calls(world: &mut World<Allocations>, first: u64) {
     let answers = second_tries
         .iter()
         .map(|(gateway, invite)| (*gateway, answer(*gateway, invite, 200, "OK")));
-    world.pass(answers.collect());
+    world.pass(&answers.collect::<Vec<_>>());
     world.tear_down(first..first + BATCH);
 }
 
@@ -186,7 +186,7 @@ fn stray_datagrams(world: &mut World<Allocations>, first: u64) {
                 .into_bytes(),
         )
     };
-    let sent = world.pass(vec![
+    let sent = world.pass(&[
         from(b"\r\n\r\n"),
         from(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"),
         from(b"INVITE sip:a@b SIP/2.0\r\nVia: nonsense\r\nCall-ID: x\r\n\r\n"),
@@ -200,7 +200,7 @@ fn stray_datagrams(world: &mut World<Allocations>, first: u64) {
     let answers = relayed
         .iter()
         .map(|(gateway, options)| (*gateway, answer(*gateway, options, 200, "OK")));
-    world.pass(answers.collect());
+    world.pass(&answers.collect::<Vec<_>>());
 }
 
 /// A request that goes with the INVITE of a call: same branch, same target.

@@ -89,7 +89,7 @@ impl<W: Watch> World<W> {
     pub fn set_up(&mut self, calls: Range<u64>) {
         let caller = caller();
         let invites = calls.clone().map(|call| (caller, invite(call)));
-        let at_gateways = self.pass(invites.collect());
+        let at_gateways = self.pass(&invites.collect::<Vec<_>>());
         let invites: Vec<Message> = to_gateways(at_gateways).collect();
         assert_eq!(
             invites.len() as u64,
@@ -100,9 +100,9 @@ impl<W: Watch> World<W> {
             [(180, "Ringing"), (200, "OK")]
                 .map(|(code, reason)| (*gateway, answer(*gateway, invite, code, reason)))
         });
-        self.pass(answers.collect());
+        self.pass(&answers.collect::<Vec<_>>());
         let acks = calls.map(|call| (caller, in_dialog(call, "ACK", 1, self.routed)));
-        let acks = self.pass(acks.collect());
+        let acks = self.pass(&acks.collect::<Vec<_>>());
         assert_eq!(acks.len(), invites.len(), "every ACK goes on");
     }
 
@@ -111,20 +111,20 @@ impl<W: Watch> World<W> {
         let caller = caller();
         let count = calls.end - calls.start;
         let byes = calls.map(|call| (caller, in_dialog(call, "BYE", 2, self.routed)));
-        let byes: Vec<Message> = to_gateways(self.pass(byes.collect())).collect();
+        let byes: Vec<Message> = to_gateways(self.pass(&byes.collect::<Vec<_>>())).collect();
         assert_eq!(byes.len() as u64, count, "every BYE goes to one gateway");
         let answers = byes
             .iter()
             .map(|(gateway, bye)| (*gateway, answer(*gateway, bye, 200, "OK")));
-        let answers = self.pass(answers.collect());
+        let answers = self.pass(&answers.collect::<Vec<_>>());
         assert_eq!(answers.len() as u64, count, "every BYE is answered");
     }
 
     /// Hands the shard datagrams, and returns what it sends on: all but its own 100s.
-    pub fn pass(&mut self, datagrams: Vec<Message>) -> Vec<Message> {
+    pub fn pass(&mut self, datagrams: &[Message]) -> Vec<Message> {
         let (shard, out, now) = (&mut self.shard, &mut self.out, self.now);
         self.watch.during(|| {
-            for (source, bytes) in &datagrams {
+            for (source, bytes) in datagrams {
                 let datagram = Datagram {
                     socket: 0,
                     source: *source,
@@ -242,8 +242,6 @@ pub fn answer(gateway: SocketAddr, request: &[u8], code: u16, reason: &str) -> V
         }
         reply.push_str("\r\n");
     }
-    reply.push_str(&format!(
-        "Contact: <sip:gateway@{gateway}>\r\nContent-Length: 0\r\n\r\n"
-    ));
-    reply.into_bytes()
+    let contact = format!("Contact: <sip:gateway@{gateway}>\r\nContent-Length: 0\r\n\r\n");
+    (reply + &contact).into_bytes()
 }
