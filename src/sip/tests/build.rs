@@ -69,6 +69,24 @@ fn only_the_topmost_via_is_amended_even_if_it_is_the_second_line() {
 }
 
 #[test]
+fn parameters_of_the_topmost_via_are_amended_in_any_order() {
+    for (from, to) in [
+        ("h;rport;received=9", "h;rport=6060;received=192.0.2.1"),
+        (
+            "h;received=9;x;rport;y",
+            "h;received=192.0.2.1;x;rport=6060;y",
+        ),
+    ] {
+        let request = format!("BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {from}\r\n\r\n");
+        let reply = reply(&request, 400, "", "");
+        assert!(
+            reply.contains(&format!("\r\nVia: SIP/2.0/UDP {to}\r\n")),
+            "{reply}"
+        );
+    }
+}
+
+#[test]
 fn even_a_broken_request_gets_a_whole_reply() {
     let reply = reply(
         "BYE sip:a@b SIP/2.0\r\nVia: nonsense\r\nTo: \"x",

@@ -1,10 +1,11 @@
 //! The syntax check of RFC 3261 16.3.
 
-use super::{INVITE, with};
-use crate::sip::{Fault, Name};
+use super::INVITE;
+use crate::sip::{Fault, HeaderIndex, Name, scan};
 
 fn fault_of(text: impl AsRef<[u8]>) -> Option<Fault> {
-    with(text, |message| message.fault())
+    let mut index = HeaderIndex::new();
+    scan(text.as_ref(), &mut index).expect("a message").fault()
 }
 
 /// The fault of a usual INVITE in which `from` is replaced with `to`.

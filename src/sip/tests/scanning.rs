@@ -261,7 +261,7 @@ fn size_and_number_of_lines_are_bounded() {
     let start = "BYE sip:a@b SIP/2.0\r\n";
     let full = format!("{start}{}\r\n", "Subject: x\r\n".repeat(MAX_HEADERS));
     with(&full, |message| {
-        assert_eq!(message.all(Name::Subject).count(), MAX_HEADERS)
+        assert_eq!(message.all(Name::Subject).count(), MAX_HEADERS);
     });
     let over = format!("{start}{}\r\n", "s:\r\n".repeat(MAX_HEADERS + 1));
     assert_eq!(error(over.as_bytes()), Some(ScanError::TooManyHeaders));

@@ -149,6 +149,10 @@ fn replies_go_to_received_and_rport_else_to_sent_by() {
             Some("192.0.2.9:1"),
         ),
         (
+            "SIP/2.0/UDP 192.0.2.1;received=192.0.2.9",
+            Some("192.0.2.9:5060"),
+        ),
+        (
             "SIP/2.0/UDP h;received=2001:db8::1",
             Some("[2001:db8::1]:5060"),
         ),
