@@ -15,6 +15,7 @@ pub mod batch;
 pub mod clock;
 mod command;
 mod counters;
+pub mod ends;
 mod expiry;
 mod guarded;
 mod handle;
@@ -32,6 +33,7 @@ pub use batch::{
 pub use clock::Clock;
 pub use command::ShardSnapshot;
 pub use counters::PlaneCounters;
+pub use ends::Ends;
 pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};
