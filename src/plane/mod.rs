@@ -1,7 +1,7 @@
 //! The plane: everything between the network and the shards.
 //!
 //! Owns: threads, event loops, sockets, batches, hand-off rings, the timer thread, pinning, the
-//! clock. May touch: the operating system; [`sys`] is the only place of the project with `unsafe`
+//! clock. May touch: the operating system; `sys` is the only place of the project with `unsafe`
 //! code.
 //!
 //! A [`Plane`] runs one thread for each shard. Each has a socket of its own for each listen address
