@@ -3,7 +3,6 @@
 //! Owns: the ports of the shards and of the timer thread, the threads' handles. May touch: nothing
 //! of a shard; it sends commands and receives answers.
 
-use std::mem;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +95,8 @@ impl PlaneHandle {
         self.0.clock.clone()
     }
 
-    /// Gives all threads new sets, each between two batches.
+    /// Gives all threads new sets, each between two batches. It does not wait for them; a shard whose
+    /// snapshot comes afterwards has them.
     pub fn publish(&self, sets: &Arc<Sets>) {
         for port in &self.0.ports {
             port.send(Command::Publish(Arc::clone(sets)));
@@ -146,16 +146,15 @@ impl PlaneHandle {
     }
 
     /// Orderly stop: from now on no new call is admitted; what is in flight may finish until `grace`
-    /// has passed; then all threads end. Returns whether everything was finished. A second stop finds
-    /// nothing to do.
+    /// has passed; then all threads end. Returns whether everything was finished. A second stop waits
+    /// for the first and finds nothing to do.
     pub fn stop(&self, grace: Duration) -> bool {
-        let mut threads = self
+        let mut running = self
             .0
             .threads
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let threads = mem::take(&mut *threads);
-        if threads.is_empty() {
+        if running.is_empty() {
             return true;
         }
         let finished = grace.is_zero() || self.drain(Instant::now() + grace);
@@ -163,7 +162,7 @@ impl PlaneHandle {
         for port in &self.0.ports {
             port.send(Command::Stop);
         }
-        for thread in threads {
+        for thread in running.drain(..) {
             let name = thread.thread().name().unwrap_or_default().to_owned();
             if thread.join().is_err() {
                 tracing::error!(thread = name, "a thread had died of a panic");

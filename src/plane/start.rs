@@ -302,7 +302,7 @@ impl Blueprint<'_> {
                 .collect(),
             inbox,
         };
-        spawn(plane, name.to_owned(), move || thread.run())
+        spawn(plane, name, move || thread.run())
     }
 
     fn start_shard(
@@ -321,7 +321,7 @@ impl Blueprint<'_> {
             TimerMode::Thread => None,
         };
         // The shard is made by its own thread, so that its memory is near that thread's core.
-        spawn(plane, shard_name(usize::from(id)), move || {
+        spawn(plane, &shard_name(usize::from(id)), move || {
             if let Some(core) = core
                 && !core_affinity::set_for_current(core)
             {
@@ -408,13 +408,13 @@ fn connect(seats: &mut [Seat]) {
 
 fn spawn(
     plane: &Plane,
-    name: String,
+    name: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> Result<(), PlaneError> {
-    let thread = thread::Builder::new().name(name.clone()).spawn(work);
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
     plane
         .inner()
-        .add_thread(thread.map_err(thread_error(&name))?);
+        .add_thread(thread.map_err(thread_error(name))?);
     Ok(())
 }
 

@@ -67,6 +67,15 @@ pub(super) struct Parts {
     pub pacer: Option<ExpiryPacer>,
 }
 
+/// What a loop knows while its shard is being drained.
+#[derive(Debug)]
+struct Draining {
+    /// Who hears whether the shard is idle.
+    to: Sender<(ShardId, bool)>,
+    /// What was last said.
+    said: Option<bool>,
+}
+
 /// One shard's loop.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -79,8 +88,7 @@ pub(super) struct Worker {
     sender: SendBatch,
     /// The outbox that is being sent, while the shard fills the other.
     sending: Outbox,
-    /// Who hears of idleness while draining, and what was last said.
-    draining: Option<(Sender<(ShardId, bool)>, Option<bool>)>,
+    draining: Option<Draining>,
 }
 
 impl Worker {
@@ -124,6 +132,8 @@ impl Worker {
     fn turn(&mut self) -> bool {
         self.wait();
         self.now = self.parts.clock.now();
+        // First, so that what was commanded before a datagram came holds for it as a rule.
+        let go_on = self.obey_commands();
         for number in 0..self.lines.len() {
             if self.lines[number].failing {
                 self.read_errors(number);
@@ -137,8 +147,6 @@ impl Worker {
         self.read_rings();
         self.flush();
         self.do_what_is_due();
-        self.flush();
-        let go_on = self.obey_commands();
         self.flush();
         self.tell_idleness();
         go_on
@@ -326,14 +334,14 @@ impl Worker {
             }
             Command::Drain(to) => {
                 guarded.guard(now, |shard, _| shard.drain());
-                self.draining = Some((to, None));
+                self.draining = Some(Draining { to, said: None });
             }
             Command::Stop => {}
         }
     }
 
     fn tell_idleness(&mut self) {
-        let Some((to, said)) = &mut self.draining else {
+        let Some(Draining { to, said }) = &mut self.draining else {
             return;
         };
         let shard = &self.parts.guarded.shard;

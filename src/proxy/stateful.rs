@@ -144,13 +144,13 @@ impl Core {
         out: &mut Outbox,
     ) {
         let timers = &self.settings.timers;
-        let context = self.contexts.get_mut(index);
+        let context = self.contexts.get(index);
         let number = context.branches.len();
         let may_move_on = context.candidates.is_some();
         if may_move_on && let Some(destination) = &destination {
             self.stats.of(destination).selected += 1;
         }
-        context.branches.push(RelayBranch {
+        let branch = RelayBranch {
             hop,
             destination,
             client: ClientTransaction::start(kind_of(context.method), now, timers),
@@ -164,7 +164,9 @@ impl Core {
             },
             sent_at: now,
             rang: false,
-        });
+        };
+        self.contexts.add_branch(index, branch);
+        let context = self.contexts.get(index);
         self.stats.counters.relayed_requests += 1;
         let branch = Branch::Stateful {
             shard: self.id,

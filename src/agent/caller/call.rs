@@ -40,6 +40,17 @@ pub(super) enum CancelCause {
     RangTooLong,
 }
 
+/// What came of the gateway's BYE before or while ours was out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerBye {
+    /// None has come, and none had to.
+    NotSeen,
+    /// It should have come and did not, so we hang up.
+    Missing,
+    /// It came while ours was out.
+    Crossed,
+}
+
 /// One call, or a second gateway's leg of one.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
@@ -48,13 +59,9 @@ pub(super) struct Call {
     pub cancel: CancelCause,
     pub cancel_answered: bool,
     pub rang: bool,
-    pub reinvited: bool,
     /// A second gateway's leg: it is no call of the statistics.
     pub is_fork: bool,
-    /// The gateway should have hung up and did not.
-    pub bye_missing: bool,
-    /// A BYE of the gateway has come.
-    pub bye_received: bool,
+    pub peer_bye: PeerBye,
     pub socket: SocketId,
     /// The token in the Call-ID; a fork has that of the call that it belongs to.
     pub name: u64,
@@ -152,10 +159,8 @@ impl Call {
             cancel: CancelCause::None,
             cancel_answered: false,
             rang: false,
-            reinvited: false,
             is_fork: false,
-            bye_missing: false,
-            bye_received: false,
+            peer_bye: PeerBye::NotSeen,
             socket: 0,
             name: 0,
             cseq: 1,

@@ -113,15 +113,12 @@ impl Calls {
     }
 
     /// Takes a call in.
-    pub fn insert(&mut self, call: Call) -> Place {
+    pub fn insert(&mut self, mut call: Call) -> Place {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         let key = call.key;
-        let call = Call {
-            serial,
-            buffer: self.buffers.pop().unwrap_or_default(),
-            ..call
-        };
+        call.serial = serial;
+        call.buffer = self.buffers.pop().unwrap_or_default();
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = call;
             slot

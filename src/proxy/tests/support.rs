@@ -165,7 +165,7 @@ fn collect(out: &Outbox) -> Vec<Sent> {
         .iter()
         .map(|packet| Sent {
             to: packet.to,
-            text: String::from_utf8(out.bytes(packet).to_vec()).expect("tests speak ASCII"),
+            text: String::from_utf8_lossy(out.bytes(packet)).into_owned(),
         })
         .collect()
 }
