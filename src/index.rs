@@ -283,7 +283,7 @@ mod tests {
                 }
                 index.insert(pair.0, pair.1).expect("there is room");
                 model.insert(pair);
-                if draw % 3 != 0 {
+                if !draw.is_multiple_of(3) {
                     let victim = *model.range((draw as u32, 0)..).next().unwrap_or(&pair);
                     prop_assert!(index.remove(victim.0, victim.1));
                     model.remove(&victim);

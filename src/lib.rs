@@ -21,6 +21,7 @@ pub mod plane;
 pub mod probe;
 pub mod proxy;
 pub mod rng;
+pub mod route;
 pub mod sim;
 pub mod sip;
 pub mod source;

@@ -268,3 +268,137 @@ impl<'a> Reader<'a> {
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean(column: &str) -> Attributes {
+        let (attributes, remarks) = Attributes::parse(column).unwrap();
+        assert_eq!(remarks, [], "{column}");
+        attributes
+    }
+
+    fn tolerated(column: &str) -> (Attributes, usize) {
+        let (attributes, remarks) = Attributes::parse(column).unwrap();
+        let [remark] = &remarks[..] else {
+            panic!("{column}: {remarks:?}")
+        };
+        (attributes, remark.offset)
+    }
+
+    #[test]
+    fn every_name_has_its_field() {
+        let attributes = clean(
+            "duid=d;maxload=1;weight=2;rweight=3;socket=udp:10.0.0.1:5060;sockname=s;\
+             ping_socket=udp:10.0.0.2:5060;ping_from=sip:p@h;obproxy=sip:o;latency=4;cc=1;\
+             ocmin=5;ocmax=6;ocrate=7",
+        );
+        let text = |text: &str| Some(text.into());
+        let expected = Attributes {
+            body: attributes.body.clone(),
+            duid: text("d"),
+            maxload: 1,
+            weight: 2,
+            rweight: 3,
+            socket: text("udp:10.0.0.1:5060"),
+            sockname: text("s"),
+            ping_socket: text("udp:10.0.0.2:5060"),
+            ping_from: text("sip:p@h"),
+            obproxy: text("sip:o"),
+            latency_ms: 4,
+            congestion_control: true,
+            ocmin: 5,
+            ocmax: 6,
+            ocrate: 7,
+        };
+        assert_eq!(attributes, expected);
+    }
+
+    #[test]
+    fn odd_columns_are_read_as_the_peers_read_them() {
+        let both = |column: &str| {
+            let attributes = clean(column);
+            (attributes.duid.map(String::from), attributes.weight)
+        };
+        let duid = |duid: &str| Some(duid.to_owned());
+        assert_eq!(both(""), (None, 0));
+        assert_eq!(both(";"), (None, 0));
+        assert_eq!(both("=x;duid=c"), (duid("c"), 0));
+        assert_eq!(both("a==b;duid=d"), (duid("d"), 0));
+        assert_eq!(both("duid=\"a;b\";weight=5"), (duid("a;b"), 5));
+        assert_eq!(both("duid=a\"b;weight=5"), (duid("a\"b"), 5));
+        assert_eq!(both("duid='a\"b';weight=5"), (duid("a\"b"), 5));
+        assert_eq!(both(";;duid=a;;weight=5;"), (duid("a"), 5));
+        assert_eq!(both("duid=\"\";weight=\"20\""), (None, 20));
+        assert_eq!(both("DUID=a;Weight=+5"), (duid("a"), 5));
+        assert_eq!(both("a;b;c"), (None, 0));
+        assert_eq!(both("duid = a ; weight = 5"), (duid("a"), 5));
+        assert_eq!(&*clean("duid=a;").body, "duid=a");
+        assert_eq!(&*clean("sip_profile=1").body, "sip_profile=1");
+    }
+
+    #[test]
+    fn bad_numbers_are_told_and_read_as_far_as_they_go() {
+        for (column, maxload) in [
+            ("maxload=5x", 5),
+            ("maxload=1.5", 1),
+            ("maxload=0x10", 0),
+            ("maxload=-3", 0),
+            ("maxload=x", 0),
+            ("maxload", 0),
+            ("maxload=", 0),
+            ("maxload=2147483648", 2_147_483_647),
+            ("maxload=99999999999", 2_147_483_647),
+        ] {
+            let (attributes, offset) = tolerated(column);
+            assert_eq!(attributes.maxload, maxload, "{column}");
+            assert_eq!(offset, 8, "{column}");
+        }
+        for column in ["weight=101", "weight=-5", "weight=4294967297"] {
+            assert_eq!(tolerated(column).0.weight, 0, "{column}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_a_name_counts() {
+        assert_eq!(tolerated("weight=10;weight=20"), {
+            let body = "weight=10;weight=20".into();
+            let weight = 10;
+            let first = Attributes {
+                body,
+                weight,
+                ..Attributes::default()
+            };
+            (first, 10)
+        });
+    }
+
+    #[test]
+    fn a_comma_ends_the_reading() {
+        let (attributes, offset) = tolerated("rweight=5,maxload=3");
+        assert_eq!((attributes.rweight, attributes.maxload), (5, 0));
+        assert_eq!(offset, 9);
+        assert_eq!(tolerated(",duid=a").0.duid, None);
+        assert_eq!(tolerated("duid=\"a\",weight=5").0.weight, 0);
+    }
+
+    #[test]
+    fn garbage_is_an_error_with_its_place() {
+        for (column, offset, message) in [
+            ("duid=;weight=5", 5, "value missing after '='"),
+            ("duid=\"a;b\"x;weight=5", 10, "';' expected, found 'x'"),
+            ("duid='ab;weight=5", 5, "no closing '"),
+            ("duid=a;;", 6, "name missing after ';'"),
+            ("a b=c", 2, "';' expected, found 'b'"),
+            ("duid=a\r\nX: y", 6, "control character in the attributes"),
+        ] {
+            let error = Attributes::parse(column).unwrap_err();
+            assert_eq!(
+                (error.offset, &*error.message),
+                (offset, message),
+                "{column}"
+            );
+        }
+    }
+}

@@ -30,6 +30,13 @@ pub struct List {
     pub warnings: Vec<Diagnostic>,
 }
 
+impl List {
+    /// The destinations as [`super::Sets::build`] takes them; names stay unresolved.
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries.into_iter().map(|entry| entry.entry).collect()
+    }
+}
+
 /// A destination of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListEntry {

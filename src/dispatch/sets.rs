@@ -3,6 +3,9 @@
 //! Owns: [`Sets`], one publication of everything that was loaded. It is built aside and then
 //! published as a whole; destinations that were there before keep their calls and their state.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

@@ -215,3 +215,169 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const I: u32 = Flags::INACTIVE;
+    const T: u32 = Flags::TRYING;
+    const D: u32 = Flags::DISABLED;
+    const P: u32 = Flags::PROBING;
+    const THREE_DOWN_TWO_UP: Thresholds = Thresholds { down: 3, up: 2 };
+
+    /// The letters after each of several requests from one origin.
+    fn history(start: u32, origin: Origin, requests: &[u32]) -> Vec<&'static str> {
+        let mut health = Health::new(Flags(start));
+        let step = |&request: &u32| {
+            health = health.update(Flags(request), origin, THREE_DOWN_TWO_UP);
+            health.flags.letters()
+        };
+        requests.iter().map(step).collect()
+    }
+
+    #[test]
+    fn letters_are_the_peers() {
+        for (flags, letters) in [
+            (0, "AX"),
+            (P, "AP"),
+            (Flags::NO_PING, "AN"),
+            (Flags::NO_PING | P, "AP"),
+            (T, "TX"),
+            (T | P, "TP"),
+            (D, "DX"),
+            (D | T, "DX"),
+            (I | P, "IP"),
+            (I | D | T, "IX"),
+            (255, "IP"),
+            (Flags::NO_DNS, "AX"),
+        ] {
+            assert_eq!(Flags(flags).to_string(), letters);
+        }
+    }
+
+    #[test]
+    fn operators_words_are_read_by_their_first_two_letters() {
+        for (text, flags) in [
+            ("a", 0),
+            ("ap", P),
+            ("AP", P),
+            ("1", 0),
+            ("i", I),
+            ("ip", I | P),
+            ("0p", I | P),
+            ("ix", I),
+            ("d", D),
+            ("dp", D),
+            ("2", D),
+            ("tp", T | P),
+            ("3", T),
+            ("active", 0),
+        ] {
+            assert_eq!(Flags::parse_rpc(text), Some(Flags(flags)), "{text}");
+        }
+        for text in ["", "x", "p", " a", "4"] {
+            assert_eq!(Flags::parse_rpc(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn scripts_words_are_letters_in_any_order() {
+        for (text, flags) in [
+            ("", 0),
+            ("ip", I | P),
+            ("pi", I | P),
+            ("pa", 0),
+            ("ap", P),
+            ("IdTp", I | D | T | P),
+        ] {
+            assert_eq!(Flags::parse_script(text), Some(Flags(flags)), "{text}");
+        }
+        assert_eq!(Flags::parse_script("ix"), None);
+    }
+
+    #[test]
+    fn failures_in_a_row_make_inactive() {
+        assert_eq!(
+            history(
+                P,
+                Origin::Probe,
+                &[T | P, T | P, P, T | P, T | P, T | P, T | P]
+            ),
+            ["TP", "TP", "AP", "TP", "TP", "IP", "IP"]
+        );
+    }
+
+    #[test]
+    fn successes_in_a_row_make_active() {
+        assert_eq!(
+            history(I | P, Origin::Probe, &[P, T | P, P, P]),
+            ["IP", "IP", "IP", "AP"],
+            "a failure in between starts the count again"
+        );
+        assert_eq!(
+            history(I | P, Origin::Probe, &[0, 0]),
+            ["IP", "AX"],
+            "the probing flag stays until the destination is back"
+        );
+    }
+
+    #[test]
+    fn scripts_count_failures_but_activate_at_once() {
+        assert_eq!(
+            history(0, Origin::Script, &[T, T, T, 0, I, I | P, P]),
+            ["TX", "TX", "IX", "AX", "IX", "IP", "AP"]
+        );
+        assert_eq!(
+            history(P, Origin::Script, &[D | I | P, T, 0]),
+            ["DX", "TX", "AX"]
+        );
+    }
+
+    #[test]
+    fn thresholds_of_0_and_1_act_at_once() {
+        for threshold in [0, 1] {
+            let thresholds = Thresholds {
+                down: threshold,
+                up: threshold,
+            };
+            let up = Health::new(Flags(P));
+            let down = up.update(Flags(T | P), Origin::Probe, thresholds);
+            assert_eq!(down, Health::new(Flags(I | P)));
+            assert_eq!(down.update(Flags(P), Origin::Probe, thresholds), up);
+        }
+    }
+
+    #[test]
+    fn an_operators_word_overrides_all_and_starts_the_count_again() {
+        let failing = Health {
+            flags: Flags(T | P),
+            probing_count: 2,
+        };
+        assert_eq!(failing.set(Flags(I)), Health::new(Flags(I)));
+        assert_eq!(failing.set(Flags(D)).set(Flags(P)), Health::new(Flags(P)));
+    }
+
+    #[test]
+    fn what_a_destination_is_outlives_its_states() {
+        let fixed = Flags::NO_DNS | Flags::NO_PING;
+        let health = Health::new(Flags(fixed | T));
+        assert_eq!(health.set(Flags(I)).flags, Flags(fixed | I));
+        let updated = health.update(Flags(D), Origin::Script, THREE_DOWN_TWO_UP);
+        assert_eq!(updated.flags, Flags(fixed | D));
+        assert_eq!(
+            health.set(Flags(I | P)).flags,
+            Flags(Flags::NO_DNS | I | P),
+            "who asks for probing gets it"
+        );
+    }
+
+    #[test]
+    fn health_fits_a_word() {
+        let health = Health {
+            flags: Flags(u32::MAX),
+            probing_count: 7,
+        };
+        assert_eq!(Health::unpack(health.pack()), health);
+    }
+}

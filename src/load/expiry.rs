@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use super::cell::{CellView, Phase};
+use super::cell::CellView;
 use super::table::CallTable;
 use crate::time::Timestamp;
 
@@ -66,7 +66,9 @@ impl Sweep {
         {
             last.end = end;
         } else if self.waiting.is_full() {
-            self.waiting.clear();
+            // A scan of everything that has begun goes on, so that it comes to its end.
+            let begun = self.waiting.first() == Some(&(0..width));
+            self.waiting.truncate(usize::from(begun));
             self.begin(0..width);
         } else {
             self.begin(start..end);
@@ -127,9 +129,7 @@ impl CallTable {
             let Some(index) = self.sweep.next(self.cells.len()) else {
                 return Progress::Done;
             };
-            let cell = &self.cells[index];
-            if cell.phase != Phase::Ended
-                && cell.is_due(now)
+            if self.cells[index].is_due(now)
                 && let Some(view) = self.view(index)
             {
                 on_expired(view);

@@ -17,3 +17,6 @@ pub use cell::{CellId, CellView, Hold, Phase, Side};
 pub use expiry::Progress;
 pub use owner::Ownership;
 pub use table::{ByeOutcome, CallTable, Confirmation, InsertError};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 mod message;
 mod prober;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use prober::{Change, ProbeEvent, Prober, Share};

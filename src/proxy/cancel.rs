@@ -73,7 +73,7 @@ impl Core {
     pub(super) fn send_cancel(&mut self, index: u32, number: usize, out: &mut Outbox) {
         self.with_sent_branch(index, number, |sent, hop| {
             out.send(hop.socket, hop.address, |buffer| {
-                build::cancel(sent, buffer)
+                build::cancel(sent, buffer);
             });
         });
     }

@@ -11,6 +11,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::forward::Hop;
+use super::request::Request;
 use super::settings::SocketId;
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Destination;
@@ -21,7 +22,7 @@ use crate::rng::Rng;
 use crate::sip::Method;
 use crate::time::Timestamp;
 use crate::transaction::wheel::{TimerId, Wheel};
-use crate::transaction::{ClientTransaction, ServerTransaction, TransactionKey};
+use crate::transaction::{ClientTransaction, Kind, ServerTransaction, TransactionKey};
 
 /// One destination that the request was sent to.
 #[derive(Debug)]
@@ -45,6 +46,9 @@ pub struct RelayBranch {
     /// Whether it rang (first provisional above 100 was seen).
     pub rang: bool,
 }
+
+/// The branches of a request; nearly always it is one.
+pub type Branches = SmallVec<[RelayBranch; 1]>;
 
 /// A stateful request.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub struct Context {
     /// The destinations that are left.
     pub candidates: Option<Candidates>,
     /// The destinations tried.
-    pub branches: SmallVec<[RelayBranch; 1]>,
+    pub branches: Branches,
     /// Whether it is dispatched: sent without the Routes it came with.
     pub dispatched: bool,
     /// Whether it gets a Record-Route.
@@ -86,26 +90,19 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context without branches.
-    pub fn new(
-        key: TransactionKey,
-        method: Method,
-        server: ServerTransaction,
-        socket: SocketId,
-        source: SocketAddr,
-        reply_to: SocketAddr,
-    ) -> Self {
+    /// The context of a request, without branches.
+    pub fn new(key: TransactionKey, request: &Request<'_>) -> Self {
         Self {
             key,
+            method: request.method,
+            server: ServerTransaction::start(kind_of(request.method)),
+            socket: request.socket,
+            source: request.source,
+            reply_to: request.reply_to,
             token: 0,
-            method,
-            server,
             request: None,
             last_reply: None,
             best: None,
-            socket,
-            source,
-            reply_to,
             cell: None,
             candidates: None,
             branches: SmallVec::new(),
@@ -157,6 +154,15 @@ impl Context {
     }
 }
 
+/// The kind of transaction of a method.
+pub fn kind_of(method: Method) -> Kind {
+    if method == Method::Invite {
+        Kind::Invite
+    } else {
+        Kind::NonInvite
+    }
+}
+
 /// All contexts of a shard.
 #[derive(Debug)]
 pub struct Contexts {
@@ -165,6 +171,8 @@ pub struct Contexts {
     wheel: Wheel<u32>,
     limit: usize,
     in_flight: usize,
+    /// Emptied memory of requests that had several branches, for the next that fail over.
+    spare_branches: Vec<Branches>,
 }
 
 impl Contexts {
@@ -176,6 +184,7 @@ impl Contexts {
             wheel: Wheel::new(now),
             limit,
             in_flight: 0,
+            spare_branches: Vec::new(),
         }
     }
 
@@ -230,6 +239,18 @@ impl Contexts {
         &mut self.slab[index as usize]
     }
 
+    /// Adds a branch to a context.
+    pub fn add_branch(&mut self, index: u32, branch: RelayBranch) {
+        let branches = &mut self.slab[index as usize].branches;
+        if branches.len() == branches.inline_size()
+            && let Some(mut roomy) = self.spare_branches.pop()
+        {
+            roomy.extend(branches.drain(..));
+            *branches = roomy;
+        }
+        branches.push(branch);
+    }
+
     /// Notes that a final answer was sent; from then on the request is no longer in flight.
     pub fn answered(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -255,7 +276,11 @@ impl Contexts {
     }
 
     fn remove(&mut self, index: u32, arena: &mut Arena) {
-        let context = self.slab.remove(index as usize);
+        let mut context = self.slab.remove(index as usize);
+        if context.branches.spilled() {
+            context.branches.clear();
+            self.spare_branches.push(context.branches);
+        }
         self.index.remove(context.key.index_hash(), index);
         if let Some(timer) = context.timer {
             self.wheel.cancel(timer);

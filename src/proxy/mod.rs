@@ -31,3 +31,6 @@ pub use settings::{
 };
 pub use shard::{Datagram, Shard, ShardId, Verdict};
 pub use stats::{Counters, DestinationStats, SeenDestination, Snapshot};
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::branch::Branch;
-use super::context::{Context, RelayBranch};
+use super::context::{Context, RelayBranch, kind_of};
 use super::core::{Core, RetryAfter, send_stored};
 use super::default_route::Target;
 use super::forward::{Hop, write_reply, write_request};
@@ -18,9 +18,7 @@ use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
-use crate::transaction::{
-    ClientTransaction, Kind, RepeatAction, ReplyAction, ServerTransaction, TransactionKey,
-};
+use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
 
 const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
 
@@ -40,14 +38,14 @@ impl Core {
             }
             return self.answer(request, NO_ROOM, out);
         }
-        let mut context = self.new_context(key, request);
+        let mut context = Context::new(key, request);
         context.request = Some(self.arena.store(request.message.bytes()));
         context.cell = target.cell;
         context.candidates = target.candidates;
         context.dispatched = target.candidates.is_some();
         context.record_route = target.record_route;
         if request.method == Method::Invite {
-            self.send_trying(request, out);
+            send_trying(request, out);
         }
         let index = self.contexts.insert(context, &mut self.rng);
         self.add_branch(now, index, request, target.hop, target.destination, out);
@@ -68,7 +66,7 @@ impl Core {
             return self.answer(request, refusal, out);
         }
         self.count_answer(refusal);
-        let mut context = self.new_context(key, request);
+        let mut context = Context::new(key, request);
         let tag = self.branch_keys.tag(request.message);
         let extra = RetryAfter::of(refusal, &self.settings);
         let scratch = &mut self.bench.scratch;
@@ -92,32 +90,6 @@ impl Core {
         self.contexts.settle(index, &mut self.arena);
     }
 
-    fn new_context(&self, key: TransactionKey, request: &Request<'_>) -> Context {
-        let kind = kind_of(request.method);
-        Context::new(
-            key,
-            request.method,
-            ServerTransaction::start(kind),
-            request.socket,
-            request.source,
-            request.reply_to,
-        )
-    }
-
-    fn send_trying(&mut self, request: &Request<'_>, out: &mut Outbox) {
-        out.send(request.socket, request.reply_to, |buffer| {
-            build::reply(
-                request.message,
-                request.source,
-                100,
-                "Trying",
-                b"",
-                b"",
-                buffer,
-            );
-        });
-    }
-
     /// A request whose transaction is known came again, or is an ACK or CANCEL of it. Says whether
     /// it was dealt with: the ACK to a 2xx is not.
     pub(super) fn repeat(
@@ -138,7 +110,7 @@ impl Core {
                         send_stored(&self.arena, stored, context.socket, context.reply_to, out);
                     }
                     (RepeatAction::Answer, None) if request.method == Method::Invite => {
-                        self.send_trying(request, out);
+                        send_trying(request, out);
                     }
                     _ => {}
                 }
@@ -172,13 +144,13 @@ impl Core {
         out: &mut Outbox,
     ) {
         let timers = &self.settings.timers;
-        let context = self.contexts.get_mut(index);
+        let context = self.contexts.get(index);
         let number = context.branches.len();
         let may_move_on = context.candidates.is_some();
         if may_move_on && let Some(destination) = &destination {
             self.stats.of(destination).selected += 1;
         }
-        context.branches.push(RelayBranch {
+        let branch = RelayBranch {
             hop,
             destination,
             client: ClientTransaction::start(kind_of(context.method), now, timers),
@@ -192,7 +164,9 @@ impl Core {
             },
             sent_at: now,
             rang: false,
-        });
+        };
+        self.contexts.add_branch(index, branch);
+        let context = self.contexts.get(index);
         self.stats.counters.relayed_requests += 1;
         let branch = Branch::Stateful {
             shard: self.id,
@@ -482,11 +456,16 @@ impl Core {
     }
 }
 
-/// The kind of transaction of a method.
-pub(super) fn kind_of(method: Method) -> Kind {
-    if method == Method::Invite {
-        Kind::Invite
-    } else {
-        Kind::NonInvite
-    }
+fn send_trying(request: &Request<'_>, out: &mut Outbox) {
+    out.send(request.socket, request.reply_to, |buffer| {
+        build::reply(
+            request.message,
+            request.source,
+            100,
+            "Trying",
+            b"",
+            b"",
+            buffer,
+        );
+    });
 }

@@ -2,14 +2,20 @@
 
 use super::text::is_token;
 
-/// Lower-cases the ASCII letters among eight bytes at once.
-const fn lower(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let seven = word & (0x7f * ONES);
-    let above_z = seven + (0x7f - b'Z' as u64) * ONES;
-    let from_a = seven + (0x80 - b'A' as u64) * ONES;
-    let letters = !word & (from_a ^ above_z) & (0x80 * ONES);
-    word | (letters >> 2)
+/// The same byte eight times.
+const fn splat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// A mark at the colons of a word; the lowest mark is right, those above it may not be.
+const fn colons(word: u64) -> u64 {
+    let other = word ^ splat(b':');
+    other.wrapping_sub(splat(1)) & !other & splat(0x80)
+}
+
+/// Ones in all bytes below the lowest mark.
+const fn below(marks: u64) -> u64 {
+    (marks ^ marks.wrapping_sub(1)) >> 8
 }
 
 /// Up to sixteen bytes as a number, lower-cased, little end first, filled up with zeros.
@@ -46,29 +52,8 @@ macro_rules! names {
                 }
             }
 
-            /// The name whose long or compact form is `text`, of at most sixteen bytes, as [`key`].
-            fn by_key(value: u128, length: usize) -> Self {
-                #[allow(non_upper_case_globals)]
-                mod long { $(pub const $name: u128 = super::key($text.as_bytes());)* }
-                #[allow(non_upper_case_globals)]
-                mod short { $($(pub const $name: u128 = super::key($compact.as_bytes());)?)* }
-                if length == 1 {
-                    return match value {
-                        $($(short::$name => {
-                            // Names the fragment that this arm repeats with.
-                            const _: &str = $compact;
-                            Self::$name
-                        })?)*
-                        _ => Self::Other,
-                    };
-                }
-                let name = match value {
-                    $(long::$name => Self::$name,)*
-                    _ => return Self::Other,
-                };
-                // A zero byte in the text looks like filling, and a long name like its own beginning.
-                if name.as_str().len() == length { name } else { Self::Other }
-            }
+            /// The names that have a compact form, with it.
+            const COMPACT: &'static [(Name, &'static str)] = &[$($((Name::$name, $compact),)?)*];
         }
     };
 }
@@ -204,7 +189,68 @@ pub(super) const NAMES: usize = Name::Other as usize + 1;
 // A set of names is one 64-bit word.
 const _: () = assert!(NAMES <= 64);
 
-/// Names too long for [`Name::by_key`].
+/// One way to write a name, as [`key`].
+#[derive(Clone, Copy)]
+struct Form {
+    key: u128,
+    name: Name,
+    length: u8,
+}
+
+/// An open-addressed hash table of all forms that fit a key, built by the compiler. A place in
+/// `slots` is zero or one more than a place in `forms`.
+struct Table {
+    slots: [u8; SLOTS],
+    forms: [Form; FORMS],
+}
+
+const SLOTS: usize = 256;
+const FORMS: usize = Name::ALL.len() + Name::COMPACT.len();
+
+/// With this factor no two names share a slot. Any odd one works, with a longer search.
+const FACTOR: u64 = 0x656d_f212_e8df_ecef;
+
+const fn slot(key: u128) -> usize {
+    let (low, high) = (key as u64, (key >> 64) as u64);
+    ((low ^ high.rotate_left(5)).wrapping_mul(FACTOR) >> 56) as usize
+}
+
+static TABLE: Table = {
+    let unused = Form {
+        key: 0,
+        name: Name::Other,
+        length: 0,
+    };
+    let mut table = Table {
+        slots: [0; SLOTS],
+        forms: [unused; FORMS],
+    };
+    let mut place = 0;
+    while place < FORMS {
+        let (name, text) = if place < Name::ALL.len() {
+            (Name::ALL[place], Name::ALL[place].as_str())
+        } else {
+            Name::COMPACT[place - Name::ALL.len()]
+        };
+        if text.len() <= 16 {
+            let key = key(text.as_bytes());
+            table.forms[place] = Form {
+                key,
+                name,
+                length: text.len() as u8,
+            };
+            let mut slot = slot(key);
+            while table.slots[slot] != 0 {
+                slot = (slot + 1) % SLOTS;
+            }
+            table.slots[slot] = place as u8 + 1;
+        }
+        place += 1;
+    }
+    table
+};
+
+/// Names too long for a key.
 const LONG_NAMES: [Name; 6] = [
     Name::PAssertedIdentity,
     Name::ProxyAuthorization,
@@ -226,6 +272,24 @@ impl Name {
             .unwrap_or(Self::Other)
     }
 
+    /// The name with this key, of a text of `length` bytes. The length tells a zero byte in the text
+    /// from the filling of the key.
+    #[inline]
+    fn by_key(key: u128, length: usize) -> Self {
+        let mut slot = slot(key);
+        loop {
+            let place = TABLE.slots[slot] as usize;
+            if place == 0 {
+                return Self::Other;
+            }
+            let form = &TABLE.forms[place - 1];
+            if form.key == key && form.length as usize == length {
+                return form.name;
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+
     /// This name's place in a set of names.
     pub(super) const fn bit(self) -> u64 {
         1 << self as u8
@@ -233,27 +297,24 @@ impl Name {
 
     /// The name at the head of `bytes`, if it is known, at most fifteen bytes long and directly
     /// followed by a colon; with its length. Everything else is for the slow way.
+    ///
+    /// A CR in the place of a hyphen is not noticed, so the caller has to look for CRs in the name.
+    #[inline]
     pub(super) fn at_head(bytes: &[u8]) -> Option<(Self, usize)> {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        let head = bytes.first_chunk::<16>()?;
-        let both = u128::from_le_bytes(*head);
-        let (low, high) = (both as u64, (both >> 64) as u64);
-        // The lowest set bit of `zeros(word ^ colons)` marks the first colon.
-        let zeros = |word: u64| {
-            let other = word ^ (u64::from(b':') * ONES);
-            other.wrapping_sub(ONES) & !other & (0x80 * ONES)
-        };
-        let (in_low, in_high) = (zeros(low), zeros(high));
-        let length = if in_low != 0 {
-            in_low.trailing_zeros() / 8
+        let head = u128::from_le_bytes(*bytes.first_chunk::<16>()?);
+        let (low, high) = (head as u64, (head >> 64) as u64);
+        let (in_low, in_high) = (colons(low), colons(high));
+        // Setting one bit lower-cases letters and changes no hyphen. Whatever else it changes is no
+        // part of a name that is in the table, but for the CR.
+        let (low, high) = (low | splat(0x20), high | splat(0x20));
+        let (low, high, length) = if in_low != 0 {
+            (low & below(in_low), 0, in_low.trailing_zeros() / 8)
         } else if in_high != 0 {
-            8 + in_high.trailing_zeros() / 8
+            (low, high & below(in_high), 8 + in_high.trailing_zeros() / 8)
         } else {
             return None;
         };
-        let folded = u128::from(lower(low)) | (u128::from(lower(high)) << 64);
-        let masked = folded & ((1_u128 << (8 * length)) - 1);
-        match Self::by_key(masked, length as usize) {
+        match Self::by_key(u128::from(low) | (u128::from(high) << 64), length as usize) {
             Self::Other => None,
             name => Some((name, length as usize)),
         }
@@ -294,7 +355,8 @@ mod tests {
         assert_eq!(Name::at_head(b"Via\0: SIP/2.0/UDP host"), None);
         assert_eq!(Name::at_head(b"Via: short"), None);
         assert_eq!(Name::at_head(b": no name at all here"), None);
-        assert_eq!(Name::at_head(b"Call\rID: not a known name"), None);
+        assert_eq!(Name::at_head(b"Call ID: not a known name"), None);
+        assert_eq!(Name::at_head(b"V\x09a: not a known name"), None);
     }
 
     #[test]

@@ -51,47 +51,55 @@ impl<'a> Params<'a> {
 impl<'a> Iterator for Params<'a> {
     type Item = Param<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Param<'a>> {
-        while self.at < self.text.len() {
-            let start = self.at;
-            let end = param_end(self.text, start);
+        let text = self.text;
+        while self.at < text.len() {
+            let start = text::skip_lws(text, self.at);
+            let mut name_end = start;
+            while text
+                .get(name_end)
+                .is_some_and(|&byte| byte != b';' && byte != b'=')
+            {
+                name_end += 1;
+            }
+            let has_value = text.get(name_end) == Some(&b'=');
+            let end = if has_value {
+                value_end(text, name_end + 1)
+            } else {
+                name_end
+            };
             self.at = end + 1;
-            let whole = text::trim(self.text, start..end);
-            if whole.is_empty() {
+            if start == end {
                 self.empty = true;
                 continue;
             }
-            let param = &self.text[whole.clone()];
-            let equals = param.iter().position(|&byte| byte == b'=');
-            let name_end = whole.start + equals.unwrap_or(param.len());
-            let name_range = text::trim(self.text, whole.start..name_end);
-            let value = equals.map(|_| {
-                let value = text::trim(self.text, name_end + 1..whole.end);
-                &self.text[value]
-            });
+            let name_range = text::trim(text, start..name_end);
+            let value_range = text::trim(text, name_end + usize::from(has_value)..end);
+            let end = if has_value {
+                value_range.end
+            } else {
+                name_range.end
+            };
             return Some(Param {
-                name: &self.text[name_range.clone()],
-                value,
+                name: &text[name_range.clone()],
+                value: has_value.then(|| &text[value_range]),
                 name_range,
-                end: whole.end,
+                end,
             });
         }
         None
     }
 }
 
-/// Where the parameter that begins at `from` ends.
-fn param_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b';' => return at,
-            b'"' => match text::quoted_end(bytes, at) {
-                Some(next) => at = next,
-                None => return bytes.len(),
-            },
-            _ => at += 1,
-        }
-    }
-    bytes.len()
+/// Where the value that begins at `from` ends: at a semicolon outside a quoted string. A quoted string
+/// that does not end reaches to the end.
+fn value_end(text: &[u8], from: usize) -> usize {
+    let start = text::skip_lws(text, from);
+    let search = if text.get(start) == Some(&b'"') {
+        text::quoted_end(text, start).unwrap_or(text.len())
+    } else {
+        start
+    };
+    memchr::memchr(b';', &text[search..]).map_or(text.len(), |length| search + length)
 }

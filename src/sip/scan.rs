@@ -1,5 +1,7 @@
 //! The scanner: one pass over a datagram that writes down where its header lines lie.
 
+use std::ops::Range;
+
 use super::error::ScanError;
 use super::message::Message;
 use super::method::Method;
@@ -253,7 +255,7 @@ fn header_lines(bytes: &[u8], mut at: usize, index: &mut HeaderIndex) -> Result<
 #[inline]
 fn header_line(bytes: &[u8], at: usize, index: &mut HeaderIndex) -> Result<usize, ScanError> {
     let known = Name::at_head(&bytes[at..]);
-    let mut line = line_end(bytes, at + known.map_or(0, |(_, length)| length));
+    let mut line = line_end(bytes, at);
     // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
     let first_end = line.text_end;
     while let Some(b' ' | b'\t') = bytes.get(line.next) {
@@ -279,7 +281,7 @@ fn header_line(bytes: &[u8], at: usize, index: &mut HeaderIndex) -> Result<usize
         index.malformed = true;
         (Name::Other, first_end, line.text_end)
     };
-    let value = text::trim(bytes, value_from..line.text_end);
+    let value = trim_value(bytes, value_from, line.text_end);
     let entry = Entry {
         start: at as u16,
         name_end: name_end as u16,
@@ -290,6 +292,15 @@ fn header_line(bytes: &[u8], at: usize, index: &mut HeaderIndex) -> Result<usize
     };
     index.push(name, entry)?;
     Ok(line.next)
+}
+
+/// [`text::trim`], with the usual single space before the value as the short way.
+#[inline]
+fn trim_value(bytes: &[u8], from: usize, end: usize) -> Range<usize> {
+    match &bytes[from..end] {
+        [b' ', first, .., last] if *first > b' ' && *last > b' ' => from + 1..end,
+        _ => text::trim(bytes, from..end),
+    }
 }
 
 /// The length that all Content-Length lines agree on; otherwise notes what is wrong with them.

@@ -24,6 +24,18 @@ const TOKEN: [bool; 256] = {
     table
 };
 
+/// Characters of a host name. The underscore is none by the book, but names in use have it.
+const HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let character = byte as u8;
+        table[byte] = character.is_ascii_alphanumeric() || matches!(character, b'.' | b'-' | b'_');
+        byte += 1;
+    }
+    table
+};
+
 /// Whether `byte` may stand in a token.
 pub(super) const fn is_token_byte(byte: u8) -> bool {
     TOKEN[byte as usize]
@@ -121,13 +133,12 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
     repaired.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
 }
 
-/// Whether every byte may stand in a host name or an IPv4 address. The underscore is no host
-/// character by the book, but names in use have it.
-pub(super) fn is_host_name(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+/// The first position at or after `at` that holds no character of a host name or IPv4 address.
+pub(super) fn skip_host_name(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|&byte| HOST[byte as usize]) {
+        at += 1;
+    }
+    at
 }
 
 /// Whether `text` is an IPv6 reference by its looks: brackets around what such an address is made of.

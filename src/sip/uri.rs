@@ -50,12 +50,8 @@ impl<'a> Uri<'a> {
         if has_forbidden(text) {
             return Err(UriError::Character);
         }
-        let colon = text
-            .iter()
-            .position(|&byte| byte == b':')
-            .ok_or(UriError::Scheme)?;
+        let (scheme, colon) = split_scheme(text).ok_or(UriError::Scheme)?;
         let (scheme_text, rest) = (&text[..colon], &text[colon + 1..]);
-        let scheme = scheme(scheme_text).ok_or(UriError::Scheme)?;
         let bare = Self {
             scheme,
             scheme_text,
@@ -112,17 +108,40 @@ impl<'a> Uri<'a> {
             None => 0,
         };
         let host_port = &rest[host_start..];
-        let end = host_port
-            .iter()
-            .position(|&byte| matches!(byte, b';' | b'?'))
-            .unwrap_or(host_port.len());
-        let tail = &host_port[end..];
-        (self.host, self.port_text) = split_port(&host_port[..end])?;
-        if !self.port_text.is_empty() {
-            self.port = Some(text::port(self.port_text).ok_or(UriError::Port)?);
+        let host_end = if host_port.first() == Some(&b'[') {
+            let close = host_port.iter().position(|&byte| byte == b']');
+            close.ok_or(UriError::Host)? + 1
+        } else {
+            text::skip_host_name(host_port, 0)
+        };
+        let (host, tail) = host_port.split_at(host_end);
+        if host.is_empty() || (host[0] == b'[' && !text::is_ipv6_reference(host)) {
+            return Err(UriError::Host);
         }
-        (self.params, self.headers) = split_tail(tail);
+        self.host = host;
+        let tail = match tail {
+            [b':', tail @ ..] => self.take_port(tail)?,
+            _ => tail,
+        };
+        match tail.first() {
+            None => {}
+            Some(b';' | b'?') => (self.params, self.headers) = split_tail(tail),
+            Some(_) if self.port.is_some() => return Err(UriError::Port),
+            Some(_) => return Err(UriError::Host),
+        }
         Ok(self)
+    }
+
+    /// Takes the port off the head of `text`; returns what follows it.
+    fn take_port(&mut self, text: &'a [u8]) -> Result<&'a [u8], UriError> {
+        let end = text
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (digits, tail) = text.split_at(end);
+        self.port_text = digits;
+        self.port = Some(text::port(digits).ok_or(UriError::Port)?);
+        Ok(tail)
     }
 
     /// The number and parameters of a `tel` URI.
@@ -151,39 +170,20 @@ fn has_forbidden(text: &[u8]) -> bool {
     found != 0
 }
 
-fn scheme(text: &[u8]) -> Option<Scheme> {
-    if text.eq_ignore_ascii_case(b"sip") {
-        return Some(Scheme::Sip);
+/// The scheme at the head of a URI, and where the colon after it lies.
+fn split_scheme(text: &[u8]) -> Option<(Scheme, usize)> {
+    match text {
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] => return Some((Scheme::Sip, 3)),
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', ..] => {
+            return Some((Scheme::Sips, 4));
+        }
+        [b't' | b'T', b'e' | b'E', b'l' | b'L', b':', ..] => return Some((Scheme::Tel, 3)),
+        [first, ..] if first.is_ascii_alphabetic() => {}
+        _ => return None,
     }
-    if text.eq_ignore_ascii_case(b"sips") {
-        return Some(Scheme::Sips);
-    }
-    if text.eq_ignore_ascii_case(b"tel") {
-        return Some(Scheme::Tel);
-    }
-    let (first, more) = text.split_first()?;
     let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    (first.is_ascii_alphabetic() && more.iter().all(usual)).then_some(Scheme::Other)
-}
-
-/// Host and port text of `host[:port]`.
-fn split_port(host_port: &[u8]) -> Result<(&[u8], &[u8]), UriError> {
-    let host_end = if host_port.first() == Some(&b'[') {
-        let close = host_port.iter().position(|&byte| byte == b']');
-        close.ok_or(UriError::Host)? + 1
-    } else {
-        let colon = host_port.iter().position(|&byte| byte == b':');
-        colon.unwrap_or(host_port.len())
-    };
-    let (host, port) = host_port.split_at(host_end);
-    if !text::is_host_name(host) && !text::is_ipv6_reference(host) {
-        return Err(UriError::Host);
-    }
-    match port {
-        [] => Ok((host, b"")),
-        [b':', digits @ ..] if !digits.is_empty() => Ok((host, digits)),
-        _ => Err(UriError::Port),
-    }
+    let end = text.iter().position(|byte| !usual(byte))?;
+    (text[end] == b':').then_some((Scheme::Other, end))
 }
 
 /// Parameters and headers of `[;params][?headers]`.

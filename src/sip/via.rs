@@ -174,30 +174,39 @@ struct SentBy<'a> {
 
 impl<'a> SentBy<'a> {
     fn parse(value: &'a [u8], start: usize) -> Result<Self, HeaderError> {
+        let usual = Self::host_and_port(value, start);
+        // What follows an address without brackets looks like a bad port, or like a second one.
+        let odd = match &usual {
+            Ok(sent_by) => value.get(sent_by.end) == Some(&b':'),
+            Err(_) => true,
+        };
+        if odd && let Some(bare) = Self::bare_ipv6(value, start) {
+            return Ok(bare);
+        }
+        usual
+    }
+
+    fn host_and_port(value: &'a [u8], start: usize) -> Result<Self, HeaderError> {
         let host_end = if value.get(start) == Some(&b'[') {
             let close = value[start..].iter().position(|&byte| byte == b']');
             start + close.ok_or(HeaderError::SentBy)? + 1
         } else {
-            let is_end = |&byte: &u8| matches!(byte, b':' | b';') || text::is_lws(byte);
-            let length = value[start..].iter().position(is_end);
-            length.map_or(value.len(), |length| start + length)
+            text::skip_host_name(value, start)
         };
-        let colon = text::skip_lws(value, host_end);
-        if value.get(colon) == Some(&b':')
-            && let Some(bare) = Self::bare_ipv6(value, start)
-        {
-            return Ok(bare);
-        }
         let host = &value[start..host_end];
-        if !text::is_host_name(host) && !text::is_ipv6_reference(host) {
+        if host.is_empty() || (host[0] == b'[' && !text::is_ipv6_reference(host)) {
             return Err(HeaderError::SentBy);
         }
+        let colon = text::skip_lws(value, host_end);
         if value.get(colon) != Some(&b':') {
-            return Ok(Self {
-                host,
-                port: None,
-                end: colon,
-            });
+            let ends = matches!(value.get(host_end), None | Some(b';')) || colon > host_end;
+            return ends
+                .then_some(Self {
+                    host,
+                    port: None,
+                    end: colon,
+                })
+                .ok_or(HeaderError::SentBy);
         }
         let port_start = text::skip_lws(value, colon + 1);
         let port_end = text::skip_token(value, port_start);

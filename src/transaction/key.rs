@@ -47,51 +47,45 @@ impl KeyMaker {
         }
     }
 
-    /// The key of a request with this top Via. ACK and CANCEL get the key of the INVITE (or other
-    /// request) that they belong to; `cancels` is the method that a CANCEL is about.
+    /// The key of a request with this top Via. ACK and CANCEL get the key of the INVITE that they
+    /// belong to.
     pub fn key(&self, message: Message<'_>, via: &Via<'_>, method: Method) -> TransactionKey {
-        let low = self.fold(&self.low, message, via, method);
-        let high = self.fold(&self.high, message, via, method);
+        let low = fold(&self.low, message, via, method);
+        let high = fold(&self.high, message, via, method);
         TransactionKey(u128::from(high) << 64 | u128::from(low))
     }
+}
 
-    fn fold(
-        &self,
-        state: &RandomState,
-        message: Message<'_>,
-        via: &Via<'_>,
-        method: Method,
-    ) -> u64 {
-        let mut hasher = state.build_hasher();
-        let mut field = |bytes: &[u8]| {
-            hasher.write_usize(bytes.len());
-            hasher.write(bytes);
-        };
-        field(via.host);
-        field(&via.port.unwrap_or(5060).to_be_bytes());
-        match via.branch {
-            Some(branch)
-                if branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len() =>
-            {
-                field(branch);
-            }
-            // A client older than RFC 3261. The To tag is left out: the ACK carries the one that the
-            // INVITE did not have.
-            other => {
-                field(other.unwrap_or_default());
-                field(message.request_uri().unwrap_or_default());
-                field(message.from_tag().unwrap_or_default());
-                field(message.call_id().unwrap_or_default());
-                let number = message.cseq().map_or(0, |cseq| cseq.number);
-                field(&number.to_be_bytes());
-            }
+fn fold(state: &RandomState, message: Message<'_>, via: &Via<'_>, method: Method) -> u64 {
+    let mut hasher = state.build_hasher();
+    let mut field = |bytes: &[u8]| {
+        hasher.write_usize(bytes.len());
+        hasher.write(bytes);
+    };
+    // Section 17.2.3 asks for branch and sent-by only. Call-ID and CSeq are in it too, since weak
+    // clients behind one address do repeat branches.
+    field(message.call_id().unwrap_or_default());
+    let number = message.cseq().map_or(0, |cseq| cseq.number);
+    field(&number.to_be_bytes());
+    field(via.host);
+    field(&via.port.unwrap_or(5060).to_be_bytes());
+    match via.branch {
+        Some(branch) if branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len() => {
+            field(branch);
         }
-        // INVITE, ACK and CANCEL share a branch; other methods never share one with them.
-        let class = match method {
-            Method::Ack | Method::Cancel => Method::Invite,
-            other => other,
-        };
-        hasher.write_u8(class as u8);
-        hasher.finish()
+        // A client older than RFC 3261. The To tag is left out: the ACK carries the one that the
+        // INVITE did not have.
+        other => {
+            field(other.unwrap_or_default());
+            field(message.request_uri().unwrap_or_default());
+            field(message.from_tag().unwrap_or_default());
+        }
     }
+    // INVITE, ACK and CANCEL share a branch; other methods never share one with them.
+    let class = match method {
+        Method::Ack | Method::Cancel => Method::Invite,
+        other => other,
+    };
+    hasher.write_u8(class as u8);
+    hasher.finish()
 }

@@ -1,0 +1,7 @@
+//! What one shard does with calls, message by message.
+
+mod calls;
+mod limits;
+mod relaying;
+mod strangers;
+mod support;
