@@ -14,6 +14,7 @@ pub mod agent;
 pub mod arena;
 pub mod chunked;
 pub mod control;
+pub mod demo;
 pub mod dispatch;
 pub mod index;
 pub mod load;

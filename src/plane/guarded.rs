@@ -162,3 +162,109 @@ fn handoff(kind: Kind, address: SocketAddr, datagram: Datagram<'_>) -> Handoff<'
         bytes: datagram.bytes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Ownership;
+    use crate::plane::ring::{HandoffReceiver, ring};
+    use crate::proxy::Settings;
+
+    const SECRET: u64 = 9;
+
+    /// Shard 0 of two, whose ring to the other takes `ring_bytes`.
+    fn shard_of_two(ring_bytes: usize) -> (Guarded, HandoffReceiver, mio::Poll) {
+        let poll = mio::Poll::new().unwrap();
+        let sleeper = Arc::new(Sleeper::new(&poll, mio::Token(0)).unwrap());
+        let (sender, receiver) = ring(ring_bytes);
+        let settings = Arc::new(Settings {
+            shards: 2,
+            ..Settings::default()
+        });
+        let guarded = Guarded {
+            shard: Shard::new(0, settings, Arc::default(), SECRET, 1, Timestamp::ZERO),
+            out: Outbox::new(),
+            peers: vec![
+                None,
+                Some(Peer {
+                    ring: sender,
+                    sleeper,
+                }),
+            ],
+            probing: Probing::There(crossbeam::channel::bounded(1).0),
+            counters: PlaneCounters::default(),
+            panic_logged: None,
+        };
+        (guarded, receiver, poll)
+    }
+
+    /// A request whose Call-ID shard 1 owns.
+    fn foreign_request() -> Vec<u8> {
+        let ownership = Ownership::new(SECRET, Settings::default().call_load.hash_size, 2);
+        let mut ids = (0..).map(|number| format!("call-{number}"));
+        let id = ids.find(|id| ownership.owner(id.as_bytes()) == 1).unwrap();
+        format!("OPTIONS sip:a@b SIP/2.0\r\nCall-ID: {id}\r\n\r\n").into_bytes()
+    }
+
+    fn datagram(bytes: &[u8]) -> Datagram<'_> {
+        Datagram {
+            socket: 3,
+            source: "192.0.2.1:5060".parse().unwrap(),
+            received: Timestamp::from_nanos(77),
+            bytes,
+        }
+    }
+
+    #[test]
+    fn a_foreign_message_reaches_its_owner_as_it_came() {
+        let (mut guarded, mut receiver, _poll) = shard_of_two(1_000);
+        let request = foreign_request();
+        guarded.arrived(Timestamp::ZERO, datagram(&request));
+        let expected = handoff(Kind::Arrived, datagram(&request).source, datagram(&request));
+        assert_eq!(receiver.pop(|got| got == expected), Some(true));
+        assert_eq!(guarded.counters.handed_out, 1);
+    }
+
+    #[test]
+    fn a_full_ring_costs_the_message_and_is_counted() {
+        let (mut guarded, mut receiver, _poll) = shard_of_two(200);
+        let request = foreign_request();
+        for _ in 0..10 {
+            guarded.arrived(Timestamp::ZERO, datagram(&request));
+        }
+        let mut arrived = 0;
+        while receiver.pop(|_| ()).is_some() {
+            arrived += 1;
+        }
+        assert!(arrived > 0);
+        assert_eq!(guarded.counters.handed_out, arrived);
+        assert_eq!(guarded.counters.ring_full, 10 - arrived);
+    }
+
+    #[test]
+    fn a_message_is_not_handed_on_twice() {
+        let (mut guarded, mut receiver, _poll) = shard_of_two(1_000);
+        let request = foreign_request();
+        let message = handoff(Kind::Arrived, datagram(&request).source, datagram(&request));
+        guarded.handed_in(Timestamp::ZERO, &message);
+        assert!(receiver.pop(|_| ()).is_none());
+        assert_eq!(guarded.counters.misrouted, 1);
+    }
+
+    #[test]
+    fn a_panic_is_counted_and_what_was_put_out_before_is_kept() {
+        let (mut guarded, _receiver, _poll) = shard_of_two(1_000);
+        let to = "192.0.2.1:5060".parse().unwrap();
+        let result: Option<()> = guarded.guard(Timestamp::ZERO, |_, out| {
+            out.send(0, to, |bytes| bytes.extend(b"whole"));
+            out.send(0, to, |bytes| {
+                bytes.extend(b"half");
+                panic!("by this test")
+            });
+        });
+        assert_eq!((result, guarded.counters.panics), (None, 1));
+        let packets = guarded.out.packets();
+        assert_eq!(packets.len(), 1);
+        assert_eq!(guarded.out.bytes(&packets[0]), b"whole");
+    }
+}

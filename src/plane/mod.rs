@@ -1,7 +1,7 @@
 //! The plane: everything between the network and the shards.
 //!
 //! Owns: threads, event loops, sockets, batches, hand-off rings, the timer thread, pinning, the
-//! clock. May touch: the operating system; [`sys`] is the only place of the project with `unsafe`
+//! clock. May touch: the operating system; `sys` is the only place of the project with `unsafe`
 //! code.
 //!
 //! A [`Plane`] runs one thread for each shard. Each has a socket of its own for each listen address
@@ -15,6 +15,7 @@ pub mod batch;
 pub mod clock;
 mod command;
 mod counters;
+pub mod ends;
 mod expiry;
 mod guarded;
 mod handle;
@@ -32,6 +33,7 @@ pub use batch::{
 pub use clock::Clock;
 pub use command::ShardSnapshot;
 pub use counters::PlaneCounters;
+pub use ends::Ends;
 pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};

@@ -2,11 +2,11 @@
 //!
 //! Owns: the order of things. May touch: sockets, threads, the list of cores.
 
-use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::{io, mem};
 
 use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -160,11 +160,20 @@ fn bind_all(
     }
     let mut settings = settings.clone();
     settings.listeners.clear();
+    let mut told = false;
     let mut groups = Vec::with_capacity(addresses.len());
     for address in addresses {
         let bind_error = |source| PlaneError::Bind { address, source };
         let group = socket::bind_group(address, usize::from(settings.shards), options)
             .map_err(bind_error)?;
+        let got_bytes = socket::receive_buffer_bytes(&group[0]);
+        if got_bytes < options.receive_buffer_bytes && !mem::replace(&mut told, true) {
+            tracing::warn!(
+                got_bytes,
+                asked_bytes = options.receive_buffer_bytes,
+                "bursts may be lost: raise net.core.rmem_max to let the receive buffers grow"
+            );
+        }
         settings.listeners.push(Listener {
             address: group[0].local_addr().map_err(bind_error)?,
         });
