@@ -141,8 +141,8 @@ impl Arena {
     /// Gives back the buffer of a string.
     pub fn free(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.in_use -= 1;
             self.classes[class_of(bytes.len())].give_back(bytes.index);
+            self.in_use -= 1;
         }
     }
 
@@ -260,7 +260,7 @@ const fn size_of_class(class: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -360,7 +360,7 @@ mod tests {
             steps in prop::collection::vec((any::<bool>(), 0..3_usize, 0..3_000_usize, any::<u8>()), 1..300),
         ) {
             let mut arena = Arena::new();
-            let mut model: HashMap<usize, (Bytes, Vec<u8>)> = HashMap::new();
+            let mut model: BTreeMap<usize, (Bytes, Vec<u8>)> = BTreeMap::new();
             for (number, (store, kind, len, fill)) in steps.into_iter().enumerate() {
                 if store {
                     let len = [len % 64, len, len * 40][kind];

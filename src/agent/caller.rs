@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use hdrhistogram::Histogram;
 
-use self::call::{Call, Calls, CancelCause, Phase};
+use self::call::{Call, Calls, CancelCause, PeerBye, Phase};
 pub use self::config::{CallerConfig, CancelRule, HangUp, Share};
 pub(super) use self::messages::session;
 use self::messages::{Messages, values};
@@ -66,6 +66,7 @@ struct Core {
     /// How many calls of this caller's share were due so far.
     due_calls: u64,
     next_start: Option<Timestamp>,
+    winding_up: bool,
     report: CallerReport,
     /// Answer times since they were last taken.
     recent: Histogram<u64>,
@@ -103,6 +104,7 @@ impl Caller {
             open_forks: 0,
             due_calls: 0,
             next_start: None,
+            winding_up: false,
             report: CallerReport::default(),
             recent: latency::new_histogram(),
             config,
@@ -167,16 +169,22 @@ impl Caller {
         self.core.next_start = None;
     }
 
-    /// Ends answered calls with the next ticks, whatever their hold time.
-    pub fn hang_up_all(&mut self, now: Timestamp) {
+    /// Starts no further calls and ends those under way as soon as SIP allows: answered ones by BYE, the
+    /// others by CANCEL, as if it had been chosen.
+    pub fn wind_up(&mut self, now: Timestamp) {
+        self.stop_starting();
         let core = &mut self.core;
+        core.winding_up = true;
         for place in core.calls.live() {
-            if let Some(call) = core.calls.get_mut(place)
-                && call.phase == Phase::Answered
-            {
-                call.hang_up_at = now;
-                core.alarms.set(place, &mut call.due, now);
+            let Some(call) = core.calls.get_mut(place) else {
+                continue;
+            };
+            match call.phase {
+                Phase::Proceeding => call.cancel = CancelCause::Chosen,
+                Phase::Answered => call.hang_up_at = now,
+                _ => continue,
             }
+            core.alarms.set(place, &mut call.due, now);
         }
     }
 
@@ -222,6 +230,7 @@ impl Core {
         counts.started += 1;
         counts.live += 1;
         counts.max_live = counts.max_live.max(counts.live);
+        self.report.last_start = now;
         latency::record(&mut self.report.lateness, now.since(scheduled));
         let place = self.calls.allocate(now, self.config.target);
         let Some(call) = self.calls.get_mut(place) else {
@@ -316,15 +325,14 @@ impl Core {
         };
         if now < call.hang_up_at {
             call.phase = Phase::Reinviting;
-            call.reinvited = true;
             call.cseq += 1;
             call.retry = Retry::new(now, self.config.timers.t1);
             self.alarms.set(place, &mut call.due, call.retry.next());
             self.send_reinvite(place, out);
             return;
         }
-        if self.config.hang_up == HangUp::Gateway {
-            call.bye_missing = true;
+        if self.config.hang_up == HangUp::Gateway && !self.winding_up {
+            call.peer_bye = PeerBye::Missing;
         }
         self.hang_up(now, place, out);
     }

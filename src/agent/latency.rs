@@ -15,6 +15,9 @@ const HIGHEST_NANOS: u64 = 120_000_000_000;
 const DIGITS: u8 = 3;
 
 /// A histogram of nanoseconds from a microsecond to two minutes, three digits.
+///
+/// # Panics
+/// Never: the bounds are constants in order.
 pub fn new_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(LOWEST_NANOS, HIGHEST_NANOS, DIGITS)
         .expect("the bounds are constants in order")
@@ -59,6 +62,9 @@ impl Latency {
 }
 
 /// Adds all of a histogram that was made by [`new_histogram`] to another.
+///
+/// # Panics
+/// If `from` was made otherwise and holds what `into` cannot.
 pub fn add(into: &mut Histogram<u64>, from: &Histogram<u64>) {
     into.add(from).expect("both have the same bounds");
 }

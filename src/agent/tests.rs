@@ -386,6 +386,33 @@ fn shared_schedules_interleave() {
 }
 
 #[test]
+fn winding_up_ends_every_call_soon() {
+    let caller = CallerConfig {
+        hold: Delay::Fixed(Duration::from_secs(3_600)),
+        ..caller_config(1_000)
+    };
+    let gateway = GatewayConfig {
+        answer_after: Delay::Fixed(Duration::from_secs(2)),
+        ..gateway_config()
+    };
+    let mut link = link(caller, gateway, FAIR, 85);
+    link.run_until(Timestamp::from_secs(4));
+    let now = link.now;
+    link.caller.wind_up(now);
+    link.run(Timestamp::from_secs(600));
+    let (caller, gateway) = counts(&link);
+    assert!(
+        link.now.since(now) < Duration::from_secs(1),
+        "{:?}",
+        link.now
+    );
+    assert_eq!(caller.started, 201);
+    assert_eq!((caller.failed, caller.live, gateway.live), (0, 0, 0));
+    assert!(caller.completed > 80 && caller.cancelled > 80);
+    assert_eq!(caller.completed + caller.cancelled, 201);
+}
+
+#[test]
 fn a_stalled_caller_shows_the_wait_that_its_calls_would_have_felt() {
     let config = caller_config(10);
     let mut caller = Caller::new(config, 5);

@@ -205,3 +205,62 @@ impl Drop for Reservation {
         debug_assert!(before > 0, "a released call was counted before");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(maxload: u32) -> Arc<Destination> {
+        Arc::new(Destination {
+            set: 1,
+            uri: "sip:h".into(),
+            address: None,
+            priority: 0,
+            loaded_flags: Flags(0),
+            attributes: Attributes {
+                maxload,
+                ..Attributes::default()
+            },
+            shared: Arc::new(Shared::new(Flags(0))),
+        })
+    }
+
+    #[test]
+    fn a_reservation_counts_from_its_making_to_its_drop() {
+        let destination = destination(1);
+        let call = destination.try_reserve().unwrap();
+        assert!(call.destination().is_same(&destination));
+        assert_eq!(destination.active_calls(), 1);
+        assert!(destination.try_reserve().is_none());
+        drop(call);
+        assert_eq!(destination.active_calls(), 0);
+    }
+
+    #[test]
+    fn no_maxload_means_no_limit() {
+        let destination = destination(0);
+        let calls: Vec<_> = (0..100).map(|_| destination.try_reserve()).collect();
+        assert!(calls.iter().all(Option::is_some));
+        assert_eq!(destination.active_calls(), 100);
+    }
+
+    #[test]
+    fn a_choice_by_an_old_count_is_refused() {
+        let destination = destination(3);
+        let _call = destination.try_reserve().unwrap();
+        assert_eq!(destination.reserve_from(0).unwrap_err(), 1);
+        assert_eq!(destination.reserve_from(3).unwrap_err(), 3);
+        assert_eq!(destination.active_calls(), 1);
+        let _second = destination.reserve_from(1).unwrap();
+        assert_eq!(destination.active_calls(), 2);
+    }
+
+    #[test]
+    fn a_change_of_health_tells_before_and_after() {
+        let destination = destination(0);
+        let (old, new) = destination.update_health(|health| health.set(Flags(Flags::DISABLED)));
+        assert_eq!(old, Health::default());
+        assert_eq!(new, destination.health());
+        assert_eq!(new.flags.letters(), "DX");
+    }
+}

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use super::cell::{CellView, Phase};
+use super::cell::CellView;
 use super::table::CallTable;
 use crate::time::Timestamp;
 
@@ -129,9 +129,7 @@ impl CallTable {
             let Some(index) = self.sweep.next(self.cells.len()) else {
                 return Progress::Done;
             };
-            let cell = &self.cells[index];
-            if cell.phase != Phase::Ended
-                && cell.is_due(now)
+            if self.cells[index].is_due(now)
                 && let Some(view) = self.view(index)
             {
                 on_expired(view);

@@ -1,6 +1,6 @@
 //! Datagrams in batches: many with one system call in, many with one out, and the error queue.
 //!
-//! Owns: the receive buffers. May touch: the sockets it is given, through [`super::sys`]. The same
+//! Owns: the receive buffers. May touch: the sockets it is given, through `sys`. The same
 //! types serve the shards, the load generator and the demo.
 
 use std::io;

@@ -1,17 +1,42 @@
 //! The plane: everything between the network and the shards.
 //!
-//! Owns: sockets, batches, the clock. May touch: the operating system. [`sys`] is the only place of
-//! the project with `unsafe` code.
+//! Owns: threads, event loops, sockets, batches, hand-off rings, the timer thread, pinning, the
+//! clock. May touch: the operating system; `sys` is the only place of the project with `unsafe`
+//! code.
+//!
+//! A [`Plane`] runs one thread for each shard. Each has a socket of its own for each listen address
+//! ([`socket::bind_group`]); the kernel spreads the senders over them. A shard that receives a message of
+//! another's call hands it over through a ring. Nothing is shared but these rings, the published
+//! sets, and the destinations' counters. The threads are told what to do by commands, through a
+//! [`PlaneHandle`].
 
 mod abi;
 pub mod batch;
 pub mod clock;
+mod command;
+mod counters;
+pub mod ends;
+mod expiry;
+mod guarded;
+mod handle;
+mod probing;
 mod ring;
 pub mod socket;
+mod start;
 mod sys;
+mod timer;
+mod worker;
 
 pub use batch::{
     ErrorReader, Received, RecvBatch, SendBatch, SendFailure, SendReport, Undelivered,
 };
 pub use clock::Clock;
+pub use command::ShardSnapshot;
+pub use counters::PlaneCounters;
+pub use ends::Ends;
+pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
+pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};
+
+#[cfg(test)]
+mod tests;

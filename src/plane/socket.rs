@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{abi, sys};
 
@@ -102,6 +102,12 @@ fn size_buffer(socket: &Socket, bytes: usize, (force, ask): (i32, i32)) {
     {
         tracing::warn!(%error, bytes, "cannot size a socket buffer");
     }
+}
+
+/// The size that the kernel gave a socket's receive buffer, as it was asked for (the kernel doubles
+/// it for its own needs); 0 if it does not say.
+pub(super) fn receive_buffer_bytes(socket: &UdpSocket) -> usize {
+    SockRef::from(socket).recv_buffer_size().unwrap_or(0) / 2
 }
 
 /// Replaces each wildcard address (`0.0.0.0`, `[::]`) by the addresses of all interfaces that are up,

@@ -85,7 +85,7 @@ pub(super) fn receive_many(
         *filled = Filled {
             payload: (header.msg_len as usize).min(stride),
             name: (header.msg_hdr.msg_namelen as usize).min(ADDRESS_BYTES),
-            control: (header.msg_hdr.msg_controllen as usize).min(CONTROL_BYTES),
+            control: control_len(&header.msg_hdr).min(CONTROL_BYTES),
         };
     }
     Ok(got)
@@ -160,7 +160,7 @@ pub(super) fn receive_error(
     Ok(Filled {
         payload: got.min(payload.len()),
         name: (header.msg_namelen as usize).min(ADDRESS_BYTES),
-        control: (header.msg_controllen as usize).min(CONTROL_BYTES),
+        control: control_len(&header).min(CONTROL_BYTES),
     })
 }
 
@@ -255,4 +255,9 @@ fn header(
     };
     header.msg_controllen = control.len() as _;
     header
+}
+
+/// How many bytes of control messages the kernel wrote. C libraries differ in the field's type.
+fn control_len(header: &libc::msghdr) -> usize {
+    header.msg_controllen as _
 }

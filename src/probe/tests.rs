@@ -1,3 +1,5 @@
+//! Probing in virtual time: a prober, a clock, and destinations that answer as told.
+
 use std::sync::Arc;
 use std::time::Duration;
 

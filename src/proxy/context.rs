@@ -47,6 +47,9 @@ pub struct RelayBranch {
     pub rang: bool,
 }
 
+/// The branches of a request; nearly always it is one.
+pub type Branches = SmallVec<[RelayBranch; 1]>;
+
 /// A stateful request.
 #[derive(Debug)]
 pub struct Context {
@@ -75,7 +78,7 @@ pub struct Context {
     /// The destinations that are left.
     pub candidates: Option<Candidates>,
     /// The destinations tried.
-    pub branches: SmallVec<[RelayBranch; 1]>,
+    pub branches: Branches,
     /// Whether it is dispatched: sent without the Routes it came with.
     pub dispatched: bool,
     /// Whether it gets a Record-Route.
@@ -168,6 +171,8 @@ pub struct Contexts {
     wheel: Wheel<u32>,
     limit: usize,
     in_flight: usize,
+    /// Emptied memory of requests that had several branches, for the next that fail over.
+    spare_branches: Vec<Branches>,
 }
 
 impl Contexts {
@@ -179,6 +184,7 @@ impl Contexts {
             wheel: Wheel::new(now),
             limit,
             in_flight: 0,
+            spare_branches: Vec::new(),
         }
     }
 
@@ -233,6 +239,18 @@ impl Contexts {
         &mut self.slab[index as usize]
     }
 
+    /// Adds a branch to a context.
+    pub fn add_branch(&mut self, index: u32, branch: RelayBranch) {
+        let branches = &mut self.slab[index as usize].branches;
+        if branches.len() == branches.inline_size()
+            && let Some(mut roomy) = self.spare_branches.pop()
+        {
+            roomy.extend(branches.drain(..));
+            *branches = roomy;
+        }
+        branches.push(branch);
+    }
+
     /// Notes that a final answer was sent; from then on the request is no longer in flight.
     pub fn answered(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -258,7 +276,11 @@ impl Contexts {
     }
 
     fn remove(&mut self, index: u32, arena: &mut Arena) {
-        let context = self.slab.remove(index as usize);
+        let mut context = self.slab.remove(index as usize);
+        if context.branches.spilled() {
+            context.branches.clear();
+            self.spare_branches.push(context.branches);
+        }
         self.index.remove(context.key.index_hash(), index);
         if let Some(timer) = context.timer {
             self.wheel.cancel(timer);

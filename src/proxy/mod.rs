@@ -9,6 +9,7 @@
 
 mod answer;
 pub mod branch;
+mod call_load;
 mod cancel;
 mod context;
 mod core;

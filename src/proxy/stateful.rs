@@ -148,13 +148,13 @@ impl Core {
         out: &mut Outbox,
     ) {
         let timers = &self.settings.timers;
-        let context = self.contexts.get_mut(index);
+        let context = self.contexts.get(index);
         let number = context.branches.len();
         let may_move_on = context.candidates.is_some();
         if may_move_on && let Some(destination) = &destination {
             self.stats.of(destination).selected += 1;
         }
-        context.branches.push(RelayBranch {
+        let branch = RelayBranch {
             hop,
             destination,
             client: ClientTransaction::start(kind_of(context.method), now, timers),
@@ -168,7 +168,9 @@ impl Core {
             },
             sent_at: now,
             rang: false,
-        });
+        };
+        self.contexts.add_branch(index, branch);
+        let context = self.contexts.get(index);
         self.stats.counters.relayed_requests += 1;
         let branch = Branch::Stateful {
             shard: self.id,
@@ -427,7 +429,11 @@ impl Core {
         code: u16,
         out: &mut Outbox,
     ) {
-        self.contexts.get_mut(index).branches[number].no_answer_at = Timestamp::FAR;
+        let context = self.contexts.get_mut(index);
+        context.branches[number].no_answer_at = Timestamp::FAR;
+        if context.method == Method::Bye {
+            self.observe_bye_answer(now, reply, code);
+        }
         if code < 300 {
             return self.on_success(now, index, number, reply, code, out);
         }

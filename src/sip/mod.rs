@@ -23,6 +23,8 @@ mod name;
 mod name_addr;
 mod param;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod text;
 mod uri;
 mod values;

@@ -26,21 +26,17 @@ impl<'a> NameAddr<'a> {
     /// Decodes one value, which lies at `offset` in its message.
     pub fn parse(value: &'a [u8], offset: usize) -> Result<Self, HeaderError> {
         let start = text::skip_lws(value, 0);
-        let display_end = if value.get(start) == Some(&b'"') {
-            let end = text::quoted_end(value, start).ok_or(HeaderError::Quote)?;
-            Some(end)
+        let search = if value.get(start) == Some(&b'"') {
+            text::quoted_end(value, start).ok_or(HeaderError::Quote)?
         } else {
-            None
+            start
         };
-        let search = display_end.unwrap_or(start);
         let mark = memchr::memchr2(b'<', b';', &value[search..]).map(|length| search + length);
         let (display, uri, rest) = match mark {
             Some(open) if value[open] == b'<' => {
                 let close = memchr::memchr(b'>', &value[open..]).ok_or(HeaderError::Angle)?;
                 (start..open, open + 1..open + close, open + close + 1)
             }
-            // A quoted name must be followed by brackets.
-            _ if display_end.is_some() => return Err(HeaderError::NoUri),
             Some(semicolon) => (start..start, start..semicolon, semicolon),
             None => (start..start, start..value.len(), value.len()),
         };

@@ -1,8 +1,9 @@
 //! What a caller does with answers.
 
-use super::call::{CancelCause, Phase};
+use super::call::{CancelCause, PeerBye, Phase};
 use super::messages::{Branch, read_branch, values};
 use super::{Core, HangUp, send_in_dialog};
+use crate::agent::alarm::on_the_grid;
 use crate::agent::token::{Place, scramble};
 use crate::proxy::{Outbox, SocketId};
 use crate::sip::{Message, Method, Name};
@@ -140,6 +141,10 @@ impl Core {
         }
         if call.phase == Phase::Calling {
             call.phase = Phase::Proceeding;
+            if self.winding_up {
+                call.cancel = CancelCause::Chosen;
+                call.cancel_at = now;
+            }
             self.alarms
                 .set(place, &mut call.due, call.cancel_at.max(now));
         }
@@ -162,12 +167,12 @@ impl Core {
                 .ignore_route_set(&self.uri, self.config.target, peer);
         }
         // The answer was quicker than our CANCEL: the call stands, so it is ended by a BYE.
-        let unwanted = call.phase == Phase::Cancelling;
+        let unwanted = call.phase == Phase::Cancelling || self.winding_up;
         call.phase = Phase::Answered;
         let hold = self.config.hold.draw(&mut self.rng);
         call.hang_up_at = match self.config.hang_up {
             _ if unwanted => now,
-            HangUp::Caller => now + hold,
+            HangUp::Caller => on_the_grid(now + hold),
             HangUp::Gateway => now + hold + self.config.timers.t1 * 64,
         };
         let next = match self.config.reinvite_after {
@@ -259,8 +264,8 @@ impl Core {
             return;
         }
         // When both sides hang up at once the other's call may be gone already.
-        let good = code < 300 || call.bye_received;
-        if good && !call.bye_missing {
+        let good = code < 300 || call.peer_bye == PeerBye::Crossed;
+        if good && call.peer_bye != PeerBye::Missing {
             let due = call.hang_up_at.min(call.bye_sent);
             self.report.bye.record(due, call.bye_sent, now);
             self.report.counts.completed += 1;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use crate::agent::latency::{self, Latency};
+use crate::time::Timestamp;
 
 /// Numbers of calls and messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub struct CallerReport {
     /// Calls that ended with a final answer other than 2xx, by its code; those that were cancelled on
     /// purpose are not among them.
     pub refused: BTreeMap<u16, u64>,
+    /// When the last call was started.
+    pub last_start: Timestamp,
     /// INVITE to the first provisional answer above 100.
     pub setup: Latency,
     /// INVITE to the 2xx.
@@ -117,6 +120,7 @@ impl Default for CallerReport {
         Self {
             counts: CallerCounts::default(),
             refused: BTreeMap::new(),
+            last_start: Timestamp::ZERO,
             setup: Latency::default(),
             answer: Latency::default(),
             bye: Latency::default(),
@@ -132,6 +136,7 @@ impl CallerReport {
         for (code, number) in &other.refused {
             *self.refused.entry(*code).or_default() += number;
         }
+        self.last_start = self.last_start.max(other.last_start);
         self.setup.merge(&other.setup);
         self.answer.merge(&other.answer);
         self.bye.merge(&other.bye);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Core;
-use super::call::Phase;
+use super::call::{PeerBye, Phase};
 use super::messages::tag_of;
 use crate::agent::respond;
 use crate::agent::token::{Place, parse_hex};
@@ -66,7 +66,7 @@ impl Core {
         }
         self.report.counts.byes_received += 1;
         if call.phase == Phase::Ending {
-            call.bye_received = true;
+            call.peer_bye = PeerBye::Crossed;
             return 200;
         }
         self.report.counts.completed += 1;

@@ -159,9 +159,8 @@ impl Core {
             return;
         };
         let code = match call.phase {
-            Phase::Trying if self.config.trying => 100,
             Phase::Ringing if self.config.ring_after.is_some() => 180,
-            Phase::Ringing if self.config.trying => 100,
+            Phase::Trying | Phase::Ringing if self.config.trying => 100,
             Phase::Rejected => call.code,
             // A 200 goes out again by its own timer (RFC 6026 section 7.1); the rest is absorbed.
             _ => return,

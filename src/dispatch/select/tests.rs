@@ -1,3 +1,6 @@
+//! Selection by example, on threads, and against a plain model of the peers.
+
+use std::sync::Barrier;
 use std::thread;
 
 use proptest::prelude::*;
@@ -324,23 +327,33 @@ fn failover_counts_the_call_where_it_goes_and_passes_full_ones() {
     assert_eq!(loads(), [0, 1, 0, 0]);
 }
 
+/// Runs `work` on four threads that begin together.
+fn together<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
+    let begin = Barrier::new(4);
+    let run = || {
+        begin.wait();
+        work()
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        let joined = threads.into_iter().map(|thread| thread.join().unwrap());
+        joined.collect()
+    })
+}
+
 #[test]
 fn no_number_of_threads_passes_maxload() {
-    const THREADS: usize = 8;
-    let sets = numbered(3, |place| format!("0 0 duid=d{place};maxload=7"));
-    for _ in 0..20 {
-        let admit = || -> Vec<Reservation> {
-            (0..10)
-                .filter_map(|_| Some(call(&sets, NO_DEFAULT).ok()?.1))
-                .collect()
-        };
-        let calls: Vec<Reservation> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(admit)).collect();
-            let admitted = threads.into_iter().map(|thread| thread.join().unwrap());
-            admitted.flatten().collect()
-        });
-        assert_eq!(calls.len(), 21, "every place is taken, and none twice");
-        assert!(sets.destinations().all(|d| d.active_calls() == 7));
+    let sets = numbered(3, |place| format!("0 0 duid=d{place};maxload=500"));
+    let admit = || -> Vec<Reservation> {
+        let mut calls = (0..1_000).map(|_| call(&sets, NO_DEFAULT));
+        std::iter::from_fn(|| calls.next()?.ok())
+            .map(|(_, reservation)| reservation)
+            .collect()
+    };
+    for _ in 0..60 {
+        let calls: Vec<_> = together(admit).into_iter().flatten().collect();
+        assert_eq!(calls.len(), 1_500, "every place is taken, and none twice");
+        assert!(sets.destinations().all(|d| d.active_calls() == 500));
         drop(calls);
         assert!(sets.destinations().all(|d| d.active_calls() == 0));
     }
@@ -348,23 +361,19 @@ fn no_number_of_threads_passes_maxload() {
 
 #[test]
 fn calls_that_come_and_go_on_many_threads_stay_below_maxload() {
-    let sets = numbered(2, |place| format!("0 0 duid=d{place};maxload=2"));
+    let sets = numbered(2, |place| format!("0 0 duid=d{place};maxload=1"));
     let set = sets.get(1).unwrap();
-    let traffic = || {
-        for _ in 0..3_000 {
+    let below_maxload = || sets.destinations().all(|d| d.active_calls() <= 1);
+    together(|| {
+        for _ in 0..50_000 {
             let Ok(mut selection) = select(set, 10, &INVITE, NO_DEFAULT) else {
                 continue;
             };
             let moved = selection.candidates.next(set);
-            assert!(sets.destinations().all(|d| d.active_calls() <= 2));
+            assert!(below_maxload());
             drop(selection.reservation.take());
-            assert!(sets.destinations().all(|d| d.active_calls() <= 2));
+            assert!(below_maxload());
             drop(moved);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(traffic);
         }
     });
     assert!(sets.destinations().all(|d| d.active_calls() == 0));

@@ -1,3 +1,5 @@
+//! What a load makes of a list, and what carries over to the next.
+
 use super::*;
 use crate::dispatch::list;
 

@@ -173,6 +173,15 @@ fn slices_that_come_before_the_last_is_done_are_not_lost() {
 }
 
 #[test]
+fn a_slice_that_adjoins_a_half_done_one_is_scanned_from_its_beginning() {
+    let (mut table, _) = filled(1_000);
+    let mut seen = 0;
+    table.expire_slots(later(100), 0..1, 5, |_| seen += 1);
+    table.expire_slots(later(100), 1..2, 1_000, |_| seen += 1);
+    assert_eq!(seen, 63 + 63);
+}
+
+#[test]
 fn slices_far_apart_overflow_into_a_scan_of_everything() {
     let (mut table, _) = filled(1_000);
     for slot in [0, 2, 4, 6, 8, 10, 12, 14, 1, 3] {

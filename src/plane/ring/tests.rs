@@ -91,22 +91,20 @@ proptest! {
     #[test]
     fn the_ring_is_a_queue(steps: Vec<Option<Message>>) {
         let (mut sender, mut receiver) = ring(300);
+        let size = |message: &&Message| HEADER_BYTES + message.4.len();
         let mut model = VecDeque::new();
         for step in &steps {
-            match step {
-                Some(message) => {
-                    let room = 300 - model.iter().map(|one: &&Message| HEADER_BYTES + one.4.len()).sum::<usize>();
-                    let fits = HEADER_BYTES + message.4.len() <= room;
-                    prop_assert_eq!(sender.push(&view(message)), fits);
-                    if fits {
-                        model.push_back(message);
-                    }
+            if let Some(message) = step {
+                let taken: usize = model.iter().map(size).sum();
+                let fits = size(&message) <= 300 - taken;
+                prop_assert_eq!(sender.push(&view(message)), fits);
+                if fits {
+                    model.push_back(message);
                 }
-                None => {
-                    let expected = model.pop_front();
-                    let same = receiver.pop(|got| expected.map(|one| view(one) == got));
-                    prop_assert_eq!(same, expected.map(|_| Some(true)));
-                }
+            } else {
+                let expected = model.pop_front();
+                let same = receiver.pop(|got| expected.map(|one| view(one) == got));
+                prop_assert_eq!(same, expected.map(|_| Some(true)));
             }
         }
     }

@@ -3,4 +3,5 @@
 mod calls;
 mod limits;
 mod relaying;
+mod strangers;
 mod support;

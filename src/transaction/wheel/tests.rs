@@ -117,6 +117,17 @@ fn following_the_deadlines_wakes_at_most_four_times_for_a_timer() {
 }
 
 #[test]
+fn a_clock_that_steps_back_moves_nothing() {
+    let mut wheel = Wheel::new(ms(1_000));
+    assert_eq!(wheel.pop_due(ms(5_000)), None);
+    assert_eq!(wheel.pop_due(ms(2_000)), None);
+    wheel.insert(ms(5_100), 1);
+    assert_eq!(wheel.next_deadline(), Some(ms(5_100)));
+    assert_eq!(wheel.pop_due(ms(2_000)), None);
+    assert_eq!(wheel.pop_due(ms(5_100)), Some(1));
+}
+
+#[test]
 fn a_warm_wheel_reuses_its_nodes() {
     let mut wheel = Wheel::new(Timestamp::ZERO);
     for round in 0..100_u64 {

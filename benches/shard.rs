@@ -1,0 +1,158 @@
+//! A whole call (INVITE, 180, 200, ACK, BYE, 200) through one shard, message by message in memory:
+//! what the proxy itself costs, without sockets.
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sipshard::dispatch::{Attributes, Entry, Flags, Sets};
+use sipshard::proxy::{Datagram, Listener, Outbox, RelayMode, Settings, Shard};
+use sipshard::time::Timestamp;
+
+const MESSAGES: u64 = 6;
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn sets() -> Arc<Sets> {
+    let entries = (1..=4).map(|number| Entry {
+        set: 1,
+        uri: format!("sip:10.0.1.{number}:5060").into(),
+        flags: Flags::default(),
+        priority: 0,
+        attributes: Attributes {
+            duid: Some(format!("gw{number}").into()),
+            ..Attributes::default()
+        },
+        address: Some(address(&format!("10.0.1.{number}:5060"))),
+    });
+    Arc::new(Sets::build(entries.collect(), None, 1))
+}
+
+/// The two ends of the calls, in plain text.
+struct Bench {
+    shard: Shard,
+    out: Outbox,
+    now: Timestamp,
+    calls: u64,
+}
+
+impl Bench {
+    fn new(relay: RelayMode) -> Self {
+        let settings = Settings {
+            relay,
+            listeners: vec![Listener {
+                address: address("10.0.0.1:5060"),
+            }],
+            ..Settings::default()
+        };
+        let now = Timestamp::from_secs(10);
+        Self {
+            shard: Shard::new(0, Arc::new(settings), sets(), 1, 2, now),
+            out: Outbox::new(),
+            now,
+            calls: 0,
+        }
+    }
+
+    fn receive(&mut self, source: SocketAddr, bytes: &[u8]) {
+        self.out.clear();
+        let datagram = Datagram {
+            socket: 0,
+            source,
+            received: self.now,
+            bytes,
+        };
+        black_box(self.shard.receive(self.now, datagram, &mut self.out));
+    }
+
+    /// What was sent last, to whom.
+    fn last(&self) -> (SocketAddr, Vec<u8>) {
+        let packet = self.out.packets().last().expect("something was sent");
+        (packet.to, self.out.bytes(packet).to_vec())
+    }
+
+    fn call(&mut self) {
+        self.calls += 1;
+        // A call every 100 us: 10,000 a second; what lingers is then as in life.
+        self.now += std::time::Duration::from_micros(100);
+        self.out.clear();
+        self.shard.tick(self.now, &mut self.out);
+        let caller = address("10.0.0.9:5060");
+        let id = self.calls;
+        self.receive(caller, &request("INVITE", id, "", 1));
+        let (gateway, invite) = self.last();
+        self.receive(gateway, &reply(&invite, "180 Ringing"));
+        self.receive(gateway, &reply(&invite, "200 OK"));
+        self.receive(caller, &request("ACK", id, ";tag=b", 1));
+        self.receive(caller, &request("BYE", id, ";tag=b", 2));
+        let (gateway, bye) = self.last();
+        self.receive(gateway, &reply(&bye, "200 OK"));
+    }
+}
+
+fn request(method: &str, id: u64, to_tag: &str, cseq: u32) -> Vec<u8> {
+    format!(
+        "{method} sip:service@10.0.0.1:5060 SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK-{id}-{method}\r\n\
+         From: sipp <sip:sipp@10.0.0.9:5060>;tag={id}SIPpTag001\r\n\
+         To: service <sip:service@10.0.0.1:5060>{to_tag}\r\n\
+         Call-ID: {id}-4711@10.0.0.9\r\n\
+         CSeq: {cseq} {method}\r\n\
+         Contact: sip:sipp@10.0.0.9:5060\r\n\
+         Max-Forwards: 70\r\n\
+         Subject: Performance Test\r\n\
+         Content-Type: application/sdp\r\n\
+         Content-Length: 129\r\n\r\n\
+         v=0\r\no=user1 53655765 2353687637 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n\
+         m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    )
+    .into_bytes()
+}
+
+fn reply(request: &[u8], status: &str) -> Vec<u8> {
+    let mut text = format!("SIP/2.0 {status}\r\n").into_bytes();
+    let request = String::from_utf8_lossy(request);
+    for line in request.lines() {
+        let name = line.split(':').next().unwrap_or_default();
+        let tag = match name {
+            "To" if !line.contains(";tag=") => ";tag=b",
+            "Via" | "From" | "Call-ID" | "CSeq" | "Record-Route" | "To" => "",
+            _ => continue,
+        };
+        text.extend_from_slice(format!("{line}{tag}\r\n").as_bytes());
+    }
+    text.extend_from_slice(b"Contact: <sip:10.0.1.1:5060>\r\nContent-Length: 0\r\n\r\n");
+    text
+}
+
+fn calls(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("call");
+    group.throughput(Throughput::Elements(MESSAGES));
+    // The texts of the two ends are part of what is timed; this is what they cost alone.
+    group.bench_function("texts alone", |bencher| {
+        let mut id = 0;
+        bencher.iter(|| {
+            id += 1;
+            let invite = request("INVITE", id, "", 1);
+            black_box(reply(&invite, "180 Ringing"));
+            black_box(reply(&invite, "200 OK"));
+            black_box(request("ACK", id, ";tag=b", 1));
+            let bye = request("BYE", id, ";tag=b", 2);
+            black_box(reply(&bye, "200 OK"));
+        });
+    });
+    for (name, relay) in [
+        ("stateless", RelayMode::Stateless),
+        ("stateful", RelayMode::Stateful),
+    ] {
+        let mut bench = Bench::new(relay);
+        group.bench_function(name, |bencher| bencher.iter(|| bench.call()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, calls);
+criterion_main!(benches);

@@ -1,0 +1,14 @@
+//! sipload: an open-loop SIP load generator.
+//!
+//! The callers and gateways are those of [`sipshard::agent`], driven here over sockets by one event loop
+//! for each thread. [`options`] says what is wanted, [`plan`] binds sockets and shares the work out,
+//! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
+
+mod alarm_clock;
+mod cpu;
+pub mod options;
+pub mod plan;
+pub mod run;
+pub mod screen;
+pub mod verdict;
+pub mod worker;

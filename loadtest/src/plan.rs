@@ -1,0 +1,379 @@
+//! From options to threads: which thread has which sockets, callers and gateways.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use sipshard::agent::{
+    AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share,
+};
+use sipshard::plane::{SocketOptions, socket};
+use sipshard::proxy::{SocketId, Timers};
+
+use crate::options::{Options, Role, Side};
+
+/// How long calls start if nothing says otherwise.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+const DEFAULT_GATEWAY_PORT: u16 = 5060;
+const SOCKETS_PER_THREAD: u16 = 4;
+
+/// What one thread is to do.
+#[derive(Debug)]
+pub struct Crew {
+    /// Bound; callers' first, then each gateway's.
+    pub sockets: Vec<UdpSocket>,
+    /// The caller, if there is one; its socket numbers are those of `sockets`.
+    pub caller: Option<CallerConfig>,
+    /// The gateways.
+    pub gateways: Vec<GatewayConfig>,
+}
+
+/// The work of a run.
+#[derive(Debug)]
+pub struct Plan {
+    /// For each thread.
+    pub crews: Vec<Crew>,
+    /// The gateways' addresses, in the order of their ports.
+    pub gateways: Vec<SocketAddr>,
+    /// After this the run ends, whatever lives still; `None`: when a signal comes.
+    pub longest: Option<Duration>,
+}
+
+impl Plan {
+    /// Binds the sockets and shares out the work.
+    ///
+    /// # Errors
+    /// If options contradict each other, or a port is not free.
+    pub fn new(options: &Options) -> Result<Self> {
+        let fractions = options.reject.iter().map(|(_, percent)| percent);
+        let unanswered: f64 = fractions.sum::<f64>() + options.ring_only + options.ignore;
+        ensure!(
+            unanswered <= 100.0,
+            "--reject, --ring-only and --ignore add up to {unanswered} percent"
+        );
+        ensure!(
+            options.role != Role::Uac || options.target.is_some(),
+            "--role uac needs a TARGET"
+        );
+        ensure!(!options.t1.is_zero(), "--t1 must be above zero");
+        let threads = match options.threads {
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16),
+        };
+        let ip = local_ip(options)?;
+        let gateways = bind_gateways(options, ip, threads)?;
+        let addresses = addresses_of(&gateways)?;
+        let callers = bind_callers(options, ip, threads)?;
+        let mut crews = share_out(threads, callers, gateways)?;
+        for (index, crew) in crews.iter_mut().enumerate() {
+            for gateway in &mut crew.gateways {
+                *gateway = gateway_config(options, gateway.address, gateway.socket);
+            }
+            if let Some(caller) = &crew.caller {
+                let target = match options.target {
+                    Some(target) => target,
+                    // Straight to the gateways, each thread to its neighbour's: as between machines.
+                    None => addresses[(index + 1) % addresses.len()],
+                };
+                let share = Share {
+                    index: index as u64,
+                    of: u64::from(threads),
+                };
+                crew.caller = Some(caller_config(options, target, caller.local.clone(), share));
+            }
+        }
+        Ok(Self {
+            crews,
+            gateways: addresses,
+            longest: longest(options),
+        })
+    }
+}
+
+/// When calls stop to start: only callers have a schedule.
+fn duration(options: &Options) -> Option<Duration> {
+    match (options.duration, options.calls) {
+        (None, None) => Some(DEFAULT_DURATION),
+        (duration, _) => duration,
+    }
+}
+
+/// The time after which no call can still be under way by the book: the schedule, the longest ringing and
+/// holding, and each transaction's timeout.
+fn longest(options: &Options) -> Option<Duration> {
+    if !options.role.calls() {
+        return options.duration;
+    }
+    let by_number = options.calls.map(|calls| {
+        let seconds = calls as f64 / options.rate;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    });
+    let starts = match (duration(options), by_number) {
+        (Some(one), Some(other)) => one.min(other.saturating_add(options.ramp)),
+        (one, other) => one.or(other)?.saturating_add(options.ramp),
+    };
+    let hold = options.hold * if options.hold_exponential { 20 } else { 1 };
+    let call = options.ring_timeout + hold + options.t1 * 64 * 4;
+    Some(starts.saturating_add(call))
+}
+
+/// The address under which the target can speak to us.
+fn local_ip(options: &Options) -> Result<IpAddr> {
+    if let Some(ip) = options.local_ip {
+        ensure!(
+            !ip.is_unspecified(),
+            "-i {ip}: peers must be told a real address"
+        );
+        return Ok(ip);
+    }
+    let Some(target) = options.target else {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    };
+    let any: SocketAddr = if target.is_ipv4() {
+        "0.0.0.0:0".parse()?
+    } else {
+        "[::]:0".parse()?
+    };
+    let probe = UdpSocket::bind(any).context("cannot open a UDP socket")?;
+    probe
+        .connect(target)
+        .with_context(|| format!("no route to {target}; name the own address with -i"))?;
+    Ok(probe.local_addr()?.ip())
+}
+
+fn bind(ip: IpAddr, port: u16) -> Result<UdpSocket> {
+    let address = SocketAddr::new(ip, port);
+    socket::bind(address, SocketOptions::default())
+        .with_context(|| format!("cannot bind UDP {address}"))
+}
+
+fn addresses_of(sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>> {
+    let addresses = sockets.iter().map(UdpSocket::local_addr);
+    Ok(addresses.collect::<Result<_, _>>()?)
+}
+
+fn bind_gateways(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpSocket>> {
+    if !options.role.answers() {
+        ensure!(options.ports.is_none(), "--ports is for gateways");
+        return Ok(Vec::new());
+    }
+    let first = match (options.role, options.port.as_slice()) {
+        (Role::Uas, []) => DEFAULT_GATEWAY_PORT,
+        (_, []) => 0,
+        (_, [first]) => *first,
+        (_, list) => {
+            ensure!(
+                options
+                    .ports
+                    .is_none_or(|ports| usize::from(ports) == list.len()),
+                "-p names {} ports, --ports says {}",
+                list.len(),
+                options.ports.unwrap_or_default()
+            );
+            return list.iter().map(|port| bind(ip, *port)).collect();
+        }
+    };
+    let default = if options.port.is_empty() { threads } else { 1 };
+    consecutive(ip, first, options.ports.unwrap_or(default))
+}
+
+/// Ports from `first` on; free ones if it is 0.
+fn consecutive(ip: IpAddr, first: u16, number: u16) -> Result<Vec<UdpSocket>> {
+    ensure!(
+        first == 0 || first.checked_add(number - 1).is_some(),
+        "{number} ports from {first} on: there are none above 65535"
+    );
+    let port = |index| if first == 0 { 0 } else { first + index };
+    (0..number).map(|index| bind(ip, port(index))).collect()
+}
+
+fn bind_callers(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpSocket>> {
+    if !options.role.calls() {
+        return Ok(Vec::new());
+    }
+    let number = options
+        .sockets
+        .unwrap_or(threads * SOCKETS_PER_THREAD)
+        .max(threads);
+    match (options.role, options.port.as_slice()) {
+        (Role::Uac, [first]) => consecutive(ip, *first, number),
+        (Role::Uac, [_, ..]) => anyhow::bail!("with --role uac, -p names the first port only"),
+        _ => consecutive(ip, 0, number),
+    }
+}
+
+/// Gives each thread its part of the sockets; configurations are filled in later.
+fn share_out(threads: u16, callers: Vec<UdpSocket>, gateways: Vec<UdpSocket>) -> Result<Vec<Crew>> {
+    let mut crews: Vec<Crew> = (0..threads)
+        .map(|_| Crew {
+            sockets: Vec::new(),
+            caller: None,
+            gateways: Vec::new(),
+        })
+        .collect();
+    for (index, socket) in callers.into_iter().enumerate() {
+        let crew = &mut crews[index % usize::from(threads)];
+        let address = socket.local_addr()?;
+        match &mut crew.caller {
+            Some(caller) => caller.local.push(address),
+            none => *none = Some(CallerConfig::new(address, vec![address])),
+        }
+        crew.sockets.push(socket);
+    }
+    for (index, socket) in gateways.into_iter().enumerate() {
+        let crew = &mut crews[index % usize::from(threads)];
+        let number = crew.sockets.len() as SocketId;
+        crew.gateways
+            .push(GatewayConfig::new(socket.local_addr()?, number));
+        crew.sockets.push(socket);
+    }
+    Ok(crews)
+}
+
+fn timers(options: &Options) -> Timers {
+    let usual = Timers::default();
+    Timers {
+        t1: options.t1,
+        t2: usual.t2.max(options.t1),
+        ..usual
+    }
+}
+
+fn caller_config(
+    options: &Options,
+    target: SocketAddr,
+    local: Vec<SocketAddr>,
+    share: Share,
+) -> CallerConfig {
+    CallerConfig {
+        user: options.service.clone(),
+        profile: RateProfile {
+            rate: options.rate,
+            ramp: options.ramp,
+            duration: duration(options),
+            calls: options.calls,
+        },
+        share,
+        hold: if options.hold_exponential {
+            Delay::Exponential(options.hold)
+        } else {
+            Delay::Fixed(options.hold)
+        },
+        max_live: (u64::from(options.limit).div_ceil(share.of)) as u32,
+        ring_timeout: options.ring_timeout,
+        cancel: (options.cancel > 0.0).then_some(CancelRule {
+            fraction: options.cancel / 100.0,
+            after: options.cancel_after,
+        }),
+        reinvite_after: options.reinvite_after,
+        timers: timers(options),
+        follow_route_set: !options.ignore_route_set,
+        hang_up: match options.hang_up {
+            Side::Caller => HangUp::Caller,
+            Side::Gateway => HangUp::Gateway,
+        },
+        ..CallerConfig::new(target, local)
+    }
+}
+
+fn gateway_config(options: &Options, address: SocketAddr, socket: SocketId) -> GatewayConfig {
+    let timers = timers(options);
+    GatewayConfig {
+        trying: options.trying,
+        ring_after: Some(Delay::Fixed(options.ring)),
+        answer_after: Delay::Fixed(options.answer),
+        mix: AnswerMix {
+            reject: options
+                .reject
+                .iter()
+                .map(|(code, percent)| (*code, percent / 100.0))
+                .collect(),
+            ring_only: options.ring_only / 100.0,
+            ignore: options.ignore / 100.0,
+        },
+        hang_up_after: (options.hang_up == Side::Gateway).then_some(if options.hold_exponential {
+            Delay::Exponential(options.hold)
+        } else {
+            Delay::Fixed(options.hold)
+        }),
+        timers,
+        linger: timers.t1 * 64,
+        ..GatewayConfig::new(address, socket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    fn plan(arguments: &[&str]) -> Result<Plan> {
+        let all = std::iter::once(&"sipload").chain(arguments);
+        Plan::new(&Options::try_parse_from(all).unwrap())
+    }
+
+    #[test]
+    fn both_roles_call_each_other_across_threads() {
+        let plan = plan(&["--threads", "3"]).unwrap();
+        assert_eq!(plan.crews.len(), 3);
+        assert_eq!(plan.gateways.len(), 3);
+        for (index, crew) in plan.crews.iter().enumerate() {
+            let caller = crew.caller.as_ref().unwrap();
+            assert_eq!(caller.target, plan.gateways[(index + 1) % 3]);
+            assert_eq!(caller.local.len(), 4);
+            assert_eq!(crew.gateways[0].socket, 4);
+            let bound: Vec<_> = crew
+                .sockets
+                .iter()
+                .map(|s| s.local_addr().unwrap())
+                .collect();
+            assert_eq!(bound[..4], caller.local);
+            assert_eq!(bound[4], crew.gateways[0].address);
+        }
+    }
+
+    #[test]
+    fn gateways_alone_share_the_threads() {
+        let plan = plan(&["--role", "uas", "-p", "0", "--ports", "5", "--threads", "2"]).unwrap();
+        let shares: Vec<_> = plan.crews.iter().map(|crew| crew.gateways.len()).collect();
+        assert_eq!(shares, [3, 2]);
+        assert!(plan.crews.iter().all(|crew| crew.caller.is_none()));
+        assert_eq!(plan.longest, None);
+    }
+
+    #[test]
+    fn limits_are_shared_and_runs_bounded() {
+        let plan = plan(&["--threads", "2", "-l", "9", "-m", "100", "-r", "50"]).unwrap();
+        for crew in &plan.crews {
+            assert_eq!(crew.caller.as_ref().unwrap().max_live, 5);
+        }
+        // 2 s of starts, 180 s of ringing, 1 s of holding, four timeouts.
+        assert_eq!(
+            plan.longest,
+            Some(Duration::from_secs(2 + 180 + 1 + 4 * 32))
+        );
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (arguments, reason) in [
+            (&["--role", "uac"][..], "needs a TARGET"),
+            (&["--reject", "486=60", "--ignore", "50"], "add up to 110"),
+            (&["-p", "7001,7002", "--ports", "3"], "names 2 ports"),
+            (&["-p", "65535", "--ports", "2"], "above 65535"),
+            (&["--t1", "0"], "above zero"),
+            (&["-i", "0.0.0.0"], "real address"),
+        ] {
+            let error = plan(arguments).unwrap_err().to_string();
+            assert!(error.contains(reason), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().to_string();
+        let error = plan(&["--role", "uas", "-p", &port]).unwrap_err();
+        assert!(format!("{error:#}").contains(&format!("cannot bind UDP 127.0.0.1:{port}")));
+    }
+}

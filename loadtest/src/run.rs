@@ -1,0 +1,191 @@
+//! A run from begin to end: starts the threads, shows how it goes, hears signals, collects the results.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use sipshard::agent::{CallerReport, GatewayReport};
+use sipshard::plane::Clock;
+use sipshard::time::Timestamp;
+
+use crate::cpu;
+use crate::options::{Options, Role};
+use crate::plan::Plan;
+use crate::screen::LiveLine;
+use crate::worker::{Outcome, Shared, Traffic, Update, Worker};
+
+/// Time for the threads to be up before the first call is due.
+const LEAD: Duration = Duration::from_millis(50);
+/// How often signals are looked for.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What a run has brought.
+#[derive(Debug)]
+pub struct Summary {
+    /// From the first call that was due, or could have come, to the end.
+    pub elapsed: Duration,
+    /// When the schedule began, by the clock of the reports.
+    pub begin: Timestamp,
+    /// Calls a second that were asked for.
+    pub rate: f64,
+    /// Threads that worked.
+    pub threads: usize,
+    /// All callers together.
+    pub caller: Option<CallerReport>,
+    /// Each gateway, in the order of the plan.
+    pub gateways: Vec<(SocketAddr, GatewayReport)>,
+    /// All sockets together.
+    pub traffic: Traffic,
+    /// CPU time of the whole process during the run.
+    pub cpu: Option<Duration>,
+}
+
+/// Does what the options ask for.
+///
+/// # Errors
+/// If the options contradict each other, or the system does not give what is needed.
+pub fn run(options: &Options) -> Result<Summary> {
+    let plan = Plan::new(options)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    let mut line = LiveLine::new(options, &plan.gateways);
+    let callers = plan.crews.iter().filter(|crew| crew.caller.is_some());
+    let shared = Arc::new(Shared {
+        stop_calls: AtomicBool::new(false),
+        stop: AtomicBool::new(false),
+        callers: AtomicUsize::new(callers.count()),
+    });
+    let cpu_before = cpu::time();
+    let mut clock = Clock::new();
+    let begin = clock.now() + LEAD;
+    let threads = plan.crews.len();
+    let (sender, updates) = unbounded();
+    let workers: Vec<JoinHandle<Result<Outcome>>> = plan
+        .crews
+        .into_iter()
+        .enumerate()
+        .map(|(index, crew)| {
+            let (clock, shared, sender) = (clock.clone(), shared.clone(), sender.clone());
+            // Call-IDs are made from it: no two runs may have the same.
+            let seed = RandomState::new().hash_one(index);
+            thread::Builder::new()
+                .name(format!("sipload-{index}"))
+                .spawn(move || Worker::new(crew, clock, begin, seed, shared, sender).run())
+                .context("cannot start a thread")
+        })
+        .collect::<Result<_>>()?;
+    drop(sender);
+    let watch = Watch {
+        options,
+        shared: &shared,
+        deadline: plan.longest.map(|longest| clock.instant(begin + longest)),
+        threads,
+    };
+    watch.until_the_end(&updates, &mut signals, &mut line);
+    line.end();
+    let end = clock.now();
+    let mut summary = Summary {
+        elapsed: end.since(begin),
+        begin,
+        rate: options.rate,
+        threads,
+        caller: None,
+        gateways: Vec::new(),
+        traffic: Traffic::default(),
+        cpu: cpu::time()
+            .zip(cpu_before)
+            .map(|(after, before)| after - before),
+    };
+    for worker in workers {
+        let outcome = worker.join();
+        summary.add(outcome.map_err(|_| anyhow::anyhow!("a thread panicked"))??);
+    }
+    let place = |address: &SocketAddr| plan.gateways.iter().position(|own| own == address);
+    summary.gateways.sort_by_key(|(address, _)| place(address));
+    Ok(summary)
+}
+
+impl Summary {
+    fn add(&mut self, outcome: Outcome) {
+        match (&mut self.caller, outcome.caller) {
+            (Some(sum), Some(other)) => sum.merge(&other),
+            (none, other) => *none = none.take().or(other),
+        }
+        self.gateways.extend(outcome.gateways);
+        let (sum, other) = (&mut self.traffic, outcome.traffic);
+        sum.received += other.received;
+        sum.sent += other.sent;
+        sum.congested += other.congested;
+        sum.unsent += other.unsent;
+        sum.overflowed += other.overflowed;
+        sum.undeliverable += other.undeliverable;
+    }
+}
+
+/// What the main thread looks after while the others work.
+struct Watch<'a> {
+    options: &'a Options,
+    shared: &'a Shared,
+    deadline: Option<Instant>,
+    threads: usize,
+}
+
+impl Watch<'_> {
+    /// Returns when all threads have ended.
+    fn until_the_end(
+        &self,
+        updates: &Receiver<Update>,
+        signals: &mut Signals,
+        line: &mut LiveLine,
+    ) {
+        let mut waiting: Vec<Update> = Vec::new();
+        loop {
+            match updates.recv_timeout(GLANCE) {
+                Ok(update) => {
+                    // A thread that was held up may miss a second; its last word still counts then.
+                    if waiting
+                        .first()
+                        .is_some_and(|first| first.second < update.second)
+                    {
+                        self.show(&mut waiting, line);
+                    }
+                    waiting.push(update);
+                    if waiting.len() == self.threads {
+                        self.show(&mut waiting, line);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let too_late = self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline);
+            if too_late {
+                self.shared.stop.store(true, Ordering::Relaxed);
+            }
+            for _ in signals.pending() {
+                // The first ends calls in good order, the second ends everything.
+                let again = self.shared.stop_calls.swap(true, Ordering::Relaxed);
+                if again || self.options.role == Role::Uas {
+                    self.shared.stop.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn show(&self, waiting: &mut Vec<Update>, line: &mut LiveLine) {
+        line.show(waiting);
+        let ended: u64 = waiting.iter().map(|update| update.gateway_ended).sum();
+        waiting.clear();
+        let enough = self.options.calls.is_some_and(|calls| ended >= calls);
+        if self.options.role == Role::Uas && enough {
+            self.shared.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The one table of parameters: what `-P NAME=VALUE` takes, what `--help` lists.
+//!
+//! Owns: [`PARAMETERS`], and [`Parameters`], the values that were chosen. To add a parameter: a
+//! field, a row in the table, and a line in [`Parameters::settings`] or [`Parameters::probing`].
+//!
+//! Names that the peers have mean what they mean there. Defaults are those of the command line,
+//! which must give a balancer that works without a configuration: so keepalives run, and the
+//! call-load table is on, while Kamailio leaves both off.
+
+mod check;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::dispatch::Thresholds;
+use crate::load::owner::MAX_HASH_SIZE;
+use crate::probe::{ProbeSettings, ProbingMode, ReplyCodes};
+use crate::proxy::{CallLoadSettings, FailoverSettings, Limits, Settings, Timers};
+
+pub use row::{Assignment, Parameter, ParameterError, listing};
+use row::{also, number, own, text};
+
+/// The values of all parameters, each within its range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters(Values);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Values {
+    list_file: String,
+    ds_hash_size: i64,
+    ds_hash_expire: i64,
+    ds_hash_initexpire: i64,
+    ds_hash_check_interval: i64,
+    ds_ping_interval: i64,
+    ds_ping_timeout_ms: i64,
+    ds_ping_method: String,
+    ds_ping_from: String,
+    ds_ping_reply_codes: String,
+    ds_probing_mode: i64,
+    ds_probing_threshold: i64,
+    ds_inactive_threshold: i64,
+    ds_timer_mode: i64,
+    use_default: i64,
+    failover_timeout_ms: i64,
+    failover_codes: String,
+    max_branches: i64,
+    max_calls: i64,
+    max_transactions: i64,
+    timer_c_ms: i64,
+    t1_ms: i64,
+}
+
+const SECONDS_A_YEAR: i64 = 365 * 86_400;
+
+/// Every parameter, in the order of the listing.
+pub const PARAMETERS: &[Parameter] = &[
+    text(
+        "list_file",
+        "the destinations: dispatcher.list",
+        "FILE",
+        "/etc/sipshard/dispatcher.list",
+        check::not_empty,
+        |p| &mut p.list_file,
+    ),
+    number(
+        "ds_hash_size",
+        "log2 of the slots of the call-load table; slots spread calls over the shards",
+        (1, MAX_HASH_SIZE as i64),
+        16,
+        |p| &mut p.ds_hash_size,
+    ),
+    number(
+        "ds_hash_expire",
+        "seconds after which an answered call is forgotten, counted from its last 2xx; 0: never",
+        (0, SECONDS_A_YEAR),
+        7200,
+        |p| &mut p.ds_hash_expire,
+    ),
+    number(
+        "ds_hash_initexpire",
+        "seconds after which a call that was never answered is forgotten; 0: never",
+        (0, SECONDS_A_YEAR),
+        7200,
+        |p| &mut p.ds_hash_initexpire,
+    ),
+    number(
+        "ds_hash_check_interval",
+        "seconds in which every slot is looked at once for calls to forget",
+        (1, 86_400),
+        30,
+        |p| &mut p.ds_hash_check_interval,
+    ),
+    number(
+        "ds_ping_interval",
+        "seconds between two keepalives to a destination; 0: none (as Kamailio's default)",
+        (0, 86_400),
+        10,
+        |p| &mut p.ds_ping_interval,
+    ),
+    own(number(
+        "ds_ping_timeout_ms",
+        "milliseconds that the answer to a keepalive may take",
+        (10, 60_000),
+        1000,
+        |p| &mut p.ds_ping_timeout_ms,
+    )),
+    text(
+        "ds_ping_method",
+        "method of keepalives",
+        "METHOD",
+        "OPTIONS",
+        check::token,
+        |p| &mut p.ds_ping_method,
+    ),
+    text(
+        "ds_ping_from",
+        "From URI of keepalives",
+        "URI",
+        "sip:dispatcher@localhost",
+        check::uri,
+        |p| &mut p.ds_ping_from,
+    ),
+    text(
+        "ds_ping_reply_codes",
+        "answers to keepalives that mean alive, beside 2xx: class=4;code=503",
+        "LIST",
+        "",
+        check::reply_codes,
+        |p| &mut p.ds_ping_reply_codes,
+    ),
+    number(
+        "ds_probing_mode",
+        "who gets keepalives: 0 those with P until alive, 1 all, 2 inactive with P, 3 those with P",
+        (0, 3),
+        1,
+        |p| &mut p.ds_probing_mode,
+    ),
+    also(
+        &["ds_probing_threshhold"],
+        number(
+            "ds_probing_threshold",
+            "failed keepalives in a row that take a destination out (Kamailio's default: 1)",
+            (1, 1000),
+            2,
+            |p| &mut p.ds_probing_threshold,
+        ),
+    ),
+    number(
+        "ds_inactive_threshold",
+        "answered keepalives in a row that bring it back",
+        (1, 1000),
+        1,
+        |p| &mut p.ds_inactive_threshold,
+    ),
+    number(
+        "ds_timer_mode",
+        "1: a timer thread probes and paces expiry; 0: each shard does it itself",
+        (0, 1),
+        1,
+        |p| &mut p.ds_timer_mode,
+    ),
+    number(
+        "use_default",
+        "1: the last destination of a set is kept for when all others are out",
+        (0, 1),
+        0,
+        |p| &mut p.use_default,
+    ),
+    own(number(
+        "failover_timeout_ms",
+        "milliseconds without any answer after which the next destination is tried",
+        (10, 600_000),
+        2000,
+        |p| &mut p.failover_timeout_ms,
+    )),
+    own(text(
+        "failover_codes",
+        "final answers after which the next destination is tried",
+        "CODES",
+        "500,503,408",
+        check::failover_codes,
+        |p| &mut p.failover_codes,
+    )),
+    own(number(
+        "max_branches",
+        "most destinations tried for one request",
+        (1, 31),
+        12,
+        |p| &mut p.max_branches,
+    )),
+    own(number(
+        "max_calls",
+        "most calls in the call-load table; a new call beyond it gets 503",
+        (1, 100_000_000),
+        4_000_000,
+        |p| &mut p.max_calls,
+    )),
+    own(number(
+        "max_transactions",
+        "most transactions at once; a new request beyond it gets 503",
+        (1, 100_000_000),
+        1_000_000,
+        |p| &mut p.max_transactions,
+    )),
+    own(number(
+        "timer_c_ms",
+        "RFC 3261 timer C: milliseconds that an INVITE may ring",
+        (100, 86_400_000),
+        181_000,
+        |p| &mut p.timer_c_ms,
+    )),
+    own(number(
+        "t1_ms",
+        "RFC 3261 timer T1: milliseconds of a round trip; only tests and far networks change it",
+        (10, 60_000),
+        500,
+        |p| &mut p.t1_ms,
+    )),
+];
+
+impl Default for Parameters {
+    /// What the table says.
+    fn default() -> Self {
+        let mut parameters = Self(Values::default());
+        for row in PARAMETERS {
+            row.reset(&mut parameters);
+        }
+        parameters
+    }
+}
+
+impl Parameters {
+    /// Where the destinations are.
+    pub fn list_file(&self) -> &Path {
+        Path::new(&self.0.list_file)
+    }
+
+    /// Whether a timer thread of its own drives expiry and keepalives (`ds_timer_mode` 1).
+    pub fn has_timer_thread(&self) -> bool {
+        self.0.ds_timer_mode == 1
+    }
+
+    /// What the parameters say about shards; everything else as it is in `base`.
+    pub fn settings(&self, base: Settings) -> Settings {
+        let Self(values) = self;
+        Settings {
+            use_default: values.use_default == 1,
+            timers: Timers {
+                t1: milliseconds(values.t1_ms),
+                c: milliseconds(values.timer_c_ms),
+                ..base.timers
+            },
+            failover: FailoverSettings {
+                no_answer: milliseconds(values.failover_timeout_ms),
+                codes: check::codes(&values.failover_codes).unwrap_or_default(),
+                max_branches: values.max_branches as usize,
+            },
+            call_load: CallLoadSettings {
+                hash_size: values.ds_hash_size as u32,
+                expire: seconds(values.ds_hash_expire),
+                initexpire: seconds(values.ds_hash_initexpire),
+                check_interval: seconds(values.ds_hash_check_interval),
+                max_calls: values.max_calls as u32,
+            },
+            limits: Limits {
+                max_transactions: values.max_transactions as u32,
+                ..base.limits
+            },
+            ..base
+        }
+    }
+
+    /// What the parameters say about keepalives.
+    pub fn probing(&self) -> ProbeSettings {
+        let Self(values) = self;
+        ProbeSettings {
+            interval: seconds(values.ds_ping_interval),
+            timeout: milliseconds(values.ds_ping_timeout_ms),
+            t1: milliseconds(values.t1_ms),
+            method: values.ds_ping_method.clone(),
+            from: values.ds_ping_from.clone(),
+            reply_codes: ReplyCodes::parse(&values.ds_ping_reply_codes).unwrap_or_default(),
+            mode: ProbingMode::try_from(values.ds_probing_mode as u32).unwrap_or_default(),
+            thresholds: Thresholds {
+                down: values.ds_probing_threshold as u32,
+                up: values.ds_inactive_threshold as u32,
+            },
+            ..ProbeSettings::default()
+        }
+    }
+}
+
+fn seconds(number: i64) -> Duration {
+    Duration::from_secs(number as u64)
+}
+
+fn milliseconds(number: i64) -> Duration {
+    Duration::from_millis(number as u64)
+}

@@ -1,0 +1,266 @@
+//! In the steady state a datagram costs no allocation, whichever way requests are relayed.
+//!
+//! The allocator of this test binary counts. It looks only while a shard works, so the callers and
+//! gateways around it may allocate; and it says where the first allocations came from.
+
+#[path = "support/world.rs"]
+mod world;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use sipshard::proxy::RelayMode;
+use world::{BATCH_INTERVAL, Message, Watch, World, answer, caller, invite, to_gateways};
+
+thread_local! {
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static PLACES: RefCell<Vec<Backtrace>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Places that a failure shows.
+const PLACES_SHOWN: usize = 3;
+
+struct Counting;
+
+fn note() {
+    if !WATCHING.replace(false) {
+        return;
+    }
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    PLACES.with_borrow_mut(|places| {
+        if places.len() < PLACES_SHOWN {
+            places.push(Backtrace::force_capture());
+        }
+    });
+    WATCHING.set(true);
+}
+
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `System`, with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: `pointer` came from `System`, with this layout; the caller vouches for `size`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Watches while it is on.
+struct Allocations {
+    on: bool,
+}
+
+impl Watch for Allocations {
+    fn during(&mut self, work: impl FnOnce()) {
+        WATCHING.set(self.on);
+        work();
+        WATCHING.set(false);
+    }
+}
+
+fn assert_no_allocation(what: &str) {
+    let places = PLACES.take();
+    let count = ALLOCATIONS.replace(0);
+    let shown: Vec<String> = places.iter().map(frames_of_ours).collect();
+    assert_eq!(count, 0, "{what}: allocations at\n{}", shown.join("\n\n"));
+}
+
+/// The part of a backtrace that lies in this project.
+fn frames_of_ours(place: &Backtrace) -> String {
+    let text = place.to_string();
+    let frames = text.split_inclusive('\n').collect::<Vec<_>>();
+    let ours = frames
+        .windows(2)
+        .filter(|frame| frame[1].contains("at ./src/"));
+    ours.flatten().copied().collect()
+}
+
+/// A batch of calls as they come in practice.
+type Scene = fn(&mut World<Allocations>, first: u64);
+
+/// Calls in a batch: as many datagrams as the plane reads at once.
+const BATCH: u64 = 16;
+
+/// Runs a scene until all that lingers after a call has come round twice, then as often again under
+/// the eye of the allocator.
+fn allocates_nothing(relay: RelayMode, routed: bool, scene: Scene) {
+    let mut world = World::new(Allocations { on: false }, relay, 8, routed);
+    // An ended call lingers for 32 s, which is 500 batches.
+    for batch in 0..2_400 {
+        world.watch.on = batch >= 1_200;
+        scene(&mut world, batch * BATCH);
+        world.wait(BATCH_INTERVAL);
+        if batch % 400 == 0 {
+            world.expire();
+        }
+    }
+    assert_no_allocation("in the steady state");
+    world.watch.on = false;
+    world.wait(Duration::from_secs(200));
+    assert_eq!(world.counted(), 0, "every call is over");
+    assert_eq!(world.shard.snapshot().transactions, 0, "and forgotten");
+}
+
+fn answered_calls(world: &mut World<Allocations>, first: u64) {
+    world.set_up(first..first + BATCH);
+    world.wait(Duration::from_millis(8));
+    world.tear_down(first..first + BATCH);
+}
+
+fn cancelled_calls(world: &mut World<Allocations>, first: u64) {
+    let calls = first..first + BATCH;
+    let invites = calls.clone().map(|call| (caller(), invite(call)));
+    let invites: Vec<Message> = to_gateways(world.pass(&invites.collect::<Vec<_>>())).collect();
+    let ringing = invites
+        .iter()
+        .map(|(gateway, invite)| (*gateway, answer(*gateway, invite, 180, "Ringing")));
+    world.pass(&ringing.collect::<Vec<_>>());
+    let cancels = calls
+        .clone()
+        .map(|call| (caller(), of_invite(call, "CANCEL", "")));
+    let cancels: Vec<Message> = to_gateways(world.pass(&cancels.collect::<Vec<_>>())).collect();
+    assert_eq!(cancels.len() as u64, BATCH, "every CANCEL goes on");
+    let answers = cancels
+        .iter()
+        .zip(&invites)
+        .flat_map(|((gateway, cancel), (_, invite))| {
+            [
+                (*gateway, answer(*gateway, cancel, 200, "OK")),
+                (
+                    *gateway,
+                    answer(*gateway, invite, 487, "Request Terminated"),
+                ),
+            ]
+        });
+    world.pass(&answers.collect::<Vec<_>>());
+    let acks = calls.map(|call| (caller(), of_invite(call, "ACK", ";tag=gateway")));
+    world.pass(&acks.collect::<Vec<_>>());
+}
+
+/// The gateway that is asked first is busy; the INVITE is repeated on both legs.
+fn failed_over_calls(world: &mut World<Allocations>, first: u64) {
+    let calls = first..first + BATCH;
+    let invites: Vec<Message> = calls.map(|call| (caller(), invite(call))).collect();
+    let first_tries: Vec<Message> = to_gateways(world.pass(&invites)).collect();
+    world.wait(Duration::from_millis(500));
+    world.pass(&invites);
+    let busy = first_tries
+        .iter()
+        .map(|(gateway, invite)| (*gateway, answer(*gateway, invite, 503, "Busy")));
+    let sent = world.pass(&busy.collect::<Vec<_>>());
+    let second_tries: Vec<Message> = to_gateways(sent)
+        .filter(|(_, bytes)| bytes.starts_with(b"INVITE "))
+        .collect();
+    assert_eq!(second_tries.len() as u64, BATCH, "every call moves on");
+    let answers = second_tries
+        .iter()
+        .map(|(gateway, invite)| (*gateway, answer(*gateway, invite, 200, "OK")));
+    world.pass(&answers.collect::<Vec<_>>());
+    world.tear_down(first..first + BATCH);
+}
+
+/// What is no call, and what is not even SIP.
+fn stray_datagrams(world: &mut World<Allocations>, first: u64) {
+    let from = |bytes: &[u8]| (caller(), bytes.to_vec());
+    let options = |call: u64, target: &str| {
+        let text = String::from_utf8(of_invite(call, "OPTIONS", "")).expect("it is text");
+        (
+            caller(),
+            text.replacen("service@127.0.0.1:5060", target, 1)
+                .into_bytes(),
+        )
+    };
+    let sent = world.pass(&[
+        from(b"\r\n\r\n"),
+        from(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"),
+        from(b"INVITE sip:a@b SIP/2.0\r\nVia: nonsense\r\nCall-ID: x\r\n\r\n"),
+        from(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\nCall-ID: x\r\n\r\n"),
+        from(&of_invite(first, "BYE", ";tag=nobody")),
+        options(first + 1, "127.0.0.1:5060"),
+        options(first + 2, "service@127.0.0.1:5060"),
+    ]);
+    let relayed: Vec<Message> = to_gateways(sent).collect();
+    assert_eq!(relayed.len(), 1, "the last OPTIONS is dispatched");
+    let answers = relayed
+        .iter()
+        .map(|(gateway, options)| (*gateway, answer(*gateway, options, 200, "OK")));
+    world.pass(&answers.collect::<Vec<_>>());
+}
+
+/// A request that goes with the INVITE of a call: same branch, same target.
+fn of_invite(call: u64, method: &str, to_tag: &str) -> Vec<u8> {
+    let text = String::from_utf8(invite(call)).expect("it is text");
+    let (head, _) = text
+        .split_once("Subject")
+        .expect("SIPp's INVITE has a subject");
+    let head = head
+        .replacen("INVITE ", &format!("{method} "), 1)
+        .replacen("1 INVITE", &format!("1 {method}"), 1)
+        .replacen("5060>\r\n", &format!("5060>{to_tag}\r\n"), 1);
+    format!("{head}Content-Length: 0\r\n\r\n").into_bytes()
+}
+
+#[test]
+fn answered_calls_allocate_nothing_stateless() {
+    allocates_nothing(RelayMode::Stateless, false, answered_calls);
+}
+
+#[test]
+fn answered_calls_that_follow_the_route_set_allocate_nothing_stateless() {
+    allocates_nothing(RelayMode::Stateless, true, answered_calls);
+}
+
+#[test]
+fn answered_calls_allocate_nothing_stateful() {
+    allocates_nothing(RelayMode::Stateful, false, answered_calls);
+}
+
+#[test]
+fn answered_calls_that_follow_the_route_set_allocate_nothing_stateful() {
+    allocates_nothing(RelayMode::Stateful, true, answered_calls);
+}
+
+#[test]
+fn cancelled_calls_allocate_nothing_stateless() {
+    allocates_nothing(RelayMode::Stateless, false, cancelled_calls);
+}
+
+#[test]
+fn cancelled_calls_allocate_nothing_stateful() {
+    allocates_nothing(RelayMode::Stateful, false, cancelled_calls);
+}
+
+#[test]
+fn calls_that_fail_over_allocate_nothing() {
+    allocates_nothing(RelayMode::Stateful, false, failed_over_calls);
+}
+
+#[test]
+fn what_is_no_call_allocates_nothing() {
+    allocates_nothing(RelayMode::Stateless, false, stray_datagrams);
+    allocates_nothing(RelayMode::Stateful, false, stray_datagrams);
+}
+
+#[test]
+#[should_panic(expected = "allocations at")]
+fn the_allocator_sees_an_allocation() {
+    let mut watch = Allocations { on: true };
+    watch.during(|| drop(std::hint::black_box(Box::new(1))));
+    assert_no_allocation("in this test");
+}

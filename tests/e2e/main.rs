@@ -1,0 +1,11 @@
+//! sipshard as its users meet it: the built program on loopback sockets, with the real SIPp calling
+//! and answering, and the real kamcmd asking.
+
+mod gateway_death;
+mod listeners;
+mod loss;
+mod maxload;
+mod reload;
+mod sipp_calls;
+mod stop;
+mod support;
