@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
 use crate::dispatch::{Flags, SetId, Sets};
+use crate::plane::PlaneHandle;
 use crate::source::{ListFile, LoadError};
 
 /// What the director asks of the plane.
@@ -19,6 +20,16 @@ pub trait DataPlane: Send + Sync {
     fn publish(&self, sets: Arc<Sets>);
     /// Keepalives run, or rest.
     fn set_probing(&self, active: bool);
+}
+
+impl DataPlane for PlaneHandle {
+    fn publish(&self, sets: Arc<Sets>) {
+        Self::publish(self, &sets);
+    }
+
+    fn set_probing(&self, active: bool) {
+        Self::set_probing(self, active);
+    }
 }
 
 /// The owner of the sets on the operator's side.

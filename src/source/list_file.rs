@@ -122,9 +122,9 @@ impl ListFile {
             },
             path: &path,
         };
-        list.entries
-            .into_iter()
-            .for_each(|entry| loading.take(entry));
+        for entry in &list.entries {
+            loading.take(entry);
+        }
         Ok(loading.loaded)
     }
 }
@@ -139,27 +139,27 @@ struct Loading<'a, R> {
 }
 
 impl<R: Fn(&str) -> io::Result<Vec<SocketAddr>>> Loading<'_, R> {
-    fn take(&mut self, found: ListEntry) {
+    fn take(&mut self, found: &ListEntry) {
         let mut entry = found.entry.clone();
         match entry.address {
             Some(address) if self.families.has(address) => {}
             Some(address) => {
                 let cause = format!("there is no {} listen address", family(address));
-                return self.leave_out(&found, cause);
+                return self.leave_out(found, cause);
             }
             None if entry.flags.has(Flags::NO_DNS) => {
                 let message = format!(
                     "{} is not resolved (flag 16), and gets no calls: names are resolved only here",
                     entry.uri
                 );
-                self.warn(&found, message);
+                self.warn(found, message);
             }
             None => match self.address(&found.host) {
                 Ok(mut address) => {
                     address.set_port(found.port);
                     entry.address = Some(address);
                 }
-                Err(cause) => return self.leave_out(&found, cause),
+                Err(cause) => return self.leave_out(found, cause),
             },
         }
         self.loaded.entries.push(entry);

@@ -7,14 +7,18 @@ use crate::control::value::{Fault, NULL_STRING, Value};
 pub fn encode_request(cookie: u32, method: &str, parameters: &[Value], out: &mut Vec<u8>) {
     let mut body = Vec::new();
     put_text(record::TEXT, method, &mut body);
-    parameters.iter().for_each(|value| put(value, &mut body));
+    for value in parameters {
+        put(value, &mut body);
+    }
     put_packet(PacketKind::Request, cookie, &body, out);
 }
 
 /// Appends a reply. Several values are sent one after another; none is a reply too.
 pub fn encode_reply(cookie: u32, values: &[Value], out: &mut Vec<u8>) {
     let mut body = Vec::new();
-    values.iter().for_each(|value| put(value, &mut body));
+    for value in values {
+        put(value, &mut body);
+    }
     put_packet(PacketKind::Reply, cookie, &body, out);
 }
 
@@ -65,7 +69,9 @@ fn put(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(values) => {
             out.push(record::ARRAY);
-            values.iter().for_each(|value| put(value, out));
+            for value in values {
+                put(value, out);
+            }
             out.push(record::ARRAY_END);
         }
         Value::Bytes(bytes) => {

@@ -274,7 +274,7 @@ fn broken_records_are_told_apart() {
         assert_eq!(decode_values(&bytes(body)), Err(error), "{body}");
     }
     assert_eq!(
-        decode_values(&[record::ARRAY; 60_000]),
+        decode_values(&vec![record::ARRAY; 60_000]),
         Err(RecordError::Deep)
     );
 }

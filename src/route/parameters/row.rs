@@ -228,11 +228,10 @@ pub fn listing() -> String {
             value => value,
         };
         let own = if row.is_own { "; sipshard's own" } else { "" };
-        let also: String = row
-            .aliases
-            .iter()
-            .map(|name| format!("; also {name}"))
-            .collect();
+        let mut also = String::new();
+        for alias in row.aliases {
+            let _ = write!(also, "; also {alias}");
+        }
         let _ = writeln!(out, "  {head}\n      {} [{default}{also}{own}]", row.help);
     }
     out

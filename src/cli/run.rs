@@ -1,0 +1,288 @@
+//! `sipshard run`: the balancer itself.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use sipshard::control::director::{Director, summary};
+use sipshard::control::server::Server;
+use sipshard::control::socket_path;
+use sipshard::dispatch::select::ALGORITHMS;
+use sipshard::dispatch::{SetId, Sets};
+use sipshard::plane::{Plane, PlaneOptions, TimerMode};
+use sipshard::proxy::{Listener, RelayMode, Settings};
+use sipshard::route::{Assignment, Parameters, listing};
+use sipshard::source::{Families, ListFile};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::listen::ListenAddress;
+
+/// How long calls in flight may take to finish after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+
+const EXAMPLES: &str = "\
+The list has a destination a line: SET URI [FLAGS [PRIORITY [ATTRIBUTES]]]. With algorithm 10 only
+destinations with a duid are counted; maxload bounds their calls:
+      1 sip:192.0.2.21:5060 0 0 duid=gw1;maxload=200
+      1 sip:192.0.2.22:5060 0 0 duid=gw2;maxload=100
+
+Examples:
+      sipshard run --listen udp:192.0.2.10:5060 --list dispatcher.list
+      sipshard run --listen udp:192.0.2.10:5060 --listen udp:[2001:db8::10]:5060 --alg 4 --stateless
+      sipshard run --list dispatcher.list -P ds_ping_interval=5 -P ds_probing_threshold=3
+
+Signals: SIGHUP reads the list again (an error in it leaves the old sets running). SIGTERM and
+SIGINT stop: new calls get 503, those in flight have 5 seconds; a second one stops at once.
+Logs go to stderr; RUST_LOG chooses how much (RUST_LOG=debug).";
+
+/// Dispatch calls to the destinations of a list
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\nParameters of -P, with their [defaults]:\n{}", listing()),
+)]
+pub struct Run {
+    /// Address to listen on; may be given several times
+    ///
+    /// 0.0.0.0 and [::] stand for all addresses of the machine, port 0 for a free one. `udp:` and the
+    /// port 5060 may be left out.
+    #[arg(long, value_name = "udp:IP:PORT", default_value = "udp:127.0.0.1:5060")]
+    listen: Vec<ListenAddress>,
+
+    /// List of destinations [default: /etc/sipshard/dispatcher.list]
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+
+    /// Set of the list that calls are dispatched to
+    #[arg(long, value_name = "ID", default_value_t = 1)]
+    set: SetId,
+
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = algorithm,
+        help = "Algorithm that chooses, by Kamailio's number",
+        long_help = format!("Algorithm that chooses, by Kamailio's number: {}", algorithms()),
+    )]
+    alg: u32,
+
+    /// Relay each message on its own: no retransmission, no failover
+    #[arg(long)]
+    stateless: bool,
+
+    /// Set a parameter; may be given several times (--help lists them)
+    #[arg(short = 'P', value_name = "NAME=VALUE")]
+    parameters: Vec<Assignment>,
+
+    /// Threads that relay messages [default: one for each core]
+    ///
+    /// Each owns a share of the calls.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroU16>,
+
+    /// Control socket [default: /run/sipshard/sipshard_ctl, or a place of the user's own]
+    ///
+    /// If /run/sipshard is not there and cannot be made: $XDG_RUNTIME_DIR/sipshard/sipshard_ctl, else
+    /// /tmp/sipshard-UID/sipshard_ctl.
+    #[arg(long, value_name = "PATH")]
+    ctl: Option<PathBuf>,
+}
+
+fn algorithm(text: &str) -> Result<u32, String> {
+    let known = text
+        .parse()
+        .ok()
+        .filter(|number| ALGORITHMS.iter().any(|one| one.number == *number));
+    known.ok_or_else(|| format!("none of {}", algorithms()))
+}
+
+fn algorithms() -> String {
+    let names = ALGORITHMS
+        .iter()
+        .map(|one| format!("{} ({})", one.number, one.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+impl Run {
+    /// Runs until it is told to stop.
+    pub fn execute(self) -> anyhow::Result<ExitCode> {
+        log_to_stderr();
+        let parameters = self.parameters()?;
+        let settings = parameters.settings(self.base_settings());
+        let listen = settings.listeners.iter().map(|one| &one.address);
+        let list = self.list.as_deref().unwrap_or(parameters.list_file());
+        let source = ListFile::new(list, Families::of(listen));
+        let sets = Director::first_sets(&source)?;
+        warn_of_oddities(&settings, &sets);
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot make the control thread's runtime")?;
+        let status = runtime.block_on(async {
+            let signals = Signals::install().context("cannot hear signals")?;
+            let path = match &self.ctl {
+                Some(path) => path.clone(),
+                None => socket_path::choose().context("no place for a control socket")?,
+            };
+            let server = Server::bind(&path)?;
+            let plane = Plane::start(&settings, &plane_options(&parameters), &sets)?;
+            announce(&plane, &sets, &server);
+            let director = Arc::new(Director::new(source, sets, plane.handle()));
+            Ok(operate(plane, director, server, signals).await)
+        });
+        // A stop that takes too long is not waited for.
+        runtime.shutdown_background();
+        status
+    }
+
+    fn parameters(&self) -> anyhow::Result<Parameters> {
+        let mut parameters = Parameters::default();
+        for assignment in &self.parameters {
+            assignment.apply(&mut parameters)?;
+        }
+        Ok(parameters)
+    }
+
+    fn base_settings(&self) -> Settings {
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16);
+        let listeners = self.listen.iter();
+        Settings {
+            listeners: listeners
+                .map(|listen| Listener { address: listen.0 })
+                .collect(),
+            shards: self.workers.map_or_else(cores, NonZeroU16::get),
+            relay: if self.stateless {
+                RelayMode::Stateless
+            } else {
+                RelayMode::Stateful
+            },
+            set: self.set,
+            algorithm: self.alg,
+            ..Settings::default()
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+fn plane_options(parameters: &Parameters) -> PlaneOptions {
+    PlaneOptions {
+        timer_mode: if parameters.has_timer_thread() {
+            TimerMode::Thread
+        } else {
+            TimerMode::Shards
+        },
+        probe: Arc::new(parameters.probing()),
+        ..PlaneOptions::default()
+    }
+}
+
+/// What is allowed and hardly meant.
+fn warn_of_oddities(settings: &Settings, sets: &Sets) {
+    let Some(set) = sets.get(settings.set) else {
+        warn!(
+            "set {} is not in the list: no call can be dispatched",
+            settings.set
+        );
+        return;
+    };
+    let uncounted = set.destinations.iter().filter(|one| !one.is_counted());
+    let uncounted = uncounted.count();
+    if settings.algorithm == 10 && uncounted > 0 {
+        let all = set.len();
+        warn!(
+            "algorithm 10: {uncounted} of {all} destinations have no duid; their calls are not counted"
+        );
+    }
+}
+
+fn announce(plane: &Plane, sets: &Sets, server: &Server) {
+    let settings = plane.settings();
+    let udp = |address: SocketAddr| format!("udp:{address}");
+    let addresses: Vec<_> = plane.addresses().into_iter().map(udp).collect();
+    let relay = match settings.relay {
+        RelayMode::Stateless => "stateless",
+        RelayMode::Stateful => "stateful",
+    };
+    info!(
+        "ready: {}; {} workers, {relay}, algorithm {} on set {} of {}; control socket {}",
+        addresses.join(" "),
+        settings.shards,
+        settings.algorithm,
+        settings.set,
+        summary(sets),
+        server.path().display()
+    );
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Obeys SIGHUP until there is word to stop, and returns whose.
+    async fn until_stop(&mut self, director: &Director) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                // The director says itself how it went.
+                _ = self.hang_up.recv() => drop(director.reload()),
+            }
+        }
+    }
+}
+
+/// Serves the control socket and obeys signals. The socket is served until the last call is done.
+async fn operate(
+    plane: Plane,
+    director: Arc<Director>,
+    server: Server,
+    mut signals: Signals,
+) -> ExitCode {
+    let work = async {
+        let name = signals.until_stop(&director).await;
+        info!("{name}: stopping; new calls are refused");
+        let stopped = tokio::task::spawn_blocking(move || plane.stop(GRACE));
+        tokio::select! {
+            finished = stopped => match finished {
+                Ok(true) => info!("stopped; nothing was left in flight"),
+                Ok(false) => warn!("stopped; what was in flight after {GRACE:?} was given up"),
+                Err(error) => warn!("stopped: {error}"),
+            },
+            name = signals.until_stop(&director) => warn!("{name} again: stopped at once"),
+        }
+    };
+    tokio::select! {
+        () = work => ExitCode::SUCCESS,
+        () = server.serve(Arc::clone(&director)) => ExitCode::FAILURE,
+    }
+}
