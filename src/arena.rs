@@ -141,8 +141,8 @@ impl Arena {
     /// Gives back the buffer of a string.
     pub fn free(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.in_use -= 1;
             self.classes[class_of(bytes.len())].give_back(bytes.index);
+            self.in_use -= 1;
         }
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Place, Process, wait_until};
 
@@ -130,6 +130,8 @@ pub struct Load {
 pub struct Caller {
     /// The process.
     pub process: Process,
+    /// When it was about to be started.
+    pub started: Instant,
     statistics: PathBuf,
     log: PathBuf,
 }
@@ -165,6 +167,7 @@ impl Caller {
         option("-max_retrans", "9".to_owned());
         arguments.extend(["-trace_stat".to_owned(), proxy.to_string()]);
         Self {
+            started: Instant::now(),
             process: start(place, &arguments, &name),
             statistics,
             log,
