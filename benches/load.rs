@@ -91,6 +91,7 @@ fn benches(criterion: &mut Criterion) {
                     table.confirm(cell, b"callee", now);
                     let found = table.find(&id, b"callee", b"caller");
                     table.bye(cell, Side::Callee, b"callee", b"caller", now);
+                    table.bye_answered(cell, Side::Callee, b"callee", b"caller", false, now);
                     found
                 });
             });

@@ -70,6 +70,8 @@ pub struct Arena {
     classes: Box<[Class]>,
     allocated_bytes: usize,
     max_bytes: usize,
+    /// Strings stored now, empty ones not counted.
+    in_use: usize,
 }
 
 impl Arena {
@@ -85,6 +87,7 @@ impl Arena {
             classes: (0..CLASSES).map(Class::new).collect(),
             allocated_bytes: 0,
             max_bytes,
+            in_use: 0,
         }
     }
 
@@ -105,6 +108,7 @@ impl Arena {
             self.allocated_bytes += class.page_bytes();
             class.add_page();
         }
+        self.in_use += 1;
         let index = class.take();
         class.buffer_mut(index)[..bytes.len()].copy_from_slice(bytes);
         Some(Bytes {
@@ -138,7 +142,13 @@ impl Arena {
     pub fn free(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.classes[class_of(bytes.len())].give_back(bytes.index);
+            self.in_use -= 1;
         }
+    }
+
+    /// Strings stored now; empty ones, which take nothing, are not counted.
+    pub const fn in_use(&self) -> usize {
+        self.in_use
     }
 
     /// Bytes taken from the allocator for pages, in use or free.

@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "src/load",
     "src/transaction",
     "src/probe",
+    "src/route",
     "src/proxy",
     "src/agent",
     "src/sim",

@@ -10,6 +10,15 @@ use super::token::Place;
 use crate::time::Timestamp;
 use crate::transaction::wheel::{TimerId, Wheel};
 
+/// The grid of the wheel.
+const TICK_NANOS: u64 = 1_000_000;
+
+/// The next point in time at which a timer can fire exactly. What is measured from when it was due must
+/// be due at one, or the wheel's rounding would be part of the measurement.
+pub(super) fn on_the_grid(at: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(at.as_nanos().div_ceil(TICK_NANOS) * TICK_NANOS)
+}
+
 /// The timer of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {

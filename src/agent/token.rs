@@ -66,7 +66,6 @@ impl Tokens {
 
 /// Writes the low digits of `value` in lower-case hex, as many as `digits` holds.
 pub(super) fn write_hex(value: u64, digits: &mut [u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut rest = value;
     for digit in digits.iter_mut().rev() {
         *digit = HEX[(rest & 15) as usize];
@@ -74,16 +73,29 @@ pub(super) fn write_hex(value: u64, digits: &mut [u8]) {
     }
 }
 
+/// The value of each lower-case hex digit; `NO_DIGIT` for anything else.
+const NIBBLES: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[HEX[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+const HEX: &[u8; 16] = b"0123456789abcdef";
+const NO_DIGIT: u8 = 0x80;
+
 /// Sixteen lower-case hex digits as a number.
 pub(super) fn parse_hex(digits: &[u8; TOKEN_DIGITS]) -> Option<u64> {
-    digits.iter().try_fold(0_u64, |value, digit| {
-        let nibble = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some((value << 4) | u64::from(nibble))
-    })
+    let mut value = 0;
+    let mut seen = 0;
+    for digit in digits {
+        let nibble = NIBBLES[usize::from(*digit)];
+        seen |= nibble;
+        value = (value << 4) | u64::from(nibble);
+    }
+    (seen & NO_DIGIT == 0).then_some(value)
 }
 
 /// A bijection on 64 bits in which each bit of the input moves half of the output's.

@@ -215,11 +215,17 @@ impl Stage {
             faults.push(format!("{} calls did not end", scene.calls.live));
         }
         if scene.calls.failed > scene.refused {
-            faults.push(format!("{} calls failed", scene.calls.failed - scene.refused));
+            faults.push(format!(
+                "{} calls failed",
+                scene.calls.failed - scene.refused
+            ));
         }
         for gateway in &view.gateways {
             if gateway.load != 0 {
-                faults.push(format!("{} is left with a load of {}", gateway.name, gateway.load));
+                faults.push(format!(
+                    "{} is left with a load of {}",
+                    gateway.name, gateway.load
+                ));
             }
             // The one that died still had calls in mind that had long gone elsewhere.
             let is_witness = gateway.name != CAST[VICTIM].0;
@@ -262,7 +268,11 @@ fn act(ends: &mut Ends, inbox: &Receiver<Cue>, shown: &Mutex<Scene>) -> io::Resu
             let report = ends.caller.report();
             scene.calls = report.counts;
             scene.refused = report.refused.get(&503).copied().unwrap_or(0);
-            scene.gateways = ends.gateways.iter().map(|one| one.report().counts).collect();
+            scene.gateways = ends
+                .gateways
+                .iter()
+                .map(|one| one.report().counts)
+                .collect();
             scene.alive = ends.gateways.iter().map(Gateway::is_alive).collect();
             scene.is_finished = ends.caller.is_finished();
         }
@@ -316,7 +326,12 @@ fn plane_options() -> PlaneOptions {
     }
 }
 
-fn caller(options: &DemoOptions, target: SocketAddr, local: SocketAddr, begin: Timestamp) -> Caller {
+fn caller(
+    options: &DemoOptions,
+    target: SocketAddr,
+    local: SocketAddr,
+    begin: Timestamp,
+) -> Caller {
     let mut config = CallerConfig::new(target, vec![local]);
     config.profile.rate = options.rate;
     config.profile.ramp = Duration::from_secs(2);

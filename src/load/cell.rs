@@ -27,6 +27,8 @@ pub enum Phase {
     Early,
     /// A 2xx has come.
     Confirmed,
+    /// A BYE of the call is on its way; it counts until that is answered.
+    Closing,
     /// It is over and not counted; kept for a while so that what is retransmitted finds its way.
     Ended,
 }

@@ -53,8 +53,8 @@ pub enum Confirmation {
 /// What a BYE did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByeOutcome {
-    /// It ended the call.
-    Ended,
+    /// It is the call's: its answer will end the call, or else the time for that answer.
+    Closing,
     /// It came before the 2xx that it belongs to, which will end the call.
     Remembered,
     /// The call had ended before.
@@ -242,7 +242,7 @@ impl CallTable {
         };
         match self.cells[index].phase {
             Phase::Ended => Confirmation::Late,
-            Phase::Confirmed => {
+            Phase::Confirmed | Phase::Closing => {
                 self.refresh(cell, now);
                 Confirmation::Again
             }
@@ -281,7 +281,9 @@ impl CallTable {
         }
     }
 
-    /// A BYE came from one end of the call. It ends a confirmed call if both its tags are the call's.
+    /// A BYE came from one end of the call. If both its tags are the call's, a confirmed call is now
+    /// closing: it counts until the BYE is answered ([`CallTable::bye_answered`]), since the gateway
+    /// has the call until the BYE reaches it, and no longer than the linger time.
     ///
     /// Before the 2xx, a BYE from the callee can only have overtaken it: it is remembered, and that
     /// 2xx will end the call. One from the caller does not decide, the answer to the INVITE does.
@@ -311,12 +313,46 @@ impl CallTable {
                 ByeOutcome::Remembered
             }
             (Phase::Confirmed, _) if cell.callee_tag == Some(callee) => {
-                self.conclude(index, now);
-                ByeOutcome::Ended
+                cell.phase = Phase::Closing;
+                cell.deadline = cell.deadline.min(deadline(now, self.terms.ended));
+                ByeOutcome::Closing
             }
+            (Phase::Closing, _) if cell.callee_tag == Some(callee) => ByeOutcome::Closing,
             (Phase::Ended, _) => ByeOutcome::Repeated,
             _ => ByeOutcome::Ignored,
         }
+    }
+
+    /// The BYE with these tags got a final answer. It ends a closing call; a challenge (401, 407) does
+    /// not, the call goes on until the BYE is sent with credentials (RFC 3261 section 15.1.1).
+    pub fn bye_answered(
+        &mut self,
+        cell: CellId,
+        side: Side,
+        from_tag: &[u8],
+        to_tag: &[u8],
+        challenged: bool,
+        now: Timestamp,
+    ) -> bool {
+        let Some(index) = self.live(cell) else {
+            return false;
+        };
+        let callee = match side {
+            Side::Caller => to_tag,
+            Side::Callee => from_tag,
+        };
+        let callee = self.hash_tag(callee);
+        let cell = &mut self.cells[index];
+        if cell.phase != Phase::Closing || cell.callee_tag != Some(callee) {
+            return false;
+        }
+        if challenged {
+            cell.phase = Phase::Confirmed;
+            cell.deadline = deadline(now, self.terms.confirmed);
+            return false;
+        }
+        self.conclude(index, now);
+        true
     }
 
     /// The call goes elsewhere from now on (failover); what it counted is released. False, and `hold`

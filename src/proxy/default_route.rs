@@ -94,11 +94,8 @@ impl Core {
         let known = self
             .calls
             .find(request.call_id, request.from_tag, request.to_tag);
-        if request.method == Method::Bye
-            && let Some((cell, side)) = known
-        {
-            self.calls
-                .bye(cell, side, request.from_tag, request.to_tag, now);
+        if request.method == Method::Bye {
+            self.observe_bye(now, request, known);
         }
         let next = NextHop::of(request.routing.next_uri, request.socket, self);
         if let NextHop::Element(hop) = next {

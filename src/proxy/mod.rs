@@ -9,6 +9,7 @@
 
 mod answer;
 pub mod branch;
+mod call_load;
 mod cancel;
 mod context;
 mod core;
@@ -30,7 +31,7 @@ pub use settings::{
     CallLoadSettings, FailoverSettings, Limits, Listener, RelayMode, Settings, SocketId, Timers,
 };
 pub use shard::{Datagram, Shard, ShardId, Verdict};
-pub use stats::{Counters, DestinationStats, SeenDestination, Snapshot};
+pub use stats::{Counters, DestinationStats, Load, SeenDestination, Snapshot};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::local::Locals;
 use super::outbox::{Outbox, ProbeAnswer};
 use super::request::Refusal;
 use super::settings::{Settings, SocketId};
-use super::stats::{Drop, Snapshot, Stats};
+use super::stats::{Drop, Load, Snapshot, Stats};
 use crate::arena::Arena;
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership, Progress};
@@ -205,6 +205,17 @@ impl Shard {
             cells: core.calls.len(),
             counted_calls: core.calls.counted(),
             transactions: core.contexts.len(),
+            memory_bytes: core.calls.bytes() + core.arena.allocated_bytes(),
+        }
+    }
+
+    /// How much it holds, for checkers.
+    pub fn load(&self) -> Load {
+        let core = &self.core;
+        Load {
+            cells: core.calls.len(),
+            transactions: core.contexts.len(),
+            stored_messages: core.arena.in_use(),
             memory_bytes: core.calls.bytes() + core.arena.allocated_bytes(),
         }
     }

@@ -425,7 +425,11 @@ impl Core {
         code: u16,
         out: &mut Outbox,
     ) {
-        self.contexts.get_mut(index).branches[number].no_answer_at = Timestamp::FAR;
+        let context = self.contexts.get_mut(index);
+        context.branches[number].no_answer_at = Timestamp::FAR;
+        if context.method == Method::Bye {
+            self.observe_bye_answer(now, reply, code);
+        }
         if code < 300 {
             return self.on_success(now, index, number, reply, code, out);
         }

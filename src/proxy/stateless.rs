@@ -8,8 +8,7 @@ use super::outbox::Outbox;
 use super::request::Request;
 use super::settings::SocketId;
 use super::stats::Drop;
-use crate::load::Phase;
-use crate::sip::{Message, Method};
+use crate::sip::Message;
 use crate::time::Timestamp;
 
 impl Core {
@@ -70,42 +69,10 @@ impl Core {
         if mac != expected {
             return self.stats.counters.drop(Drop::StrayReply);
         }
-        self.observe_reply(now, reply);
+        self.observe_stateless(now, reply);
         self.stats.counters.relayed_replies += 1;
         out.send(socket, reply_to, |buffer| {
             write_reply(reply, &mut self.bench.edits, buffer);
         });
-    }
-
-    /// What the call table learns from a reply that passes: without a transaction, every final
-    /// answer to the INVITE that opened a call decides on it.
-    fn observe_reply(&mut self, now: Timestamp, reply: Message<'_>) {
-        let code = reply.reply_code().unwrap_or(0);
-        let Ok(cseq) = reply.cseq() else { return };
-        let from_tag = reply.from_tag().unwrap_or_default();
-        let to_tag = reply.to_tag().unwrap_or_default();
-        let Some((cell, _)) =
-            self.calls
-                .find(reply.call_id().unwrap_or_default(), from_tag, to_tag)
-        else {
-            return;
-        };
-        let Some(call) = self.calls.get(cell) else {
-            return;
-        };
-        let opened = call.cseq == cseq.number;
-        match (cseq.method, code) {
-            (Method::Invite, 200..=299) if opened => {
-                self.calls.confirm(cell, to_tag, now);
-            }
-            (Method::Invite | Method::Update, 200..=299) => self.calls.refresh(cell, now),
-            (Method::Invite, 300..) if opened && call.phase == Phase::Early => {
-                if code == 408 || code >= 500 {
-                    self.stats.of(call.destination).failed += 1;
-                }
-                self.calls.end(cell, now);
-            }
-            _ => {}
-        }
     }
 }

@@ -188,6 +188,19 @@ impl Stats {
     }
 }
 
+/// How much a shard holds: all of it is bounded, and goes back to zero when nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Cells in the call table, ended ones that linger included.
+    pub cells: usize,
+    /// Transactions.
+    pub transactions: usize,
+    /// Messages kept for transactions.
+    pub stored_messages: usize,
+    /// Memory of the call table and the message store, in bytes; kept for what comes.
+    pub memory_bytes: usize,
+}
+
 /// A copy of a shard's statistics, for the control side.
 #[derive(Clone, Debug)]
 pub struct Snapshot {

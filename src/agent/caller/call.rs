@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::agent::alarm::{Alarms, Due, Retry};
 use crate::agent::dialog::Dialog;
 use crate::agent::token::Place;
+use crate::chunked::Chunked;
 use crate::proxy::SocketId;
 use crate::time::Timestamp;
 
@@ -85,7 +86,7 @@ pub(super) struct Call {
 /// All calls of a caller. Slots are used again, the last freed first: its memory is warm.
 #[derive(Debug)]
 pub(super) struct Calls {
-    slots: Vec<Call>,
+    slots: Chunked<Call>,
     free: Vec<u32>,
     next_serial: u32,
 }
@@ -93,7 +94,7 @@ pub(super) struct Calls {
 impl Calls {
     pub fn new() -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Chunked::new(),
             free: Vec::new(),
             next_serial: 1,
         }
@@ -104,15 +105,16 @@ impl Calls {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         if let Some(slot) = self.free.pop() {
-            let used = &mut self.slots[slot as usize];
+            let used = &mut self.slots[slot];
             let dialog = std::mem::replace(&mut used.dialog, Dialog::new(next_hop));
             *used = Call::new(serial, now, dialog);
             return Place { slot, serial };
         }
-        let slot = self.slots.len() as u32;
-        self.slots
-            .push(Call::new(serial, now, Dialog::new(next_hop)));
-        Place { slot, serial }
+        let call = Call::new(serial, now, Dialog::new(next_hop));
+        Place {
+            slot: self.slots.push(call),
+            serial,
+        }
     }
 
     /// Gives a slot back.
@@ -126,17 +128,19 @@ impl Calls {
 
     /// The call at `place`, if it still lives.
     pub fn get_mut(&mut self, place: Place) -> Option<&mut Call> {
-        self.slots
-            .get_mut(place.slot as usize)
-            .filter(|call| call.serial == place.serial && call.phase != Phase::Free)
+        if place.slot >= self.slots.len() {
+            return None;
+        }
+        let call = &mut self.slots[place.slot];
+        (call.serial == place.serial && call.phase != Phase::Free).then_some(call)
     }
 
     /// Where the calls are that live now.
     pub fn live(&self) -> Vec<Place> {
-        let live = self.slots.iter().enumerate();
+        let live = (0..).zip(self.slots.iter());
         live.filter(|(_, call)| call.phase != Phase::Free)
             .map(|(slot, call)| Place {
-                slot: slot as u32,
+                slot,
                 serial: call.serial,
             })
             .collect()
@@ -145,9 +149,9 @@ impl Calls {
     /// Whether `place` is that of a call which is over. (After four thousand million calls the serial
     /// begins anew, and one may be taken for a call that is to come.)
     pub fn is_past(&self, place: Place) -> bool {
-        self.slots
-            .get(place.slot as usize)
-            .is_some_and(|call| place.serial != 0 && place.serial <= call.serial)
+        place.slot < self.slots.len()
+            && place.serial != 0
+            && place.serial <= self.slots[place.slot].serial
     }
 }
 

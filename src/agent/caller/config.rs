@@ -51,7 +51,7 @@ pub struct CallerConfig {
     pub share: Share,
     /// When the schedule begins.
     pub begin: Timestamp,
-    /// How long an answered call is held.
+    /// How long an answered call is held; the BYE is due at the next whole millisecond.
     pub hold: Delay,
     /// Most calls at a time. A call that is due while so many live is skipped and counted: the schedule
     /// never waits.

@@ -3,6 +3,7 @@
 use super::call::{CancelCause, PeerBye, Phase};
 use super::messages::{Branch, read_branch, values};
 use super::{Core, HangUp, send_in_dialog};
+use crate::agent::alarm::on_the_grid;
 use crate::agent::token::{Place, scramble};
 use crate::proxy::{Outbox, SocketId};
 use crate::sip::{Message, Method, Name};
@@ -171,7 +172,7 @@ impl Core {
         let hold = self.config.hold.draw(&mut self.rng);
         call.hang_up_at = match self.config.hang_up {
             _ if unwanted => now,
-            HangUp::Caller => now + hold,
+            HangUp::Caller => on_the_grid(now + hold),
             HangUp::Gateway => now + hold + self.config.timers.t1 * 64,
         };
         let next = match self.config.reinvite_after {

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use super::config::Fate;
 use crate::agent::alarm::{Due, Retry};
 use crate::agent::token::Place;
+use crate::chunked::Chunked;
 use crate::time::Timestamp;
 
 /// Where a call stands.
@@ -86,12 +87,21 @@ impl Call {
     }
 }
 
+/// A power of two.
+const TABLES: usize = 64;
+
+/// Which table a key is in: by bits that the table itself does not look at first.
+fn table_of(key: u64) -> usize {
+    (key >> 32) as usize & (TABLES - 1)
+}
+
 /// All calls of a gateway, and where to find them by the transaction of their INVITE.
 #[derive(Debug)]
 pub(super) struct Calls {
-    slots: Vec<Call>,
+    slots: Chunked<Call>,
     free: Vec<u32>,
-    by_key: HashTable<u32>,
+    /// Key and slot, in many small tables: one that grows holds up the traffic only for a moment.
+    by_key: [HashTable<(u64, u32)>; TABLES],
     buffers: Vec<Vec<u8>>,
     next_serial: u32,
 }
@@ -99,9 +109,9 @@ pub(super) struct Calls {
 impl Calls {
     pub fn new() -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Chunked::new(),
             free: Vec::new(),
-            by_key: HashTable::new(),
+            by_key: [const { HashTable::new() }; TABLES],
             buffers: Vec::new(),
             next_serial: 1,
         }
@@ -109,7 +119,7 @@ impl Calls {
 
     /// How many there are, living and over.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.len() as usize - self.free.len()
     }
 
     /// Takes a call in.
@@ -120,34 +130,31 @@ impl Calls {
         call.serial = serial;
         call.buffer = self.buffers.pop().unwrap_or_default();
         let slot = if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = call;
+            self.slots[slot] = call;
             slot
         } else {
-            self.slots.push(call);
-            (self.slots.len() - 1) as u32
+            self.slots.push(call)
         };
-        let slots = &self.slots;
-        self.by_key
-            .insert_unique(key, slot, |slot| slots[*slot as usize].key);
+        self.by_key[table_of(key)].insert_unique(key, (key, slot), |(key, _)| *key);
         Place { slot, serial }
     }
 
     /// The call whose INVITE has this transaction.
     pub fn find(&self, key: u64) -> Option<Place> {
-        let slot = *self
-            .by_key
-            .find(key, |slot| self.slots[*slot as usize].key == key)?;
+        let (_, slot) = *self.by_key[table_of(key)].find(key, |(other, _)| *other == key)?;
         Some(Place {
             slot,
-            serial: self.slots[slot as usize].serial,
+            serial: self.slots[slot].serial,
         })
     }
 
     /// The call at `place`, if it is still remembered.
     pub fn get_mut(&mut self, place: Place) -> Option<&mut Call> {
-        self.slots
-            .get_mut(place.slot as usize)
-            .filter(|call| call.serial == place.serial && call.phase != Phase::Free)
+        if place.slot >= self.slots.len() {
+            return None;
+        }
+        let call = &mut self.slots[place.slot];
+        (call.serial == place.serial && call.phase != Phase::Free).then_some(call)
     }
 
     /// Takes the text of a call that is over for the next one.
@@ -168,7 +175,8 @@ impl Calls {
         };
         call.phase = Phase::Free;
         let key = call.key;
-        if let Ok(entry) = self.by_key.find_entry(key, |slot| *slot == place.slot) {
+        let table = &mut self.by_key[table_of(key)];
+        if let Ok(entry) = table.find_entry(key, |(_, slot)| *slot == place.slot) {
             entry.remove();
         }
         self.free.push(place.slot);

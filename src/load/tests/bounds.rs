@@ -113,6 +113,7 @@ fn a_steady_state_takes_no_more_memory() {
             let cell = table.insert(id.as_bytes(), b"a", 1, hold, now).unwrap();
             table.confirm(cell, b"b", now);
             table.bye(cell, Side::Caller, b"a", b"b", now);
+            table.bye_answered(cell, Side::Caller, b"a", b"b", false, now);
         }
         match second {
             200 => peak = table.bytes(),

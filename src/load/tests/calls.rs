@@ -97,15 +97,44 @@ fn an_ended_call_cannot_be_moved_but_revived() {
 }
 
 #[test]
-fn a_bye_of_either_end_ends_the_call_once() {
+fn the_answer_to_a_bye_of_either_end_ends_the_call_once() {
     for (side, from, to) in [(Side::Caller, b"a", b"b"), (Side::Callee, b"b", b"a")] {
         let (mut table, gateway) = (table(), gateway(1));
         let cell = confirmed(&mut table, &gateway);
-        assert_eq!(table.bye(cell, side, from, to, NOW), ByeOutcome::Ended);
+        assert!(!table.bye_answered(cell, side, from, to, false, NOW));
+        assert_eq!(table.bye(cell, side, from, to, NOW), ByeOutcome::Closing);
+        assert_eq!(table.bye(cell, side, from, to, NOW), ByeOutcome::Closing);
+        assert_eq!(gateway.active_calls(), 1, "the gateway still has it");
+        assert!(!table.bye_answered(cell, side, b"x", b"x", false, NOW));
+        assert!(table.bye_answered(cell, side, from, to, false, NOW));
+        assert!(!table.bye_answered(cell, side, from, to, false, NOW));
         assert_eq!(gateway.active_calls(), 0);
         assert_eq!(table.bye(cell, side, from, to, NOW), ByeOutcome::Repeated);
         assert_eq!(table.counted(), 0);
     }
+}
+
+#[test]
+fn a_bye_that_is_challenged_leaves_the_call_as_it_was() {
+    let (mut table, gateway) = (table(), gateway(1));
+    let cell = confirmed(&mut table, &gateway);
+    table.bye(cell, Side::Caller, b"a", b"b", NOW);
+    table.bye_answered(cell, Side::Caller, b"a", b"b", true, NOW);
+    assert_eq!(phase(&table, cell), Some(Phase::Confirmed));
+    assert_eq!(expire_all(&mut table, later(33)), 0);
+    assert_eq!(gateway.active_calls(), 1);
+}
+
+#[test]
+fn a_bye_that_nobody_answers_ends_the_call_after_the_linger_time() {
+    let (mut table, gateway) = (table(), gateway(1));
+    let cell = confirmed(&mut table, &gateway);
+    table.bye(cell, Side::Caller, b"a", b"b", NOW);
+    table.refresh(cell, NOW);
+    table.confirm(cell, b"b", NOW);
+    assert_eq!(expire_all(&mut table, later(31)), 0);
+    assert_eq!(expire_all(&mut table, later(33)), 1);
+    assert_eq!(gateway.active_calls(), 0);
 }
 
 #[test]
@@ -157,7 +186,7 @@ fn a_bye_of_one_fork_does_not_end_the_call_that_another_answers() {
     let outcome = table.bye(cell, Side::Callee, b"fork", b"a", NOW);
     assert_eq!(outcome, ByeOutcome::Ignored);
     let outcome = table.bye(cell, Side::Callee, b"b", b"a", NOW);
-    assert_eq!(outcome, ByeOutcome::Ended);
+    assert_eq!(outcome, ByeOutcome::Closing);
 }
 
 #[test]

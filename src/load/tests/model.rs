@@ -132,6 +132,7 @@ impl World {
                 call.until = until;
                 Confirmation::Again
             }
+            Phase::Closing => Confirmation::Again,
             Phase::Early if call.callee == Some(tag) => {
                 self.ended(position);
                 Confirmation::EndedByBye
@@ -160,6 +161,7 @@ impl World {
         assert_eq!(side == Side::Caller, as_caller.is_some());
         let callee = if side == Side::Caller { to } else { from };
         let outcome = self.table.bye(cell, side, &[from], &[to], now);
+        let seconds = self.seconds;
         let call = &mut self.calls[position];
         let expected = match call.phase {
             Phase::Ended => ByeOutcome::Repeated,
@@ -168,12 +170,36 @@ impl World {
                 ByeOutcome::Remembered
             }
             Phase::Confirmed if call.callee == Some(callee) => {
-                self.ended(position);
-                ByeOutcome::Ended
+                call.phase = Phase::Closing;
+                call.until = call.until.min(seconds + LINGER.as_secs());
+                ByeOutcome::Closing
             }
+            Phase::Closing if call.callee == Some(callee) => ByeOutcome::Closing,
             _ => ByeOutcome::Ignored,
         };
         assert_eq!(outcome, expected);
+        // The answer comes in two of three cases, and every third of these is a challenge.
+        if !(id + from + to).is_multiple_of(3) {
+            self.bye_answered(position, (cell, side), (from, to));
+        }
+    }
+
+    fn bye_answered(&mut self, position: usize, found: (CellId, Side), tags: (u8, u8)) {
+        let ((cell, side), (from, to), now) = (found, tags, self.now());
+        let challenged = (from + to) % 3 == 1;
+        let ended = self
+            .table
+            .bye_answered(cell, side, &[from], &[to], challenged, now);
+        let callee = if side == Side::Caller { to } else { from };
+        let call = &mut self.calls[position];
+        let closes = call.phase == Phase::Closing && call.callee == Some(callee);
+        assert_eq!(ended, closes && !challenged);
+        if closes && challenged {
+            call.phase = Phase::Confirmed;
+            call.until = self.seconds + 600;
+        } else if closes {
+            self.ended(position);
+        }
     }
 
     fn move_to(&mut self, position: usize, gateway: usize, is_counted: bool) {

@@ -118,6 +118,12 @@ impl Bench {
         self.receive(request.to, &reply(request, code, extra))
     }
 
+    /// The caller hangs up on a call at a gateway, which answers.
+    pub fn hang_up(&mut self, call: &str, number: usize) {
+        let bye = self.call(&request("BYE", call, &gateway_tag(number), ""));
+        self.answer(&only_to_gateways(&bye), 200, "");
+    }
+
     /// A request that was sent could not be delivered.
     pub fn bounce(&mut self, request: &Sent) -> Vec<Sent> {
         let mut out = Outbox::new();

@@ -1,0 +1,157 @@
+//! sipload over real sockets on the loopback interface: against itself, in one process and in two.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+use clap::Parser as _;
+use sipload::options::Options;
+use sipload::run::{Summary, run};
+use sipload::verdict;
+
+fn sipload(arguments: &str) -> (Options, Summary) {
+    let all = std::iter::once("sipload").chain(arguments.split_whitespace());
+    let options = Options::try_parse_from(all).unwrap();
+    let summary = run(&options).unwrap();
+    (options, summary)
+}
+
+#[test]
+fn callers_and_gateways_of_one_process_agree() {
+    let (options, summary) = sipload("-q -r 500 -m 400 -d 100 --threads 2 --ports 3");
+    let caller = summary.caller.as_ref().unwrap();
+    assert_eq!((caller.counts.started, caller.counts.completed), (400, 400));
+    assert_eq!(caller.counts.live, 0);
+    assert_eq!(caller.answer.scheduled.len(), 400);
+    assert_eq!(summary.gateways.len(), 3);
+    let sum = |part: fn(&sipshard::agent::GatewayCounts) -> u64| {
+        let parts = summary
+            .gateways
+            .iter()
+            .map(|(_, report)| part(&report.counts));
+        parts.sum::<u64>()
+    };
+    assert_eq!(sum(|counts| counts.invites), 400);
+    assert_eq!(sum(|counts| counts.acked), 400);
+    assert_eq!(sum(|counts| counts.byes), 400);
+    assert_eq!(sum(|counts| counts.live), 0);
+    assert_eq!(verdict::missed(&options, &summary), [""; 0]);
+}
+
+#[test]
+fn ipv6_works_as_well() {
+    let (_, summary) = sipload("-q -r 200 -m 50 -d 10 -i ::1");
+    assert_eq!(summary.caller.unwrap().counts.completed, 50);
+}
+
+#[test]
+fn refused_calls_miss_the_threshold() {
+    let (options, summary) = sipload("-q -r 500 -m 200 -d 10 --reject 486=50");
+    let caller = summary.caller.as_ref().unwrap();
+    let refused = caller.refused[&486];
+    assert!((50..150).contains(&refused));
+    assert_eq!(caller.counts.failed, refused);
+    assert_eq!(verdict::missed(&options, &summary).len(), 1);
+}
+
+#[test]
+fn nobody_home_is_a_failure_that_ends_in_time() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nobody = socket.local_addr().unwrap();
+    drop(socket);
+    let (options, summary) = sipload(&format!("-q -r 100 -m 5 --role uac --t1 5 {nobody}"));
+    let counts = &summary.caller.as_ref().unwrap().counts;
+    assert_eq!((counts.failed, counts.invite_timeouts), (5, 5));
+    assert!(summary.traffic.undeliverable > 0);
+    assert_eq!(verdict::missed(&options, &summary).len(), 1);
+}
+
+fn start(arguments: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_sipload"))
+        .args(arguments.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Starts gateways on a free port; returns the process, its standard error and the address.
+fn start_gateway(arguments: &str) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    let mut child = start(&format!("--role uas -p 0 {arguments}"));
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("gateway ").unwrap().to_owned();
+    (child, errors, address)
+}
+
+fn output(child: &mut Child) -> String {
+    let mut text = String::new();
+    let stdout = child.stdout.as_mut().unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// The value of a row of the table.
+fn row<'a>(table: &'a str, name: &str) -> &'a str {
+    let line = table
+        .lines()
+        .find(|line| line.trim_start().starts_with(name));
+    let line = line.unwrap_or_else(|| panic!("no {name} in {table}"));
+    line.split('|').nth(1).unwrap().trim()
+}
+
+#[test]
+fn gateways_stop_after_their_calls_and_callers_by_themselves() {
+    let (mut gateway, _errors, address) = start_gateway("-m 100");
+    let mut caller = start(&format!("--role uac -q -r 500 -m 100 -d 20 {address}"));
+    let table = output(&mut caller);
+    assert_eq!(row(&table, "Successful call"), "100");
+    assert_eq!(row(&table, "Failed call"), "0 (0.000 %)");
+    assert!(caller.wait().unwrap().success());
+    let table = output(&mut gateway);
+    assert_eq!(row(&table, "Incoming call created"), "100");
+    assert!(gateway.wait().unwrap().success());
+}
+
+#[test]
+fn a_signal_ends_calls_in_good_order() {
+    let (mut gateway, _errors, address) = start_gateway("");
+    let mut caller = start(&format!(
+        "--role uac -r 50 --duration 60 -d 60000 {address}"
+    ));
+    // The line of the first second: calls are under way.
+    let mut errors = BufReader::new(caller.stderr.take().unwrap());
+    errors.read_line(&mut String::new()).unwrap();
+    interrupt(&caller);
+    let table = output(&mut caller);
+    assert_eq!(row(&table, "Current Call"), "0");
+    assert_eq!(row(&table, "Failed call"), "0 (0.000 %)");
+    let successful: u64 = row(&table, "Successful call").parse().unwrap();
+    assert!(successful >= 40);
+    assert!(caller.wait().unwrap().success());
+
+    interrupt(&gateway);
+    let table = output(&mut gateway);
+    assert_eq!(row(&table, "Incoming call created"), successful.to_string());
+    assert!(gateway.wait().unwrap().success());
+}
+
+fn interrupt(child: &Child) {
+    let status = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn the_exit_status_tells_a_missed_threshold_from_a_wrong_option() {
+    let mut missed = start("-q -r 100 -m 10 -d 1 --reject 603=100");
+    assert!(output(&mut missed).contains("answered by 603"));
+    assert_eq!(missed.wait().unwrap().code(), Some(1));
+    let mut wrong = start("--role uac");
+    let mut text = String::new();
+    let errors = wrong.stderr.as_mut().unwrap();
+    errors.read_to_string(&mut text).unwrap();
+    assert!(text.contains("--role uac needs a TARGET"), "{text}");
+    assert_eq!(wrong.wait().unwrap().code(), Some(2));
+}

@@ -1,0 +1,74 @@
+//! What the call table learns from the messages that pass.
+//!
+//! Owns: the rules by which answers and BYEs change a call. With transactions, `answer` decides on
+//! the call that a transaction opened; all else is here.
+
+use super::core::Core;
+use super::request::Request;
+use crate::load::{CellId, Phase, Side};
+use crate::sip::{Message, Method};
+use crate::time::Timestamp;
+
+impl Core {
+    /// A BYE passes: from now on the call waits for its answer.
+    pub(super) fn observe_bye(
+        &mut self,
+        now: Timestamp,
+        request: &Request<'_>,
+        known: Option<(CellId, Side)>,
+    ) {
+        if let Some((cell, side)) = known {
+            self.calls
+                .bye(cell, side, request.from_tag, request.to_tag, now);
+        }
+    }
+
+    /// The answer to a BYE passes. It ends the call, unless it asks for credentials.
+    pub(super) fn observe_bye_answer(&mut self, now: Timestamp, reply: Message<'_>, code: u16) {
+        let from_tag = reply.from_tag().unwrap_or_default();
+        let to_tag = reply.to_tag().unwrap_or_default();
+        let call_id = reply.call_id().unwrap_or_default();
+        if code >= 200
+            && let Some((cell, side)) = self.calls.find(call_id, from_tag, to_tag)
+        {
+            let challenged = matches!(code, 401 | 407);
+            self.calls
+                .bye_answered(cell, side, from_tag, to_tag, challenged, now);
+        }
+    }
+
+    /// What the call table learns from a reply that passes: without a transaction, every final
+    /// answer to the INVITE that opened a call decides on it.
+    pub(super) fn observe_stateless(&mut self, now: Timestamp, reply: Message<'_>) {
+        let code = reply.reply_code().unwrap_or(0);
+        let Ok(cseq) = reply.cseq() else { return };
+        if cseq.method == Method::Bye {
+            return self.observe_bye_answer(now, reply, code);
+        }
+        let from_tag = reply.from_tag().unwrap_or_default();
+        let to_tag = reply.to_tag().unwrap_or_default();
+        let Some((cell, _)) =
+            self.calls
+                .find(reply.call_id().unwrap_or_default(), from_tag, to_tag)
+        else {
+            return;
+        };
+        let Some(call) = self.calls.get(cell) else {
+            return;
+        };
+        let opened = call.cseq == cseq.number;
+        match (cseq.method, code) {
+            (Method::Invite, 200..=299) if opened => {
+                self.calls.confirm(cell, to_tag, now);
+            }
+            (Method::Invite | Method::Update, 200..=299) => self.calls.refresh(cell, now),
+            (Method::Invite, 300..) if opened && call.phase == Phase::Early => {
+                if code == 408 || code >= 500 {
+                    self.stats.of(call.destination).failed += 1;
+                }
+                self.calls.end(cell, now);
+            }
+            _ => {}
+        }
+    }
+}
