@@ -100,7 +100,7 @@ pub fn run(options: &Options) -> Result<Summary> {
         traffic: Traffic::default(),
         cpu: cpu::time()
             .zip(cpu_before)
-            .map(|(after, before)| after - before),
+            .map(|(after, before)| after.saturating_sub(before)),
     };
     for worker in workers {
         let outcome = worker.join();

@@ -1,6 +1,7 @@
 //! The verbs of the command line. To add one: a module with its options and its `execute`, and a line
 //! in [`Verb`] and in [`main`].
 
+mod demo;
 mod listen;
 mod rpc;
 mod run;
@@ -33,6 +34,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Run),
+    Demo(demo::Demo),
     Rpc(rpc::Rpc),
 }
 
@@ -40,12 +42,18 @@ enum Verb {
 pub fn main() -> ExitCode {
     let done = match Command::parse().verb {
         Verb::Run(run) => run.execute(),
+        Verb::Demo(demo) => demo.execute(),
         Verb::Rpc(rpc) => rpc.execute(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// The cores that this process may use.
+fn cores() -> u16 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16)
 }
 
 #[cfg(test)]

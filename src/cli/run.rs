@@ -154,13 +154,12 @@ impl Run {
     }
 
     fn base_settings(&self) -> Settings {
-        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16);
         let listeners = self.listen.iter();
         Settings {
             listeners: listeners
                 .map(|listen| Listener { address: listen.0 })
                 .collect(),
-            shards: self.workers.map_or_else(cores, NonZeroU16::get),
+            shards: self.workers.map_or_else(super::cores, NonZeroU16::get),
             relay: if self.stateless {
                 RelayMode::Stateless
             } else {

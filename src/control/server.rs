@@ -393,6 +393,36 @@ mod tests {
     }
 
     #[test]
+    fn more_connections_than_allowed_are_closed_at_once() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("ctl");
+        let (director, _file, _) = director(LIST);
+        runtime().block_on(async {
+            let server = Server::bind(&path).expect("bound");
+            let clients = async {
+                let mut open = Vec::new();
+                for _ in 0..MAX_CONNECTIONS {
+                    open.push(UnixStream::connect(&path).await.expect("connected"));
+                }
+                let mut one_more = UnixStream::connect(&path).await.expect("connected");
+                let mut bytes = Vec::new();
+                let read = one_more.read_to_end(&mut bytes).await;
+                assert_eq!(read.expect("closed in order"), 0);
+                // The others are still served.
+                open[0]
+                    .write_all(&request("core.version"))
+                    .await
+                    .expect("sent");
+                assert_eq!(open[0].read_u8().await.expect("an answer"), 0xa1);
+            };
+            tokio::select! {
+                () = server.serve(Arc::new(director)) => unreachable!("it serves for ever"),
+                () = clients => {}
+            }
+        });
+    }
+
+    #[test]
     fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("ctl");

@@ -138,16 +138,12 @@ impl Ends {
         for datagram in self.receiver.iter() {
             let (source, bytes) = (datagram.source, datagram.bytes);
             let out = &mut self.outbox;
-            match gateway {
-                Some(number) => {
-                    self.gateways[number].receive(now, socket, source, bytes, out);
-                }
-                None => {
-                    let came = datagram
-                        .stamp_wall_ns
-                        .map_or(now, |stamp| self.clock.received(stamp, now));
-                    self.caller.receive(came, socket, source, bytes, out);
-                }
+            if let Some(number) = gateway {
+                self.gateways[number].receive(now, socket, source, bytes, out);
+            } else {
+                let stamp = datagram.stamp_wall_ns;
+                let came = stamp.map_or(now, |stamp| self.clock.received(stamp, now));
+                self.caller.receive(came, socket, source, bytes, out);
             }
         }
     }

@@ -57,13 +57,13 @@ fn exactly_as_many_are_admitted_as_there_is_room_for(stateless: bool, rounds: u3
 #[test]
 fn stateful_exactly_as_many_are_admitted_as_there_is_room_for() {
     for _ in 0..5 {
-        exactly_as_many_are_admitted_as_there_is_room_for(false, 7);
+        exactly_as_many_are_admitted_as_there_is_room_for(false, 10);
     }
 }
 
 #[test]
 fn stateless_exactly_as_many_are_admitted_as_there_is_room_for() {
-    for _ in 0..3 {
-        exactly_as_many_are_admitted_as_there_is_room_for(true, 5);
+    for _ in 0..5 {
+        exactly_as_many_are_admitted_as_there_is_room_for(true, 10);
     }
 }

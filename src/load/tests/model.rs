@@ -179,7 +179,7 @@ impl World {
         };
         assert_eq!(outcome, expected);
         // The answer comes in two of three cases, and every third of these is a challenge.
-        if (id + from + to) % 3 != 0 {
+        if !(id + from + to).is_multiple_of(3) {
             self.bye_answered(position, (cell, side), (from, to));
         }
     }

@@ -52,7 +52,9 @@ fn odd_message() -> impl Strategy<Value = Vec<u8>> {
             } else {
                 String::new()
             };
-            let extra: String = added.iter().map(|line| format!("{line}\r\n")).collect();
+            let extra = added
+                .iter()
+                .fold(String::new(), |all, line| all + line + "\r\n");
             let text = request(method, &format!("c{call}"), &tag, &extra);
             let mut lines: Vec<&str> = text.split_inclusive("\r\n").collect();
             if take {

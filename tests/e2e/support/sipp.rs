@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Place, Process, wait_until};
 
@@ -130,6 +130,8 @@ pub struct Load {
 pub struct Caller {
     /// The process.
     pub process: Process,
+    /// When it was about to be started.
+    pub started: Instant,
     statistics: PathBuf,
     log: PathBuf,
 }
@@ -161,10 +163,9 @@ impl Caller {
         option("-l", load.calls.to_string());
         option("-d", load.hold.as_millis().to_string());
         option("-stf", statistics.display().to_string());
-        // With a loss of 20% there and back, one call in a million and more is given up.
-        option("-max_retrans", "9".to_owned());
         arguments.extend(["-trace_stat".to_owned(), proxy.to_string()]);
         Self {
+            started: Instant::now(),
             process: start(place, &arguments, &name),
             statistics,
             log,
@@ -214,6 +215,9 @@ fn common(address: SocketAddr, log: &Path, lost_percent: u32) -> Vec<String> {
         "-trace_err",
         "-buff_size",
         "2000000",
+        // With a fifth lost there and back, one request in four million is given up.
+        "-max_retrans",
+        "9",
     ]
     .map(str::to_owned)
     .to_vec()
