@@ -19,8 +19,10 @@ use sipshard::time::Timestamp;
 use crate::alarm_clock::AlarmClock;
 use crate::plan::Crew;
 
-/// Batches taken from one socket before the others get their turn.
-const BATCHES_PER_TURN: usize = 4;
+/// Batches taken from one socket before the others get their turn. Enough to empty a full buffer: a timer
+/// that fires while the answer lies unread would send again what has long arrived, and a generator
+/// that fell behind would then never catch up.
+const BATCHES_PER_TURN: usize = 256;
 /// How often a worker tells what it has seen.
 const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 

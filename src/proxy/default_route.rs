@@ -104,6 +104,7 @@ impl Core {
         // No route set leads on from here: the caller sent this to our own address, or to a name.
         // The call knows where it goes.
         if let Some((cell, Side::Caller)) = known
+            && !self.is_past_attempt(cell, request)
             && let Some(destination) = self.destination_of(cell)
             && let Some(hop) = self.hop_to(&destination, request.socket)
         {
@@ -125,6 +126,9 @@ impl Core {
         }
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         if let Some((cell, Side::Caller)) = known {
+            if self.is_past_attempt(cell, request) {
+                return Decision::Drop(Drop::PastAttempt);
+            }
             let is_new_attempt = self
                 .calls
                 .get(cell)
@@ -158,6 +162,13 @@ impl Core {
         }
     }
 
+    /// Whether a request is about an INVITE of the call that was since tried anew with a higher
+    /// CSeq: the new attempt may have gone elsewhere, and where the old one went is not known.
+    fn is_past_attempt(&self, cell: CellId, request: &Request<'_>) -> bool {
+        let call = self.calls.get(cell);
+        call.is_some_and(|call| request.cseq < call.cseq)
+    }
+
     /// A request that belongs to a call goes where the call went, and is not counted again.
     fn route_to_call(&mut self, cell: CellId, request: &Request<'_>) -> Decision {
         let hop = self.destination_of(cell).and_then(|destination| {
@@ -183,7 +194,10 @@ impl Core {
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         match known {
             // With transactions a CANCEL that reaches this place matches none.
-            Some((cell, Side::Caller)) if self.settings.relay == RelayMode::Stateless => {
+            Some((cell, Side::Caller))
+                if self.settings.relay == RelayMode::Stateless
+                    && !self.is_past_attempt(cell, request) =>
+            {
                 self.route_to_call(cell, request)
             }
             _ => Decision::Answer(NO_SUCH_CALL),

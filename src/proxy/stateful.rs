@@ -33,6 +33,10 @@ impl Core {
         out: &mut Outbox,
     ) {
         if self.contexts.is_full() {
+            if request.is_in_dialog() {
+                // A call that stands must be able to end: without a transaction it can.
+                return self.relay_stateless(request, &target, out);
+            }
             if let Some(cell) = target.cell {
                 self.calls.end(cell, now);
             }

@@ -124,6 +124,23 @@ fn a_call_tried_again_with_credentials_is_counted_again() {
 }
 
 #[test]
+fn what_comes_late_of_an_attempt_that_was_repeated_goes_nowhere() {
+    let mut bench = Bench::new(Stateless, 2, 1);
+    let first = bench.invite("a");
+    bench.answer(&first, 407, "");
+    bench.invite("b");
+    let again = request("INVITE", "a", "", "")
+        .replace("branch=z9hG4bK-a", "branch=z9hG4bK-a2")
+        .replace("CSeq: 1", "CSeq: 2");
+    let second = only_to_gateways(&bench.call(&again));
+    assert_ne!(second.to, first.to, "the first gateway is full");
+    assert!(bench.call(&request("INVITE", "a", "", "")).is_empty());
+    assert!(bench.call(&request("ACK", "a", "", "")).is_empty());
+    let answer = bench.call(&request("CANCEL", "a", "", ""));
+    assert!(answer[0].start().starts_with("SIP/2.0 481 "));
+}
+
+#[test]
 fn failover_moves_the_call_and_its_count_and_the_caller_sees_one_transaction() {
     let mut bench = Bench::new(Stateful, 3, 0);
     let first = bench.invite("one");
