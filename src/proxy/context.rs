@@ -14,8 +14,8 @@ use super::forward::Hop;
 use super::request::Request;
 use super::settings::SocketId;
 use crate::arena::{Arena, Bytes};
-use crate::dispatch::Destination;
 use crate::dispatch::select::Candidates;
+use crate::dispatch::{Destination, Flags};
 use crate::index::Index;
 use crate::load::CellId;
 use crate::rng::Rng;
@@ -39,12 +39,24 @@ pub struct RelayBranch {
     pub cancel_wanted: bool,
     /// The client transaction of the CANCEL.
     pub cancel: Option<ClientTransaction>,
-    /// When the next destination is tried if nothing has come back.
+    /// When the next destination is tried if nothing has come back, or if the destination is found
+    /// dead by then.
     pub no_answer_at: Timestamp,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// Whether it rang (first provisional above 100 was seen).
     pub rang: bool,
+}
+
+impl RelayBranch {
+    /// Whether keepalives have taken its destination out. (A destination that was taken out by hand
+    /// goes on with what it has.)
+    pub fn has_lost_its_destination(&self) -> bool {
+        self.destination.as_ref().is_some_and(|destination| {
+            let flags = destination.health().flags;
+            flags.has(Flags::INACTIVE | Flags::PROBING)
+        })
+    }
 }
 
 /// The branches of a request; nearly always it is one.

@@ -371,9 +371,13 @@ impl Core {
     ) {
         let context = self.contexts.get_mut(index);
         let branch = &mut context.branches[number];
-        branch.no_answer_at = Timestamp::FAR;
         if branch.cancel_wanted || branch.abandoned {
+            branch.no_answer_at = Timestamp::FAR;
             return self.cancel_branch(now, index, number, out);
+        }
+        // From now on it is looked whether the destination lives as long as it rings.
+        if branch.no_answer_at != Timestamp::FAR {
+            branch.no_answer_at = now + self.settings.failover.no_answer;
         }
         if code == 100 || context.server.is_answered() {
             return;
