@@ -129,10 +129,13 @@ impl Core {
             if self.is_past_attempt(cell, request) {
                 return Decision::Drop(Drop::PastAttempt);
             }
+            // With transactions, a repeat does not come this far: this INVITE is another one.
+            let is_repeat =
+                |cseq| self.settings.relay == RelayMode::Stateless && request.cseq == cseq;
             let is_new_attempt = self
                 .calls
                 .get(cell)
-                .is_some_and(|call| call.phase == Phase::Ended && request.cseq > call.cseq);
+                .is_some_and(|call| call.phase == Phase::Ended && !is_repeat(call.cseq));
             if !is_new_attempt {
                 return self.route_to_call(cell, request);
             }

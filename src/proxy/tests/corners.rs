@@ -1,0 +1,49 @@
+//! What only an unlucky network or a hostile peer brings about.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::support::*;
+use crate::dispatch::{Attributes, Entry, Flags, Sets};
+use crate::proxy::RelayMode::{Stateful, Stateless};
+use crate::proxy::{Limits, Listener, Settings, Shard};
+
+/// Settings with room for so many transactions.
+fn room_for(max_transactions: u32) -> Settings {
+    Settings {
+        limits: Limits {
+            max_transactions,
+            ..Limits::default()
+        },
+        ..Settings::default()
+    }
+}
+
+fn find<'a>(sent: &'a [Sent], method: &str) -> Option<&'a Sent> {
+    sent.iter().find(|sent| sent.start().starts_with(method))
+}
+
+#[test]
+fn an_invite_that_comes_again_after_a_lost_503_is_counted() {
+    let mut bench = Bench::with(room_for(1), sets(1, 0));
+    let first = bench.invite("a");
+    let refused = bench.call(&request("INVITE", "b", "", ""));
+    assert!(refused[0].start().starts_with("SIP/2.0 503"));
+    let tag = gateway_tag(1);
+    bench.answer(&first, 486, "");
+    bench.call(&ack_negative("a", &tag));
+    bench.wait(Duration::from_secs(33));
+    // The 503 was lost and the INVITE comes again; now there is room.
+    bench.invite("b");
+    assert_eq!(bench.loads(), [1]);
+}
+
+#[test]
+fn a_redial_with_the_same_cseq_is_counted() {
+    let mut bench = Bench::new(Stateful, 1, 1);
+    let first = bench.invite("a");
+    bench.answer(&first, 486, "");
+    let redial = request("INVITE", "a", "", "").replace("z9hG4bK-a", "z9hG4bK-again");
+    only_to_gateways(&bench.call(&redial));
+    assert_eq!(bench.loads(), [1]);
+}
