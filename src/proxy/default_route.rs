@@ -121,9 +121,6 @@ impl Core {
     }
 
     fn route_call(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
-        if self.draining {
-            return Decision::Answer(SHUTTING_DOWN);
-        }
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         if let Some((cell, Side::Caller)) = known {
             if self.is_past_attempt(cell, request) {
@@ -139,6 +136,9 @@ impl Core {
             if !is_new_attempt {
                 return self.route_to_call(cell, request);
             }
+        }
+        if self.draining {
+            return Decision::Answer(SHUTTING_DOWN);
         }
         match self.dispatch(request) {
             Ok((target, hold)) => {

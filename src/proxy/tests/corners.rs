@@ -47,3 +47,12 @@ fn a_redial_with_the_same_cseq_is_counted() {
     only_to_gateways(&bench.call(&redial));
     assert_eq!(bench.loads(), [1]);
 }
+
+#[test]
+fn a_draining_shard_still_knows_a_repeated_invite() {
+    let mut bench = Bench::new(Stateless, 1, 0);
+    let first = bench.invite("a");
+    bench.shard.drain();
+    let again = bench.invite("a");
+    assert_eq!(first.text, again.text);
+}
