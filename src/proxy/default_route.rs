@@ -79,6 +79,10 @@ impl Core {
         if request.has_looped(&self.branch_keys, &self.locals) {
             return Decision::Answer(LOOP_DETECTED);
         }
+        if request.method == Method::Cancel && self.settings.relay == RelayMode::Stateful {
+            // It matches no transaction, and by a transaction of its own it would cancel nothing.
+            return Decision::Answer(NO_SUCH_CALL);
+        }
         if request.is_in_dialog() || request.method == Method::Ack {
             return self.route_in_dialog(now, request);
         }
@@ -196,11 +200,7 @@ impl Core {
     fn route_cancel(&mut self, request: &Request<'_>) -> Decision {
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         match known {
-            // With transactions a CANCEL that reaches this place matches none.
-            Some((cell, Side::Caller))
-                if self.settings.relay == RelayMode::Stateless
-                    && !self.is_past_attempt(cell, request) =>
-            {
+            Some((cell, Side::Caller)) if !self.is_past_attempt(cell, request) => {
                 self.route_to_call(cell, request)
             }
             _ => Decision::Answer(NO_SUCH_CALL),

@@ -56,3 +56,17 @@ fn a_draining_shard_still_knows_a_repeated_invite() {
     let again = bench.invite("a");
     assert_eq!(first.text, again.text);
 }
+
+#[test]
+fn a_cancel_that_overtakes_its_reinvite_does_not_swallow_it() {
+    let mut bench = Bench::new(Stateful, 1, 0);
+    let invite = bench.invite("a");
+    bench.answer(&invite, 200, "");
+    let tag = gateway_tag(1);
+    let of_reinvite = |method| request(method, "a", &tag, "").replace("z9hG4bK-a", "z9hG4bK-re");
+    let sent = bench.call(&of_reinvite("CANCEL"));
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].start().starts_with("SIP/2.0 481"), "{sent:?}");
+    let sent = bench.call(&of_reinvite("INVITE"));
+    assert!(find(&sent, "INVITE").is_some(), "{sent:?}");
+}
