@@ -83,7 +83,7 @@ impl Core {
             // It matches no transaction, and by a transaction of its own it would cancel nothing.
             return Decision::Answer(NO_SUCH_CALL);
         }
-        if request.is_in_dialog() || request.method == Method::Ack {
+        if request.goes_by_its_routes() {
             return self.route_in_dialog(now, request);
         }
         request.routing.forget_routes();

@@ -115,6 +115,11 @@ impl<'a> Request<'a> {
         !self.to_tag.is_empty()
     }
 
+    /// Whether its Route headers decide where it goes; all others are dispatched without them.
+    pub fn goes_by_its_routes(&self) -> bool {
+        self.is_in_dialog() || self.method == Method::Ack
+    }
+
     /// Whether it opens a call.
     pub fn opens_call(&self) -> bool {
         self.method == Method::Invite && !self.is_in_dialog()

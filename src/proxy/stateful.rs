@@ -46,7 +46,7 @@ impl Core {
         context.request = Some(self.arena.store(request.message.bytes()));
         context.cell = target.cell;
         context.candidates = target.candidates;
-        context.dispatched = target.candidates.is_some();
+        context.dispatched = !request.goes_by_its_routes();
         context.record_route = target.record_route;
         if request.method == Method::Invite {
             send_trying(request, out);

@@ -70,3 +70,18 @@ fn a_cancel_that_overtakes_its_reinvite_does_not_swallow_it() {
     let sent = bench.call(&of_reinvite("INVITE"));
     assert!(find(&sent, "INVITE").is_some(), "{sent:?}");
 }
+
+#[test]
+fn a_repeated_request_has_the_routes_of_the_first() {
+    let mut bench = Bench::new(Stateful, 1, 0);
+    bench.invite("a");
+    let routes = format!("Route: <sip:{PROXY};lr>, <sip:10.0.7.1;lr>\r\n");
+    let merged = request("INVITE", "a", "", &routes).replace("z9hG4bK-a", "z9hG4bK-b");
+    let sent = only_to_gateways(&bench.call(&merged));
+    let again = bench.wait(Duration::from_millis(600));
+    let again = again
+        .iter()
+        .find(|other| other.branch() == sent.branch())
+        .expect("repeated");
+    assert_eq!(again.text, sent.text);
+}
