@@ -33,7 +33,7 @@ impl Core {
         out: &mut Outbox,
     ) {
         if self.contexts.is_full() {
-            if request.is_in_dialog() {
+            if request.goes_by_its_routes() {
                 // A call that stands must be able to end: without a transaction it can.
                 return self.relay_stateless(request, &target, out);
             }

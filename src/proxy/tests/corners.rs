@@ -85,3 +85,17 @@ fn a_repeated_request_has_the_routes_of_the_first() {
         .expect("repeated");
     assert_eq!(again.text, sent.text);
 }
+
+#[test]
+fn a_call_whose_callee_has_no_tag_ends_with_its_bye() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let invite = bench.invite("a");
+        let tagless = reply(&invite, 200, "").replace(&format!(";tag={}", gateway_tag(1)), "");
+        bench.receive(gateway(1), &tagless);
+        let bye = only_to_gateways(&bench.call(&request("BYE", "a", "", "")));
+        let ok = reply(&bye, 200, "").replace(&format!(";tag={}", gateway_tag(1)), "");
+        bench.receive(gateway(1), &ok);
+        assert_eq!(bench.loads(), [0], "{relay:?}");
+    }
+}
