@@ -136,7 +136,9 @@ impl Context {
     /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
     pub fn needs_request(&self) -> bool {
         self.branches.iter().any(|branch| {
-            branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending())
+            branch.client.is_pending()
+                || branch.client.may_acknowledge()
+                || branch.cancel.is_some_and(|cancel| cancel.is_pending())
         })
     }
 

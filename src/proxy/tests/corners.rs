@@ -99,3 +99,16 @@ fn a_call_whose_callee_has_no_tag_ends_with_its_bye() {
         assert_eq!(bench.loads(), [0], "{relay:?}");
     }
 }
+
+#[test]
+fn a_503_that_comes_again_is_acknowledged_also_when_another_has_answered() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("a");
+    let sent = bench.answer(&first, 503, "");
+    let second = find(&sent, "INVITE").expect("moved on").clone();
+    bench.answer(&second, 200, "");
+    // Our ACK was lost.
+    let sent = bench.answer(&first, 503, "");
+    let ack = find(&sent, "ACK").expect("an ACK");
+    assert_eq!((ack.to, ack.branch()), (first.to, first.branch()));
+}
