@@ -205,6 +205,10 @@ impl Core {
                 self.contexts.get_mut(index).candidates = None;
                 return false;
             };
+            // After a reload the order may be another.
+            if self.contexts.get(index).has_tried(&destination) {
+                continue;
+            }
             if let Some(hop) = self.hop_to(&destination, socket) {
                 break (destination, reservation, hop);
             }

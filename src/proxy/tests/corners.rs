@@ -112,3 +112,27 @@ fn a_503_that_comes_again_is_acknowledged_also_when_another_has_answered() {
     let ack = find(&sent, "ACK").expect("an ACK");
     assert_eq!((ack.to, ack.branch()), (first.to, first.branch()));
 }
+
+#[test]
+fn after_a_reload_no_destination_is_tried_twice() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("a");
+    assert_eq!(first.to, gateway(1));
+    // Now gateway 1 stands third, where failover goes on.
+    let entry = |number: usize| Entry {
+        set: 1,
+        uri: format!("sip:{}", gateway(number)).into(),
+        flags: Flags::default(),
+        priority: 0,
+        attributes: Attributes {
+            duid: Some(format!("gw{number}").into()),
+            ..Attributes::default()
+        },
+        address: Some(gateway(number)),
+    };
+    let entries = [2, 1, 3].map(entry).into();
+    bench.sets = Arc::new(Sets::build(entries, Some(&bench.sets), 2));
+    bench.shard.publish(Arc::clone(&bench.sets));
+    let sent = bench.answer(&first, 503, "");
+    assert_eq!(find(&sent, "INVITE").expect("moved on").to, gateway(2));
+}
