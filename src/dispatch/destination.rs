@@ -43,6 +43,8 @@ struct Counters {
     active: AtomicU32,
     /// A packed [`Health`]: state flags and the consecutive results of probing.
     health: AtomicU64,
+    /// How often it was found dead.
+    outages: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -107,10 +109,21 @@ impl Destination {
             let new = change(old);
             match cell.compare_exchange_weak(seen, new.pack(), Ordering::AcqRel, Ordering::Relaxed)
             {
-                Ok(_) => return (old, new),
+                Ok(_) => {
+                    if !old.flags.is_dead() && new.flags.is_dead() {
+                        self.shared.counters.outages.fetch_add(1, Ordering::Relaxed);
+                    }
+                    return (old, new);
+                }
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// How often it was found dead so far. What was sent to it before the number changed may be lost,
+    /// even if it is back by now.
+    pub fn outages(&self) -> u32 {
+        self.shared.counters.outages.load(Ordering::Relaxed)
     }
 
     /// Whether both are the same destination, perhaps of different publications: they share their

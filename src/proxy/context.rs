@@ -14,8 +14,8 @@ use super::forward::Hop;
 use super::request::Request;
 use super::settings::SocketId;
 use crate::arena::{Arena, Bytes};
+use crate::dispatch::Destination;
 use crate::dispatch::select::Candidates;
-use crate::dispatch::{Destination, Flags};
 use crate::index::Index;
 use crate::load::CellId;
 use crate::rng::Rng;
@@ -31,6 +31,8 @@ pub struct RelayBranch {
     pub hop: Hop,
     /// The destination, if it was dispatched.
     pub destination: Option<Arc<Destination>>,
+    /// How often the destination had been found dead before.
+    pub outages: u32,
     /// The client transaction of the request.
     pub client: ClientTransaction,
     /// Whether the next destination was tried instead: its negative answer no longer matters.
@@ -39,8 +41,8 @@ pub struct RelayBranch {
     pub cancel_wanted: bool,
     /// The client transaction of the CANCEL.
     pub cancel: Option<ClientTransaction>,
-    /// When the next destination is tried if nothing has come back, or if the destination is found
-    /// dead by then.
+    /// When the next destination is tried if nothing has come back, or if the destination was found
+    /// dead.
     pub no_answer_at: Timestamp,
     /// When it was sent.
     pub sent_at: Timestamp,
@@ -49,13 +51,10 @@ pub struct RelayBranch {
 }
 
 impl RelayBranch {
-    /// Whether keepalives have taken its destination out. (A destination that was taken out by hand
-    /// goes on with what it has.)
+    /// Whether keepalives have found its destination dead since it was sent there.
     pub fn has_lost_its_destination(&self) -> bool {
-        self.destination.as_ref().is_some_and(|destination| {
-            let flags = destination.health().flags;
-            flags.has(Flags::INACTIVE | Flags::PROBING)
-        })
+        let destination = self.destination.as_ref();
+        destination.is_some_and(|destination| destination.outages() != self.outages)
     }
 }
 

@@ -156,6 +156,7 @@ impl Core {
         }
         let branch = RelayBranch {
             hop,
+            outages: destination.as_ref().map_or(0, |one| one.outages()),
             destination,
             client: ClientTransaction::start(kind_of(context.method), now, timers),
             abandoned: false,
