@@ -37,6 +37,7 @@ mod agenda;
 mod checks;
 mod config;
 mod faults;
+mod ledger;
 mod life;
 mod network;
 mod peers;

@@ -9,6 +9,7 @@ use super::agenda::{Agenda, Event};
 use super::checks::Checks;
 use super::config::SimConfig;
 use super::faults::{self, Fault, Roster, SET};
+use super::ledger::Ledger;
 use super::network::{Network, Weather, Wire};
 use super::peers::{Peers, Receipt, gateway_addresses};
 use super::plane::Plane;
@@ -72,7 +73,10 @@ impl World {
         peers.add_callers(&config);
         let rogues = Rogues::new(&config, &mut rng);
         let strangers = Strangers::new(config.faults, &mut rng);
-        let mut watch = Watch::new(config.relay, &config.listeners, &addresses);
+        let is_kept = config.algorithm == 10 && !config.faults.tight_limits;
+        let may_be_full = config.maxload > 0;
+        let ledger = Ledger::new(is_kept, may_be_full, config.expire, config.initexpire);
+        let mut watch = Watch::new(config.relay, &config.listeners, &addresses, ledger);
         watch.licence.forgets = config.faults.tight_limits;
         watch.licence.contacts_spoilt = config.faults.vandals;
         let mut checks = Checks::default();
@@ -209,7 +213,7 @@ impl World {
                     seat.shard.publish(Arc::clone(&sets));
                     seat.sets = sets;
                 }
-                self.checks.check(&self.plane)
+                self.check()
             }
             Event::ProbeAnswer(answer) => {
                 if let Some(prober) = &mut self.plane.prober {
@@ -347,7 +351,7 @@ impl World {
             return Ok(());
         }
         self.story.datagram(self.now, &wire, Fate::Read(shard));
-        let cause = self.watch.received(wire.from, &wire.bytes);
+        let cause = self.watch.received(self.now, wire.from, &wire.bytes);
         self.proxy_sent(cause)?;
         if self.watch.take_busy() {
             let seat = &self.plane.seats[usize::from(shard)];
@@ -390,7 +394,7 @@ impl World {
         self.out = out;
         self.out.clear();
         verdict?;
-        self.checks.check(&self.plane)
+        self.check()
     }
 
     /// Takes what callers, gateways and rogues want sent.
@@ -413,6 +417,11 @@ impl World {
         for at in arrivals {
             self.agenda.add(at, Event::Arrive(wire.clone()));
         }
+    }
+
+    fn check(&mut self) -> Result<(), Violation> {
+        self.checks
+            .check(self.now, &self.plane, &mut self.watch.ledger)
     }
 
     fn hear_prober(&mut self) {
