@@ -160,8 +160,10 @@ impl Ledger {
         if let Some(call) = self.open.get_mut(name)
             && matches!(call.state, State::Confirmed(_))
         {
+            // It may have been too late.
+            let in_time = now < call.expires.0;
             call.expires.1 = expires;
-            if is_first {
+            if is_first && in_time {
                 call.expires.0 = expires;
             }
         }

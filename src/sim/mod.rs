@@ -47,6 +47,7 @@ mod rogues;
 mod scripts;
 mod story;
 mod strangers;
+mod tricksters;
 mod watch;
 mod world;
 

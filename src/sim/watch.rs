@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 const LINGER: Duration = Duration::from_secs(32);
 /// The answer at the limit of transactions: nothing is kept of it.
 const NO_ROOM: &[u8] = b"Transaction Table Full";
+/// The answers that are no reason to give up while another gateway can be tried.
+const FAILOVER: [u16; 3] = [408, 500, 503];
 /// The answers when no destination can take a call.
 const BUSY: [&[u8]; 2] = [b"All Destinations Busy", b"No Destination Available"];
 
@@ -43,6 +45,10 @@ struct Transaction {
     refused: bool,
     /// Its request belongs to a dialog.
     in_dialog: bool,
+    /// Its INVITE is of a call that was known: it goes where that went.
+    follows: bool,
+    /// The caller wants no answer any more.
+    cancelled: bool,
 }
 
 /// A request that the proxy sent, by its branch.
@@ -65,6 +71,9 @@ pub(super) struct Licence {
     pub forgets: bool,
     /// Gateways may have been told a wrong Contact.
     pub contacts_spoilt: bool,
+    /// How many gateways must have been tried before a caller hears that there is none; 0 where that
+    /// cannot be said.
+    pub tries: usize,
 }
 
 /// Reads what passes.
@@ -157,6 +166,11 @@ impl Watch {
         };
         if message.method() == Some(Method::Ack) {
             return;
+        }
+        if message.method() == Some(Method::Cancel)
+            && let Some(invite) = key_as(message, &via, Method::Invite)
+        {
+            self.transactions.entry(invite).or_default().cancelled = true;
         }
         let transaction = self.transactions.entry(key).or_default();
         transaction.sources.insert(from.ip());
@@ -262,6 +276,13 @@ impl Watch {
         let forked = transaction.forwards.len() > 1 || self.licence.memories_lost;
         let allowed = transaction.finals.is_empty() || is_success && forked;
         transaction.finals.push(answer);
+        let tried: BTreeSet<_> = transaction.forwards.iter().collect();
+        let gives_up = is_invite && FAILOVER.contains(&code) && !transaction.in_dialog;
+        let is_waiting = !transaction.cancelled && !transaction.follows;
+        if gives_up && is_waiting && tried.len() < self.licence.tries {
+            let what = format!("a caller got {code} after only {tried:?} were tried");
+            return Err(Violation::new(8, what));
+        }
         if allowed {
             return Ok(());
         }
@@ -406,6 +427,7 @@ impl Watch {
             .entry((call_id.clone(), tag.clone(), cseq))
             .or_default();
         let is_known = of_call.contains(&to) || of_call.is_empty();
+        transaction.follows |= earlier.is_empty() && !of_call.is_empty();
         of_call.push(to);
         if of_call.iter().any(|other| *other != to) {
             self.forked.insert((call_id.clone(), tag.clone()));
@@ -473,11 +495,15 @@ fn reason(message: Message<'_>) -> &[u8] {
 
 /// The name of the transaction of a request with this Via, or of the request that a reply answers.
 fn key_of(message: Message<'_>, via: &Via<'_>) -> Option<Key> {
-    let cseq = message.cseq().ok()?;
-    let method = match cseq.method {
+    let method = match message.cseq().ok()?.method {
         Method::Ack => Method::Invite,
         other => other,
     };
+    key_as(message, via, method)
+}
+
+fn key_as(message: Message<'_>, via: &Via<'_>, method: Method) -> Option<Key> {
+    let cseq = message.cseq().ok()?;
     let mut key = Vec::with_capacity(128);
     for part in [
         via.branch.unwrap_or_default(),
