@@ -101,7 +101,8 @@ impl Core {
         if request.method == Method::Bye {
             self.observe_bye(now, request, known);
         }
-        let next = NextHop::of(request.routing.next_uri, request.socket, self);
+        let by = request.routing.leaves_by.unwrap_or(request.socket);
+        let next = NextHop::of(request.routing.next_uri, by, self);
         if let NextHop::Element(hop) = next {
             return Decision::Relay(Target::hop(hop));
         }
@@ -110,7 +111,7 @@ impl Core {
         if let Some((cell, Side::Caller)) = known
             && !self.is_past_attempt(cell, request)
             && let Some(destination) = self.destination_of(cell)
-            && let Some(hop) = self.hop_to(&destination, request.socket)
+            && let Some(hop) = self.hop_to(&destination, by)
         {
             return Decision::Relay(Target {
                 destination: Some(destination),

@@ -136,3 +136,29 @@ fn after_a_reload_no_destination_is_tried_twice() {
     let sent = bench.answer(&first, 503, "");
     assert_eq!(find(&sent, "INVITE").expect("moved on").to, gateway(2));
 }
+
+#[test]
+fn a_request_that_crosses_between_our_sockets_leaves_by_the_second_route() {
+    let mut bench = Bench::new(Stateful, 1, 0);
+    let listeners = [PROXY, "192.0.2.1:5060"].map(|address| Listener {
+        address: address.parse().expect("an address"),
+    });
+    let settings = Settings {
+        listeners: listeners.into(),
+        ..Settings::default()
+    };
+    let sets = Arc::clone(&bench.sets);
+    bench.shard = Shard::new(0, Arc::new(settings), sets, 7, 8, bench.now);
+    let routes = format!("Route: <sip:{PROXY};r2=on;lr>, <sip:192.0.2.1:5060;r2=on;lr>\r\n");
+    let text = request("INFO", "a", "t", &routes).replacen(
+        &format!("sip:service@{PROXY}"),
+        "sip:bob@192.0.2.77",
+        1,
+    );
+    let info = only_to_gateways(&bench.call(&text));
+    assert!(
+        info.value("Via").starts_with("SIP/2.0/UDP 192.0.2.1:5060;"),
+        "{}",
+        info.text
+    );
+}
