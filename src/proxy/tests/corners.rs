@@ -162,3 +162,18 @@ fn a_request_that_crosses_between_our_sockets_leaves_by_the_second_route() {
         info.text
     );
 }
+
+#[test]
+fn a_stateless_ack_to_a_failure_follows_its_invite_whatever_it_asks_for() {
+    let mut bench = Bench::new(Stateless, 1, 0);
+    let routes = format!("Route: <sip:{PROXY};lr>, <sip:10.0.7.1;lr>\r\n");
+    let abroad =
+        |text: String| text.replacen(&format!("sip:service@{PROXY}"), "sip:bob@10.9.9.9", 1);
+    let invite = only_to_gateways(&bench.call(&abroad(request("INVITE", "a", "", &routes))));
+    bench.answer(&invite, 486, "");
+    let tag = gateway_tag(1);
+    let ack = abroad(ack_negative("a", &tag)).replace("Content-", &format!("{routes}Content-"));
+    let ack = only_to_gateways(&bench.call(&ack));
+    assert_eq!((ack.to, ack.branch()), (invite.to, invite.branch()));
+    assert!(ack.values("Route").is_empty());
+}
