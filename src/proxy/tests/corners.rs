@@ -177,3 +177,20 @@ fn a_stateless_ack_to_a_failure_follows_its_invite_whatever_it_asks_for() {
     assert_eq!((ack.to, ack.branch()), (invite.to, invite.branch()));
     assert!(ack.values("Route").is_empty());
 }
+
+#[test]
+fn a_reply_without_a_sound_status_is_dropped() {
+    for relay in [Stateful, Stateless] {
+        for code in [50, 99, 700, 999] {
+            let mut bench = Bench::new(relay, 1, 0);
+            let invite = bench.invite("a");
+            let odd = reply(&invite, 200, "").replace(" 200 ", &format!(" {code:03} "));
+            assert!(
+                bench.receive(gateway(1), &odd).is_empty(),
+                "{relay:?} {code}"
+            );
+            bench.answer(&invite, 486, "");
+            assert_eq!(bench.loads(), [0], "{relay:?} {code}");
+        }
+    }
+}
