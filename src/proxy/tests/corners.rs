@@ -194,3 +194,18 @@ fn a_reply_without_a_sound_status_is_dropped() {
         }
     }
 }
+
+#[test]
+fn answers_of_our_own_are_counted_as_such_and_once() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("a");
+    let sent = bench.answer(&first, 503, "");
+    let second = find(&sent, "INVITE").expect("moved on").clone();
+    bench.answer(&second, 486, "");
+    let counters = bench.shard.snapshot().counters;
+    assert_eq!((counters.own_answers, counters.relayed_replies), (0, 1));
+    bench.invite("b");
+    bench.wait(Duration::from_secs(40));
+    let counters = bench.shard.snapshot().counters;
+    assert_eq!((counters.own_answers, counters.relayed_replies), (1, 1));
+}
