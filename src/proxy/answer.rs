@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::BestAnswer;
-use super::core::{Core, RetryAfter, send_stored};
+use super::core::{Core, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
@@ -140,7 +140,6 @@ impl Core {
         let (socket, source) = (context.socket, context.source);
         self.with_stored_request(stored, socket, source, false, |core, request| {
             let tag = core.branch_keys.tag(request.message);
-            let extra = RetryAfter::of(refusal, &core.settings);
             let scratch = &mut core.bench.scratch;
             scratch.clear();
             build::reply(
@@ -149,7 +148,7 @@ impl Core {
                 refusal.code,
                 refusal.reason,
                 &tag,
-                extra.as_bytes(),
+                b"",
                 scratch,
             );
             let stored = core.arena.store(scratch);

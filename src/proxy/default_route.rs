@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::forward::Hop;
-use super::request::{Refusal, Request};
+use super::request::{BAD_EXTENSION, Refusal, Request};
 use super::settings::{RelayMode, SocketId};
 use super::stats::Drop;
 use crate::dispatch::Destination;
 use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, select};
 use crate::load::{CellId, Hold, Phase, Side};
-use crate::sip::{Method, Scheme, Uri};
+use crate::sip::{Method, Name, Scheme, Uri};
 use crate::time::Timestamp;
 
 /// Where a request is relayed to.
@@ -78,6 +78,10 @@ impl Core {
         }
         if request.has_looped(&self.branch_keys, &self.locals) {
             return Decision::Answer(LOOP_DETECTED);
+        }
+        let may_demand = !matches!(request.method, Method::Ack | Method::Cancel);
+        if may_demand && request.message.has(Name::ProxyRequire) {
+            return Decision::Answer(BAD_EXTENSION);
         }
         if request.method == Method::Cancel && self.settings.relay == RelayMode::Stateful {
             // It matches no transaction, and by a transaction of its own it would cancel nothing.

@@ -209,3 +209,15 @@ fn answers_of_our_own_are_counted_as_such_and_once() {
     let counters = bench.shard.snapshot().counters;
     assert_eq!((counters.own_answers, counters.relayed_replies), (1, 1));
 }
+
+#[test]
+fn what_a_proxy_must_support_and_we_do_not_is_a_420() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let extra = "Proxy-Require: foo\r\nProxy-Require: bar, baz\r\n";
+        let sent = bench.call(&request("INVITE", "a", "", extra));
+        assert_eq!(sent[0].start(), "SIP/2.0 420 Bad Extension", "{relay:?}");
+        assert_eq!(sent[0].values("Unsupported"), ["foo", "bar, baz"]);
+        assert_eq!(bench.loads(), [0]);
+    }
+}
