@@ -153,8 +153,7 @@ fn bind(ip: IpAddr, port: u16) -> Result<UdpSocket> {
         receive_buffer_bytes: RECEIVE_BUFFER_BYTES,
         ..SocketOptions::default()
     };
-    socket::bind(address, options)
-        .with_context(|| format!("cannot bind UDP {address}"))
+    socket::bind(address, options).with_context(|| format!("cannot bind UDP {address}"))
 }
 
 fn addresses_of(sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>> {

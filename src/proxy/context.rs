@@ -132,10 +132,20 @@ impl Context {
             .any(|branch| !branch.abandoned && branch.client.is_pending())
     }
 
+    /// Whether it was sent to this destination already.
+    pub fn has_tried(&self, destination: &Destination) -> bool {
+        self.branches.iter().any(|branch| {
+            let tried = branch.destination.as_ref();
+            tried.is_some_and(|tried| tried.is_same(destination))
+        })
+    }
+
     /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
     pub fn needs_request(&self) -> bool {
         self.branches.iter().any(|branch| {
-            branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending())
+            branch.client.is_pending()
+                || branch.client.may_acknowledge()
+                || branch.cancel.is_some_and(|cancel| cancel.is_pending())
         })
     }
 

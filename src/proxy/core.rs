@@ -95,11 +95,14 @@ impl Core {
         {
             return;
         }
+        if request.method == Method::Ack && self.is_to_our_answer(&request) {
+            return;
+        }
         let is_stateful = self.settings.relay == RelayMode::Stateful;
         match self.route(now, &mut request) {
-            Decision::Drop(why) => self.drop_ack(&request, why),
+            Decision::Drop(why) => self.stats.counters.drop(why),
             Decision::Answer(_) if request.method == Method::Ack => {
-                self.drop_ack(&request, Drop::StrayAck);
+                self.stats.counters.drop(Drop::StrayAck);
             }
             Decision::Answer(refusal) if is_stateful && request.opens_call() => {
                 self.refuse_call(now, key, &request, refusal, out);
@@ -112,12 +115,9 @@ impl Core {
         }
     }
 
-    /// An ACK is never answered. One that carries our own tag acknowledges an answer of ours.
-    fn drop_ack(&mut self, request: &Request<'_>, why: Drop) {
-        let is_to_our_answer = request.to_tag == self.branch_keys.tag(request.message).as_slice();
-        if !is_to_our_answer {
-            self.stats.counters.drop(why);
-        }
+    /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
+    fn is_to_our_answer(&self, request: &Request<'_>) -> bool {
+        request.to_tag == self.branch_keys.tag(request.message).as_slice()
     }
 
     /// Answers a request without keeping anything.

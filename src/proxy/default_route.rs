@@ -79,7 +79,11 @@ impl Core {
         if request.has_looped(&self.branch_keys, &self.locals) {
             return Decision::Answer(LOOP_DETECTED);
         }
-        if request.is_in_dialog() || request.method == Method::Ack {
+        if request.method == Method::Cancel && self.settings.relay == RelayMode::Stateful {
+            // It matches no transaction, and by a transaction of its own it would cancel nothing.
+            return Decision::Answer(NO_SUCH_CALL);
+        }
+        if request.goes_by_its_routes() {
             return self.route_in_dialog(now, request);
         }
         request.routing.forget_routes();
@@ -97,7 +101,8 @@ impl Core {
         if request.method == Method::Bye {
             self.observe_bye(now, request, known);
         }
-        let next = NextHop::of(request.routing.next_uri, request.socket, self);
+        let by = request.routing.leaves_by.unwrap_or(request.socket);
+        let next = NextHop::of(request.routing.next_uri, by, self);
         if let NextHop::Element(hop) = next {
             return Decision::Relay(Target::hop(hop));
         }
@@ -106,7 +111,7 @@ impl Core {
         if let Some((cell, Side::Caller)) = known
             && !self.is_past_attempt(cell, request)
             && let Some(destination) = self.destination_of(cell)
-            && let Some(hop) = self.hop_to(&destination, request.socket)
+            && let Some(hop) = self.hop_to(&destination, by)
         {
             return Decision::Relay(Target {
                 destination: Some(destination),
@@ -121,21 +126,24 @@ impl Core {
     }
 
     fn route_call(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
-        if self.draining {
-            return Decision::Answer(SHUTTING_DOWN);
-        }
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         if let Some((cell, Side::Caller)) = known {
             if self.is_past_attempt(cell, request) {
                 return Decision::Drop(Drop::PastAttempt);
             }
+            // With transactions, a repeat does not come this far: this INVITE is another one.
+            let is_repeat =
+                |cseq| self.settings.relay == RelayMode::Stateless && request.cseq == cseq;
             let is_new_attempt = self
                 .calls
                 .get(cell)
-                .is_some_and(|call| call.phase == Phase::Ended && request.cseq > call.cseq);
+                .is_some_and(|call| call.phase == Phase::Ended && !is_repeat(call.cseq));
             if !is_new_attempt {
                 return self.route_to_call(cell, request);
             }
+        }
+        if self.draining {
+            return Decision::Answer(SHUTTING_DOWN);
         }
         match self.dispatch(request) {
             Ok((target, hold)) => {
@@ -193,11 +201,7 @@ impl Core {
     fn route_cancel(&mut self, request: &Request<'_>) -> Decision {
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         match known {
-            // With transactions a CANCEL that reaches this place matches none.
-            Some((cell, Side::Caller))
-                if self.settings.relay == RelayMode::Stateless
-                    && !self.is_past_attempt(cell, request) =>
-            {
+            Some((cell, Side::Caller)) if !self.is_past_attempt(cell, request) => {
                 self.route_to_call(cell, request)
             }
             _ => Decision::Answer(NO_SUCH_CALL),

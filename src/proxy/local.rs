@@ -49,10 +49,16 @@ impl Locals {
 
     /// Whether a SIP URI names one of our listen addresses.
     pub fn is_our_uri(&self, uri: &Uri<'_>) -> bool {
-        uri.scheme == Scheme::Sip
-            && uri
-                .host_ip()
-                .is_some_and(|ip| self.is_ours(ip, uri.port.unwrap_or(5060)))
+        self.named_by(uri).is_some()
+    }
+
+    /// The socket whose listen address a SIP URI names.
+    pub fn named_by(&self, uri: &Uri<'_>) -> Option<SocketId> {
+        if uri.scheme != Scheme::Sip {
+            return None;
+        }
+        let address = SocketAddr::new(uri.host_ip()?.to_canonical(), uri.port.unwrap_or(5060));
+        self.bound_to(address)
     }
 
     /// The socket by which a datagram to `to` leaves: the one named (by which the request came in,

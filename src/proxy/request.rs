@@ -115,6 +115,12 @@ impl<'a> Request<'a> {
         !self.to_tag.is_empty()
     }
 
+    /// Whether its Route headers decide where it goes; all others are dispatched without them. (A
+    /// BYE may lack the To tag: the callee of RFC 2543 gave none, see RFC 3261 section 12.1.2.)
+    pub fn goes_by_its_routes(&self) -> bool {
+        self.is_in_dialog() || matches!(self.method, Method::Ack | Method::Bye)
+    }
+
     /// Whether it opens a call.
     pub fn opens_call(&self) -> bool {
         self.method == Method::Invite && !self.is_in_dialog()

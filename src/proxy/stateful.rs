@@ -33,7 +33,7 @@ impl Core {
         out: &mut Outbox,
     ) {
         if self.contexts.is_full() {
-            if request.is_in_dialog() {
+            if request.goes_by_its_routes() {
                 // A call that stands must be able to end: without a transaction it can.
                 return self.relay_stateless(request, &target, out);
             }
@@ -46,7 +46,7 @@ impl Core {
         context.request = Some(self.arena.store(request.message.bytes()));
         context.cell = target.cell;
         context.candidates = target.candidates;
-        context.dispatched = target.candidates.is_some();
+        context.dispatched = !request.goes_by_its_routes();
         context.record_route = target.record_route;
         if request.method == Method::Invite {
             send_trying(request, out);
@@ -206,6 +206,10 @@ impl Core {
                 self.contexts.get_mut(index).candidates = None;
                 return false;
             };
+            // After a reload the order may be another.
+            if self.contexts.get(index).has_tried(&destination) {
+                continue;
+            }
             if let Some(hop) = self.hop_to(&destination, socket) {
                 break (destination, reservation, hop);
             }
