@@ -1,6 +1,6 @@
 //! Once as many calls live as ever will, a message costs neither end an allocation.
 
-#[path = "../../tests/support/counting.rs"]
+#[path = "support/counting.rs"]
 mod counting;
 
 use std::net::SocketAddr;
