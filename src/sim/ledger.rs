@@ -86,7 +86,7 @@ impl Ledger {
             return;
         }
         if let Some(call) = self.open.get_mut(&name) {
-            if call.opener == opener && call.state == State::Early {
+            if call.opener == opener && call.state == State::Early && now < call.expires.0 {
                 call.gateway = gateway;
             } else {
                 self.touched(now, &name.0);
@@ -113,8 +113,8 @@ impl Ledger {
         }
     }
 
-    /// A final answer to an INVITE that belongs to no dialog went to the caller. `gateway` is who
-    /// made its tag.
+    /// A final answer to an INVITE that belongs to no dialog went to the caller. `gateway` is where
+    /// it came from, unless it is the proxy's own.
     pub fn answered(
         &mut self,
         now: Timestamp,
@@ -128,11 +128,9 @@ impl Ledger {
         let Some(call) = self.open.get_mut(name) else {
             return;
         };
-        if call.opener != opener {
+        // What comes of a call that may have been forgotten is not known either.
+        if call.opener != opener || call.perhaps || now >= call.expires.0 {
             return self.touched(now, &name.0);
-        }
-        if call.perhaps {
-            return;
         }
         match &call.state {
             State::Early if code >= 300 || call.ended_early.as_deref() == Some(tag) => {
@@ -186,15 +184,27 @@ impl Ledger {
         }
     }
 
-    /// A final answer to a BYE with these tags passed.
-    pub fn bye_answered(&mut self, call_id: &[u8], from: &[u8], to: &[u8]) {
+    /// A final answer to a BYE with these tags passed. A challenge leaves the call as it was.
+    pub fn bye_answered(
+        &mut self,
+        now: Timestamp,
+        call_id: &[u8],
+        (from, to): (&[u8], &[u8]),
+        challenged: bool,
+    ) {
         for (caller, callee) in [(from, to), (to, from)] {
             let name = (call_id.to_vec(), caller.to_vec());
-            let closes = self.open.get(&name).is_some_and(|call| {
-                let is_its = matches!(&call.state, State::Closing(tag, _) if tag == callee);
-                is_its && !call.perhaps
-            });
-            if closes {
+            let Some(call) = self.open.get_mut(&name) else {
+                continue;
+            };
+            let is_its = matches!(&call.state, State::Closing(tag, _) if tag == callee);
+            if !is_its || call.perhaps {
+                continue;
+            }
+            if challenged {
+                call.state = State::Confirmed(callee.to_vec());
+                call.expires.1 = now + self.expire;
+            } else {
                 self.open.remove(&name);
             }
         }

@@ -1,5 +1,5 @@
 //! A gateway that answers as nobody should: late, twice, out of order, with the wrong tag, the wrong
-//! CSeq or a Via too few.
+//! method in CSeq or a Via too few.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -104,9 +104,8 @@ impl Trickster {
         );
         match self.rng.random_range(0..24_u32) {
             0 => remove_last_via(&mut bytes),
-            1 => replace(&mut bytes, "CSeq: ", "CSeq: 7"),
-            2 => replace(&mut bytes, " INVITE\r\n", " PRACK\r\n"),
-            3 => bytes.truncate(bytes.len() - 2),
+            1 => replace(&mut bytes, " INVITE\r\n", " PRACK\r\n"),
+            2 => bytes.truncate(bytes.len() - 2),
             _ => {}
         }
         let delay = match self.rng.random_range(0..3_u32) {

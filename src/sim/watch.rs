@@ -26,8 +26,8 @@ const BUSY: [&[u8]; 2] = [b"All Destinations Busy", b"No Destination Available"]
 pub(super) enum Cause {
     /// A request from this address.
     Request(SocketAddr),
-    /// A reply.
-    Reply,
+    /// A reply from this address.
+    Reply(SocketAddr),
     /// A timer, or an error of the network.
     Itself,
 }
@@ -138,7 +138,7 @@ impl Watch {
         let cause = match scan(bytes, &mut index) {
             Ok(message) if message.method().is_none() => {
                 self.reply_received(from, message);
-                Cause::Reply
+                Cause::Reply(from)
             }
             Ok(message) => {
                 self.request_received(now, from, message);
@@ -152,30 +152,35 @@ impl Watch {
 
     fn request_received(&mut self, now: Timestamp, from: SocketAddr, message: Message<'_>) {
         let call_id = message.call_id().unwrap_or_default();
-        if vandal(from) == from {
+        let by_vandal = vandal(from) == from;
+        if by_vandal {
             self.ledger.touched(now, call_id);
-        } else if message.method() == Some(Method::Bye) {
-            let (from, to) = (message.from_tag(), message.to_tag());
-            let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
-            self.ledger.bye(now, call_id, from, to);
         }
         self.is_routed = message.has(Name::Route);
         let Ok(via) = message.top_via() else { return };
         let Some(key) = key_of(message, &via) else {
             return;
         };
-        if message.method() == Some(Method::Ack) {
+        let method = message.method();
+        if method == Some(Method::Ack) {
             return;
         }
-        if message.method() == Some(Method::Cancel)
+        if method == Some(Method::Cancel)
             && let Some(invite) = key_as(message, &via, Method::Invite)
         {
             self.transactions.entry(invite).or_default().cancelled = true;
         }
         let transaction = self.transactions.entry(key).or_default();
+        // With transactions a repeat changes nothing.
+        let is_repeat = self.relay == RelayMode::Stateful && !transaction.sources.is_empty();
         transaction.sources.insert(from.ip());
         transaction.in_dialog = message.to_tag().is_some();
-        let is_first = message.method() == Some(Method::Invite) && message.to_tag().is_none();
+        if method == Some(Method::Bye) && !by_vandal && !is_repeat {
+            let tags = (message.from_tag(), message.to_tag());
+            let (caller, callee) = (tags.0.unwrap_or_default(), tags.1.unwrap_or_default());
+            self.ledger.bye(now, call_id, caller, callee);
+        }
+        let is_first = method == Some(Method::Invite) && message.to_tag().is_none();
         if is_first && !self.strangers.contains(&from) {
             self.learn(message, message.from_tag(), from);
         }
@@ -236,6 +241,9 @@ impl Watch {
             self.ledger.touched(now, call_id);
         } else {
             self.book_answer(now, cause, message);
+        }
+        if !message.has(Name::Via) {
+            return Err(Violation::new(8, "sent an answer without Via"));
         }
         let Some(transaction) = message
             .top_via()
@@ -317,16 +325,20 @@ impl Watch {
         let name = (call_id.to_vec(), from.to_vec());
         match cseq.method {
             Method::Invite if !transaction.in_dialog => {
-                let maker = self.tags.get(&(call_id.to_vec(), to.to_vec()));
-                self.ledger
-                    .answered(now, &name, &key, code, to, maker.copied());
+                let by = match cause {
+                    Cause::Reply(by) => Some(by),
+                    _ => None,
+                };
+                self.ledger.answered(now, &name, &key, code, to, by);
             }
             Method::Invite | Method::Update if code < 300 => {
                 let is_first = !transaction.finals.iter().any(|(sent, _)| *sent < 300);
                 self.ledger.refreshed(now, &name, is_first);
             }
-            Method::Bye if cause == Cause::Reply && !matches!(code, 401 | 407) => {
-                self.ledger.bye_answered(call_id, from, to);
+            Method::Bye if matches!(cause, Cause::Reply(_)) => {
+                let challenged = matches!(code, 401 | 407);
+                self.ledger
+                    .bye_answered(now, call_id, (from, to), challenged);
             }
             _ => {}
         }
