@@ -221,3 +221,24 @@ fn what_a_proxy_must_support_and_we_do_not_is_a_420() {
         assert_eq!(bench.loads(), [0]);
     }
 }
+
+#[test]
+fn a_destination_without_address_leaves_its_share_to_all_others() {
+    let entry = |number: usize| Entry {
+        set: 1,
+        uri: format!("sip:{}", gateway(number)).into(),
+        flags: Flags::default(),
+        priority: 0,
+        attributes: Attributes {
+            duid: Some(format!("gw{number}").into()),
+            ..Attributes::default()
+        },
+        address: (number != 1).then(|| gateway(number)),
+    };
+    let sets = Arc::new(Sets::build([3, 2, 1].map(entry).into(), None, 1));
+    let mut bench = Bench::with(Settings::default(), sets);
+    for call in ["a", "b", "c", "d"] {
+        bench.invite(call);
+    }
+    assert_eq!(bench.loads(), [0, 2, 2]);
+}
