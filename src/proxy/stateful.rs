@@ -423,7 +423,10 @@ impl Core {
             out.send(context.socket, context.reply_to, |buffer| {
                 write_reply(reply, edits, buffer);
             });
-            context.last_reply.take()
+            // A 2xx after a negative answer does not take back that one.
+            context
+                .last_reply
+                .take_if(|_| !context.server.is_answered())
         };
         if let Some(stale) = stale {
             self.arena.free(stale);

@@ -242,3 +242,16 @@ fn a_destination_without_address_leaves_its_share_to_all_others() {
     }
     assert_eq!(bench.loads(), [0, 2, 2]);
 }
+
+#[test]
+fn after_a_late_2xx_a_repeated_invite_still_gets_the_answer_that_was_given() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("a");
+    let sent = bench.wait(Duration::from_secs(2));
+    let second = sent.iter().find(|sent| sent.to == gateway(2)).cloned();
+    bench.answer(&second.expect("moved on"), 486, "");
+    let late = bench.answer(&first, 200, "");
+    assert_eq!(late.len(), 1, "it goes upstream all the same");
+    let again = bench.call(&request("INVITE", "a", "", ""));
+    assert_eq!(again[0].start(), "SIP/2.0 486 Reason");
+}
