@@ -199,7 +199,7 @@ impl Core {
         counters.own_answers += u64::from(best.is_own);
         counters.relayed_replies += u64::from(!best.is_own);
         if let Some(cell) = context.cell {
-            self.calls.end(cell, now);
+            self.observe_failure(now, cell, context.cseq);
         }
         if let Some(stale) = stale {
             self.arena.free(stale);

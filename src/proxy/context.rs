@@ -81,6 +81,8 @@ pub struct Context {
     pub token: u64,
     /// Its method.
     pub method: Method,
+    /// The number in its CSeq.
+    pub cseq: u32,
     /// The server transaction.
     pub server: ServerTransaction,
     /// The request as received, as long as it may be sent on once more.
@@ -117,6 +119,7 @@ impl Context {
         Self {
             key,
             method: request.method,
+            cseq: request.cseq,
             server: ServerTransaction::start(kind_of(request.method)),
             socket: request.socket,
             source: request.source,

@@ -20,7 +20,7 @@ use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
 use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
 
-const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
+pub(super) const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
 
 impl Core {
     /// Sends a request on by a transaction of its own.
@@ -36,9 +36,6 @@ impl Core {
             if request.goes_by_its_routes() {
                 // A call that stands must be able to end: without a transaction it can.
                 return self.relay_stateless(request, &target, out);
-            }
-            if let Some(cell) = target.cell {
-                self.calls.end(cell, now);
             }
             return self.answer(request, NO_ROOM, out);
         }

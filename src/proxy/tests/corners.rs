@@ -255,3 +255,37 @@ fn after_a_late_2xx_a_repeated_invite_still_gets_the_answer_that_was_given() {
     let again = bench.call(&request("INVITE", "a", "", ""));
     assert_eq!(again[0].start(), "SIP/2.0 486 Reason");
 }
+
+#[test]
+fn an_invite_that_takes_a_calls_place_is_what_decides_on_it() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let first = bench.invite("a");
+        // Overlap signalling (RFC 3578): more digits, while the first INVITE waits for its answer.
+        let more = request("INVITE", "a", "", "")
+            .replace("z9hG4bK-a", "z9hG4bK-more")
+            .replace("CSeq: 1", "CSeq: 2");
+        let second = only_to_gateways(&bench.call(&more));
+        bench.answer(&first, 484, "");
+        assert_eq!(bench.loads(), [1], "{relay:?}");
+        bench.answer(&second, 200, "");
+        assert_eq!(bench.loads(), [1], "{relay:?}");
+        bench.hang_up("a", 1);
+        assert_eq!(bench.loads(), [0], "{relay:?}");
+    }
+}
+
+#[test]
+fn an_invite_that_takes_a_calls_place_can_fail_too() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let first = bench.invite("a");
+        let more = request("INVITE", "a", "", "")
+            .replace("z9hG4bK-a", "z9hG4bK-more")
+            .replace("CSeq: 1", "CSeq: 2");
+        let second = only_to_gateways(&bench.call(&more));
+        bench.answer(&second, 486, "");
+        bench.answer(&first, 484, "");
+        assert_eq!(bench.loads(), [0], "{relay:?}");
+    }
+}
