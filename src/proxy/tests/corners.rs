@@ -289,3 +289,39 @@ fn an_invite_that_takes_a_calls_place_can_fail_too() {
         assert_eq!(bench.loads(), [0], "{relay:?}");
     }
 }
+
+#[test]
+fn a_call_that_rings_longer_than_a_call_is_kept_counts_when_it_is_answered() {
+    let settings = Settings {
+        call_load: crate::proxy::CallLoadSettings {
+            initexpire: Duration::from_secs(60),
+            ..Default::default()
+        },
+        ..Settings::default()
+    };
+    let mut bench = Bench::with(settings, sets(1, 0));
+    let invite = bench.invite("a");
+    bench.answer(&invite, 180, "");
+    bench.wait(Duration::from_secs(70));
+    let slots = bench.shard.slots();
+    bench.shard.expire_calls(slots);
+    bench.wait(Duration::from_secs(1));
+    assert_eq!(bench.loads(), [0]);
+    bench.answer(&invite, 200, "");
+    assert_eq!(bench.loads(), [1]);
+    bench.hang_up("a", 1);
+    assert_eq!(bench.loads(), [0]);
+}
+
+#[test]
+fn a_late_answer_is_not_counted_where_calls_are_not() {
+    let settings = Settings {
+        algorithm: 8,
+        ..Settings::default()
+    };
+    let mut bench = Bench::with(settings, sets(2, 0));
+    let first = bench.invite("a");
+    bench.wait(Duration::from_secs(2));
+    bench.answer(&first, 200, "");
+    assert_eq!(bench.loads(), [0, 0]);
+}
