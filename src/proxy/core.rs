@@ -103,7 +103,7 @@ impl Core {
             return;
         }
         let is_stateful = self.settings.relay == RelayMode::Stateful;
-        if is_stateful && request.opens_call() && self.contexts.is_full() {
+        if is_stateful && request.opens_call() && self.contexts.is_full(&self.arena) {
             // Before the call is counted, or takes the place of one that is.
             return self.answer(&request, NO_ROOM, out);
         }

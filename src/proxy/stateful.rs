@@ -32,7 +32,7 @@ impl Core {
         target: Target,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full() {
+        if self.contexts.is_full(&self.arena) {
             if request.goes_by_its_routes() {
                 // A call that stands must be able to end: without a transaction it can.
                 return self.relay_stateless(request, &target, out);
@@ -63,7 +63,7 @@ impl Core {
         refusal: Refusal,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full() {
+        if self.contexts.is_full(&self.arena) {
             return self.answer(request, refusal, out);
         }
         self.count_answer(refusal);

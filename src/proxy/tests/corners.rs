@@ -325,3 +325,20 @@ fn a_late_answer_is_not_counted_where_calls_are_not() {
     bench.answer(&first, 200, "");
     assert_eq!(bench.loads(), [0, 0]);
 }
+
+#[test]
+fn stored_messages_are_bounded_by_bytes_too() {
+    let mut bench = Bench::with(room_for(100), sets(1, 0));
+    let fat = "X".repeat(60_000);
+    for call in 0..90 {
+        let text = request(
+            "INVITE",
+            &format!("c{call}"),
+            "",
+            &format!("Subject: {fat}\r\n"),
+        );
+        bench.call(&text);
+    }
+    let bytes = bench.shard.load().memory_bytes;
+    assert!(bytes < 2_000_000, "{bytes}");
+}
