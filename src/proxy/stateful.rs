@@ -13,10 +13,11 @@ use super::forward::{Hop, write_reply, write_request};
 use super::outbox::Outbox;
 use super::request::{Refusal, Request};
 use super::shard::Datagram;
+use super::stats::Drop;
 use crate::arena::Bytes;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Message, Method, build, scan};
+use crate::sip::{Message, Method, Name, build, scan};
 use crate::time::Timestamp;
 use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
 
@@ -319,6 +320,10 @@ impl Core {
                 cancel.on_reply(code, now, timers);
             }
         } else if cseq.method == method {
+            // Without a Via below ours it was meant for us alone (RFC 3261 section 16.7 step 3).
+            if reply.values(Name::Via).nth(1).is_none() {
+                return self.stats.counters.drop(Drop::NoWayBack);
+            }
             match branch.client.on_reply(code, now, timers) {
                 ReplyAction::Absorb => {}
                 ReplyAction::AckAgain => self.acknowledge(index, number, reply, out),

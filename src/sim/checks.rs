@@ -1,10 +1,14 @@
 //! What must be true of the proxy after every step, seen from inside. Invariants 1, 2 and 6.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::ledger::Ledger;
 use super::plane::{Plane, Seat};
 use super::story::Violation;
 use crate::dispatch::Destination;
+use crate::time::Timestamp;
 
 /// Memory that a shard's table and message store may take in these small worlds.
 const MOST_MEMORY: usize = 64 << 20;
@@ -60,8 +64,14 @@ impl Checks {
     }
 
     /// Checks everything.
-    pub fn check(&mut self, plane: &Plane) -> Result<(), Violation> {
+    pub fn check(
+        &mut self,
+        now: Timestamp,
+        plane: &Plane,
+        ledger: &mut Ledger,
+    ) -> Result<(), Violation> {
         self.sums(plane)?;
+        self.books(now, plane, ledger)?;
         self.maxload(plane)?;
         self.bounds(plane)
     }
@@ -93,6 +103,31 @@ impl Checks {
                 let what = format!("{uri} counts {active} calls, the shards' cells are {sum}");
                 return Err(Violation::new(1, what));
             }
+        }
+        Ok(())
+    }
+
+    /// Invariant 1 from outside: the counters say what the books at the door say.
+    fn books(&self, now: Timestamp, plane: &Plane, ledger: &mut Ledger) -> Result<(), Violation> {
+        ledger.close_old(now);
+        let mut by_address: BTreeMap<SocketAddr, u32> = BTreeMap::new();
+        for account in &self.accounts {
+            if let Some(address) = account.destination.address {
+                *by_address.entry(address).or_default() += account.destination.active_calls();
+            }
+        }
+        for (address, active) in by_address {
+            ledger.check(now, address, active).map_err(|violation| {
+                let cells = plane.seats.iter().flat_map(|it| it.shard.calls().cells());
+                let counted = cells
+                    .filter(|cell| cell.counted && cell.destination.address == Some(address))
+                    .map(|cell| cell.call_id.to_vec())
+                    .collect();
+                match ledger.suspect(now, address, &counted) {
+                    Some(call_id) => violation.in_call(&call_id),
+                    None => violation,
+                }
+            })?;
         }
         Ok(())
     }

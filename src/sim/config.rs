@@ -31,6 +31,8 @@ pub struct Faults {
     pub vandals: bool,
     /// Gateways refuse, ring for ever, or ignore some of the calls.
     pub moody_gateways: bool,
+    /// The last gateway answers as nobody should.
+    pub tricksters: bool,
     /// There is room for few transactions and few cells only.
     pub tight_limits: bool,
 }
@@ -52,6 +54,10 @@ pub struct SimConfig {
     pub gateways: u16,
     /// Most calls for each gateway; 0 for no limit.
     pub maxload: u32,
+    /// Most gateways that a call is offered to.
+    pub most_branches: usize,
+    /// Whether the last destination is kept for when all others are out.
+    pub use_default: bool,
     /// Whether keepalives are sent.
     pub probing: bool,
     /// Whether a datagram reaches any shard, instead of the same for the same pair of addresses.
@@ -98,11 +104,21 @@ impl SimConfig {
             } else {
                 rng.random_range(2..=12)
             },
-            probing: rng.random_ratio(3, 4),
+            most_branches: if rng.random_ratio(1, 2) {
+                12
+            } else {
+                rng.random_range(1..=4)
+            },
+            use_default: rng.random_ratio(1, 5),
+            probing: rng.random_ratio(2, 3),
             scattered: rng.random_ratio(1, 3),
             calls: rng.random_range(15..=40),
             duration: Duration::from_secs(rng.random_range(30..=70)),
-            expire: Duration::from_secs(rng.random_range(60..=240)),
+            expire: Duration::from_secs(if calm || rng.random_ratio(3, 4) {
+                rng.random_range(60..=240)
+            } else {
+                rng.random_range(4..=20)
+            }),
             initexpire: Duration::from_secs(rng.random_range(50..=240)),
             weather: Weather::draw(&mut rng, calm),
             faults: if calm {
@@ -121,8 +137,10 @@ impl SimConfig {
             || faults.small_rings
             || faults.vandals
             || faults.moody_gateways
+            || faults.tricksters
             || faults.tight_limits;
-        self.weather.loss_permille == 0 && !hard
+        let is_forgotten = self.expire < Duration::from_secs(60);
+        self.weather.loss_permille == 0 && !hard && !is_forgotten
     }
 }
 
@@ -139,6 +157,7 @@ impl Faults {
             forgers: likely(40),
             vandals: likely(35),
             moody_gateways: likely(40),
+            tricksters: likely(25),
             tight_limits: likely(12),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::report::Report;
 use super::story::Violation;
 use super::world::World;
+use crate::load::Phase;
 
 /// Calls of each of the callers that prove that all is well again.
 const PROOF_CALLS: u64 = 6;
@@ -38,6 +39,7 @@ impl World {
         end += Duration::from_secs_f64(PROOF_CALLS as f64 / rate + 20.0);
         self.run_until(end)?;
         self.proof_must_have_succeeded()?;
+        self.proof_must_have_been_noticed()?;
         end += LONGEST_MEMORY;
         self.run_until(end)?;
         self.must_be_quiet()
@@ -89,6 +91,18 @@ impl World {
         }
         let what = format!("after healing calls still fail: {counts:?}");
         Err(Violation::new(8, what))
+    }
+
+    /// Invariant 7, for calls that ended as they should: their end is noticed at once, not by time.
+    fn proof_must_have_been_noticed(&self) -> Result<(), Violation> {
+        for seat in &self.plane.seats {
+            let mut cells = seat.shard.calls().cells();
+            if let Some(cell) = cells.find(|cell| cell.phase != Phase::Ended) {
+                let what = format!("a call that is over is still {:?}", cell.phase);
+                return Err(Violation::new(7, what).in_call(cell.call_id));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn finish(mut self) -> Report {

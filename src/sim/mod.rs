@@ -37,6 +37,7 @@ mod agenda;
 mod checks;
 mod config;
 mod faults;
+mod ledger;
 mod life;
 mod network;
 mod peers;
@@ -46,6 +47,7 @@ mod rogues;
 mod scripts;
 mod story;
 mod strangers;
+mod tricksters;
 mod watch;
 mod world;
 

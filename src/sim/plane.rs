@@ -15,8 +15,8 @@ use crate::dispatch::Sets;
 use crate::load::Ownership;
 use crate::probe::{ProbeSettings, Prober, ProbingMode, Share};
 use crate::proxy::{
-    CallLoadSettings, Datagram, Limits, Listener, Outbox, Settings, Shard, ShardId, SocketId,
-    Verdict,
+    CallLoadSettings, Datagram, FailoverSettings, Limits, Listener, Outbox, Settings, Shard,
+    ShardId, SocketId, Verdict,
 };
 use crate::rng::Rng;
 use crate::time::Timestamp;
@@ -184,6 +184,11 @@ fn settings(config: &SimConfig) -> Settings {
         shards: config.shards,
         relay: config.relay,
         algorithm: config.algorithm,
+        use_default: config.use_default,
+        failover: FailoverSettings {
+            max_branches: config.most_branches,
+            ..FailoverSettings::default()
+        },
         call_load: CallLoadSettings {
             hash_size: 8,
             expire: config.expire,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::ledger::Ledger;
 use super::story::Violation;
 use super::strangers::{forger, vandal};
 use crate::proxy::RelayMode;
@@ -15,6 +16,8 @@ use crate::time::Timestamp;
 const LINGER: Duration = Duration::from_secs(32);
 /// The answer at the limit of transactions: nothing is kept of it.
 const NO_ROOM: &[u8] = b"Transaction Table Full";
+/// The answers that are no reason to give up while another gateway can be tried.
+const FAILOVER: [u16; 3] = [408, 500, 503];
 /// The answers when no destination can take a call.
 const BUSY: [&[u8]; 2] = [b"All Destinations Busy", b"No Destination Available"];
 
@@ -42,6 +45,10 @@ struct Transaction {
     refused: bool,
     /// Its request belongs to a dialog.
     in_dialog: bool,
+    /// Its INVITE is of a call that was known: it goes where that went.
+    follows: bool,
+    /// The caller wants no answer any more.
+    cancelled: bool,
 }
 
 /// A request that the proxy sent, by its branch.
@@ -64,6 +71,9 @@ pub(super) struct Licence {
     pub forgets: bool,
     /// Gateways may have been told a wrong Contact.
     pub contacts_spoilt: bool,
+    /// How many gateways must have been tried before a caller hears that there is none; 0 where that
+    /// cannot be said.
+    pub tries: usize,
 }
 
 /// Reads what passes.
@@ -82,6 +92,7 @@ pub(super) struct Watch {
     /// Where a call's INVITE went: (Call-ID, caller's tag, CSeq).
     calls: BTreeMap<(Vec<u8>, Vec<u8>, u32), Vec<SocketAddr>>,
     pub licence: Licence,
+    pub ledger: Ledger,
     /// Calls that several gateways may have answered: (Call-ID, caller's tag).
     forked: BTreeSet<(Vec<u8>, Vec<u8>)>,
     /// Whether the request that a shard is dealing with says by Route where it goes.
@@ -91,7 +102,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub fn new(relay: RelayMode, listeners: &[SocketAddr], gateways: &[SocketAddr]) -> Self {
+    pub fn new(
+        relay: RelayMode,
+        listeners: &[SocketAddr],
+        gateways: &[SocketAddr],
+        ledger: Ledger,
+    ) -> Self {
         let strangers = listeners.iter().flat_map(|&it| [forger(it), vandal(it)]);
         Self {
             index: HeaderIndex::new(),
@@ -104,6 +120,7 @@ impl Watch {
             tags: BTreeMap::new(),
             calls: BTreeMap::new(),
             licence: Licence::default(),
+            ledger,
             forked: BTreeSet::new(),
             is_routed: false,
             is_busy: false,
@@ -116,7 +133,7 @@ impl Watch {
     }
 
     /// A shard is going to deal with a datagram. Returns what its sendings are caused by.
-    pub fn received(&mut self, from: SocketAddr, bytes: &[u8]) -> Cause {
+    pub fn received(&mut self, now: Timestamp, from: SocketAddr, bytes: &[u8]) -> Cause {
         let mut index = std::mem::take(&mut self.index);
         let cause = match scan(bytes, &mut index) {
             Ok(message) if message.method().is_none() => {
@@ -124,7 +141,7 @@ impl Watch {
                 Cause::Reply
             }
             Ok(message) => {
-                self.request_received(from, message);
+                self.request_received(now, from, message);
                 Cause::Request(from)
             }
             Err(_) => Cause::Request(from),
@@ -133,7 +150,15 @@ impl Watch {
         cause
     }
 
-    fn request_received(&mut self, from: SocketAddr, message: Message<'_>) {
+    fn request_received(&mut self, now: Timestamp, from: SocketAddr, message: Message<'_>) {
+        let call_id = message.call_id().unwrap_or_default();
+        if vandal(from) == from {
+            self.ledger.touched(now, call_id);
+        } else if message.method() == Some(Method::Bye) {
+            let (from, to) = (message.from_tag(), message.to_tag());
+            let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+            self.ledger.bye(now, call_id, from, to);
+        }
         self.is_routed = message.has(Name::Route);
         let Ok(via) = message.top_via() else { return };
         let Some(key) = key_of(message, &via) else {
@@ -141,6 +166,11 @@ impl Watch {
         };
         if message.method() == Some(Method::Ack) {
             return;
+        }
+        if message.method() == Some(Method::Cancel)
+            && let Some(invite) = key_as(message, &via, Method::Invite)
+        {
+            self.transactions.entry(invite).or_default().cancelled = true;
         }
         let transaction = self.transactions.entry(key).or_default();
         transaction.sources.insert(from.ip());
@@ -181,7 +211,7 @@ impl Watch {
                 let verdict = if message.method().is_some() {
                     self.request_sent(now, cause, to, message)
                 } else {
-                    self.reply_sent(to, message)
+                    self.reply_sent(now, cause, to, message)
                 };
                 verdict.map_err(|violation| violation.in_call(message.call_id().unwrap_or(b"")))
             }
@@ -192,7 +222,21 @@ impl Watch {
     }
 
     /// Invariant 3.
-    fn reply_sent(&mut self, to: SocketAddr, message: Message<'_>) -> Result<(), Violation> {
+    fn reply_sent(
+        &mut self,
+        now: Timestamp,
+        cause: Cause,
+        to: SocketAddr,
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
+        // What a stranger is told of its spoilt copy is not what the caller sees.
+        let is_stranger = self.strangers.iter().any(|it| it.ip() == to.ip());
+        if is_stranger {
+            let call_id = message.call_id().unwrap_or_default();
+            self.ledger.touched(now, call_id);
+        } else {
+            self.book_answer(now, cause, message);
+        }
         let Some(transaction) = message
             .top_via()
             .ok()
@@ -207,8 +251,7 @@ impl Watch {
                 format!("an answer went to {to}, but {asked:?} asked"),
             ));
         }
-        // What a stranger is told of its spoilt copy is not what the caller sees.
-        if self.strangers.iter().any(|it| it.ip() == to.ip()) {
+        if is_stranger {
             return Ok(());
         }
         let code = message.reply_code().unwrap_or(0);
@@ -233,6 +276,13 @@ impl Watch {
         let forked = transaction.forwards.len() > 1 || self.licence.memories_lost;
         let allowed = transaction.finals.is_empty() || is_success && forked;
         transaction.finals.push(answer);
+        let tried: BTreeSet<_> = transaction.forwards.iter().collect();
+        let gives_up = is_invite && FAILOVER.contains(&code) && !transaction.in_dialog;
+        let is_waiting = !transaction.cancelled && !transaction.follows;
+        if gives_up && is_waiting && tried.len() < self.licence.tries {
+            let what = format!("a caller got {code} after only {tried:?} were tried");
+            return Err(Violation::new(8, what));
+        }
         if allowed {
             return Ok(());
         }
@@ -244,6 +294,42 @@ impl Watch {
                 transaction.forwards
             ),
         ))
+    }
+
+    /// Writes a final answer that goes to a caller into the books.
+    fn book_answer(&mut self, now: Timestamp, cause: Cause, message: Message<'_>) {
+        let code = message.reply_code().unwrap_or(0);
+        let (Ok(cseq), Ok(via)) = (message.cseq(), message.top_via()) else {
+            return;
+        };
+        let Some(key) = key_of(message, &via) else {
+            return;
+        };
+        let Some(transaction) = self.transactions.get(&key) else {
+            return;
+        };
+        if code < 200 {
+            return;
+        }
+        let call_id = message.call_id().unwrap_or_default();
+        let from = message.from_tag().unwrap_or_default();
+        let to = message.to_tag().unwrap_or_default();
+        let name = (call_id.to_vec(), from.to_vec());
+        match cseq.method {
+            Method::Invite if !transaction.in_dialog => {
+                let maker = self.tags.get(&(call_id.to_vec(), to.to_vec()));
+                self.ledger
+                    .answered(now, &name, &key, code, to, maker.copied());
+            }
+            Method::Invite | Method::Update if code < 300 => {
+                let is_first = !transaction.finals.iter().any(|(sent, _)| *sent < 300);
+                self.ledger.refreshed(now, &name, is_first);
+            }
+            Method::Bye if cause == Cause::Reply && !matches!(code, 401 | 407) => {
+                self.ledger.bye_answered(call_id, from, to);
+            }
+            _ => {}
+        }
     }
 
     /// Invariants 4 and 5.
@@ -294,12 +380,8 @@ impl Watch {
             return Err(Violation::new(5, "a CANCEL has the branch of no INVITE"));
         }
         if message.to_tag().is_none() {
-            let selected = self.selected(cause, to, message);
-            return if is_invite && !by_stranger {
-                selected
-            } else {
-                Ok(())
-            };
+            let selected = self.selected(now, cause, to, message);
+            return if by_stranger { Ok(()) } else { selected };
         }
         if by_stranger {
             return Ok(());
@@ -310,6 +392,7 @@ impl Watch {
     /// A request outside a dialog was sent by a branch that was not seen before.
     fn selected(
         &mut self,
+        now: Timestamp,
         cause: Cause,
         to: SocketAddr,
         message: Message<'_>,
@@ -333,6 +416,9 @@ impl Watch {
                 format!("a retransmission was sent to {to}, after {earlier:?}"),
             ));
         }
+        if message.method() != Some(Method::Invite) {
+            return Ok(());
+        }
         let call_id = message.call_id().unwrap_or_default().to_vec();
         let tag = message.from_tag().unwrap_or_default().to_vec();
         let cseq = message.cseq().map_or(0, |cseq| cseq.number);
@@ -341,10 +427,14 @@ impl Watch {
             .entry((call_id.clone(), tag.clone(), cseq))
             .or_default();
         let is_known = of_call.contains(&to) || of_call.is_empty();
+        transaction.follows |= earlier.is_empty() && !of_call.is_empty();
         of_call.push(to);
         if of_call.iter().any(|other| *other != to) {
-            self.forked.insert((call_id, tag));
+            self.forked.insert((call_id.clone(), tag.clone()));
         }
+        let surely = !matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
+        self.ledger
+            .invited(now, (call_id, tag), cseq, &key, to, surely);
         if is_request && !is_known && !self.licence.forgets {
             return Err(Violation::new(
                 4,
@@ -405,11 +495,15 @@ fn reason(message: Message<'_>) -> &[u8] {
 
 /// The name of the transaction of a request with this Via, or of the request that a reply answers.
 fn key_of(message: Message<'_>, via: &Via<'_>) -> Option<Key> {
-    let cseq = message.cseq().ok()?;
-    let method = match cseq.method {
+    let method = match message.cseq().ok()?.method {
         Method::Ack => Method::Invite,
         other => other,
     };
+    key_as(message, via, method)
+}
+
+fn key_as(message: Message<'_>, via: &Via<'_>, method: Method) -> Option<Key> {
+    let cseq = message.cseq().ok()?;
     let mut key = Vec::with_capacity(128);
     for part in [
         via.branch.unwrap_or_default(),

@@ -9,6 +9,7 @@ use super::agenda::{Agenda, Event};
 use super::checks::Checks;
 use super::config::SimConfig;
 use super::faults::{self, Fault, Roster, SET};
+use super::ledger::Ledger;
 use super::network::{Network, Weather, Wire};
 use super::peers::{Peers, Receipt, gateway_addresses};
 use super::plane::Plane;
@@ -16,6 +17,7 @@ use super::report::{Failure, Report};
 use super::rogues::Rogues;
 use super::story::{Fate, Listener, Story, Violation};
 use super::strangers::{Strangers, forger};
+use super::tricksters::Trickster;
 use super::watch::{Cause, Watch};
 use crate::dispatch::{Flags, Sets};
 use crate::probe::Prober;
@@ -35,6 +37,7 @@ enum Turn {
     Prober,
     Peers,
     Rogues,
+    Trickster,
 }
 
 /// A seeded world.
@@ -48,6 +51,7 @@ pub struct World {
     pub(super) peers: Peers,
     pub(super) rogues: Rogues,
     pub(super) strangers: Strangers,
+    pub(super) trickster: Trickster,
     pub(super) checks: Checks,
     pub(super) story: Story,
     pub(super) report: Report,
@@ -71,10 +75,20 @@ impl World {
         let mut peers = Peers::new(&config, &addresses, &mut rng);
         peers.add_callers(&config);
         let rogues = Rogues::new(&config, &mut rng);
+        let tricky = addresses
+            .last()
+            .copied()
+            .filter(|_| config.faults.tricksters);
+        let trickster = Trickster::new(tricky, &mut rng);
         let strangers = Strangers::new(config.faults, &mut rng);
-        let mut watch = Watch::new(config.relay, &config.listeners, &addresses);
+        let is_kept = config.algorithm == 10 && !config.faults.tight_limits;
+        let may_be_full = config.maxload > 0;
+        let ledger = Ledger::new(is_kept, may_be_full, config.expire, config.initexpire);
+        let mut watch = Watch::new(config.relay, &config.listeners, &addresses, ledger);
         watch.licence.forgets = config.faults.tight_limits;
+        watch.licence.tries = tries(&config);
         watch.licence.contacts_spoilt = config.faults.vandals;
+        watch.licence.memories_lost = config.faults.tricksters;
         let mut checks = Checks::default();
         checks.published(&plane);
         let mut agenda = Agenda::default();
@@ -88,6 +102,7 @@ impl World {
             peers,
             rogues,
             strangers,
+            trickster,
             checks,
             story: Story::new(),
             report: Report::default(),
@@ -163,6 +178,7 @@ impl World {
         offer(prober.and_then(Prober::next_deadline), Turn::Prober);
         offer(self.peers.next_deadline(), Turn::Peers);
         offer(self.rogues.next_deadline(), Turn::Rogues);
+        offer(self.trickster.next_deadline(), Turn::Trickster);
         next
     }
 
@@ -185,6 +201,7 @@ impl World {
             }
             Turn::Peers => self.peers.tick(self.now, &mut self.wires),
             Turn::Rogues => self.rogues.tick(self.now, &mut self.wires),
+            Turn::Trickster => self.trickster.tick(self.now, &mut self.wires),
         }
         self.peers_sent();
         Ok(())
@@ -209,7 +226,7 @@ impl World {
                     seat.shard.publish(Arc::clone(&sets));
                     seat.sets = sets;
                 }
-                self.checks.check(&self.plane)
+                self.check()
             }
             Event::ProbeAnswer(answer) => {
                 if let Some(prober) = &mut self.plane.prober {
@@ -259,6 +276,10 @@ impl World {
         if wire.to == self.rogues.address {
             self.rogues.receive(self.now, &wire, &mut self.wires);
             self.peers_sent();
+            return Ok(());
+        }
+        if self.trickster.address == Some(wire.to) {
+            self.trickster.receive(self.now, &wire);
             return Ok(());
         }
         match self.peers.receive(self.now, &wire, &mut self.wires) {
@@ -347,7 +368,7 @@ impl World {
             return Ok(());
         }
         self.story.datagram(self.now, &wire, Fate::Read(shard));
-        let cause = self.watch.received(wire.from, &wire.bytes);
+        let cause = self.watch.received(self.now, wire.from, &wire.bytes);
         self.proxy_sent(cause)?;
         if self.watch.take_busy() {
             let seat = &self.plane.seats[usize::from(shard)];
@@ -390,7 +411,7 @@ impl World {
         self.out = out;
         self.out.clear();
         verdict?;
-        self.checks.check(&self.plane)
+        self.check()
     }
 
     /// Takes what callers, gateways and rogues want sent.
@@ -413,6 +434,11 @@ impl World {
         for at in arrivals {
             self.agenda.add(at, Event::Arrive(wire.clone()));
         }
+    }
+
+    fn check(&mut self) -> Result<(), Violation> {
+        self.checks
+            .check(self.now, &self.plane, &mut self.watch.ledger)
     }
 
     fn hear_prober(&mut self) {
@@ -500,6 +526,7 @@ impl World {
         self.story.remark(self.now, "everything heals");
         self.network.set_weather(Weather::FAIR);
         self.strangers.go_home();
+        self.trickster.go_home();
         self.rogues.go_home();
         self.peers.heal(self.now);
         self.roster.restore();
@@ -513,6 +540,20 @@ impl World {
                 destination.update_health(|health| health.set(Flags(0)));
             }
         }
+    }
+}
+
+/// How many gateways must have been tried before a caller hears that there is none: all, where
+/// nothing but their deaths takes them away.
+fn tries(config: &SimConfig) -> usize {
+    let faults = &config.faults;
+    let changes = config.probing || faults.reloads || faults.operator || faults.vandals;
+    let changes = changes || faults.tricksters;
+    let limits = config.maxload > 0 || faults.tight_limits;
+    if changes || limits {
+        0
+    } else {
+        usize::from(config.gateways).min(config.most_branches)
     }
 }
 
