@@ -400,6 +400,7 @@ impl CallTable {
             phase: cell.phase,
             destination: hold.destination(),
             counted: hold.is_counted(),
+            answered: cell.callee_tag.is_some(),
             since_seconds: cell.since,
             until_seconds: (cell.deadline != NEVER).then_some(cell.deadline),
         })

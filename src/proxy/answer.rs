@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::core::{Core, RetryAfter, send_stored};
+use super::context::BestAnswer;
+use super::core::{Core, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
@@ -47,7 +48,7 @@ impl Core {
         self.contexts.answered();
         self.cancel_pending(now, index, out);
         let context = self.contexts.get_mut(index);
-        let best = context.best.take().map(|(_, stored)| stored);
+        let best = context.best.take().map(|best| best.bytes);
         let request = if context.needs_request() {
             None
         } else {
@@ -102,7 +103,12 @@ impl Core {
         scratch.clear();
         write_reply(reply, &mut self.bench.edits, scratch);
         let stored = self.arena.store(scratch);
-        self.replace_best(index, code, stored);
+        let best = BestAnswer {
+            code,
+            is_own: false,
+            bytes: stored,
+        };
+        self.replace_best(index, best);
     }
 
     /// Keeps an answer of our own as [`Core::keep_best`] does.
@@ -123,7 +129,7 @@ impl Core {
         !context.server.is_answered()
             && context
                 .best
-                .is_none_or(|(kept, _)| rank(code) <= rank(kept))
+                .is_none_or(|kept| rank(code) <= rank(kept.code))
     }
 
     fn keep_own(&mut self, index: u32, refusal: Refusal) {
@@ -132,10 +138,8 @@ impl Core {
             return;
         };
         let (socket, source) = (context.socket, context.source);
-        self.stats.counters.own_answers += 1;
         self.with_stored_request(stored, socket, source, false, |core, request| {
             let tag = core.branch_keys.tag(request.message);
-            let extra = RetryAfter::of(refusal, &core.settings);
             let scratch = &mut core.bench.scratch;
             scratch.clear();
             build::reply(
@@ -144,18 +148,22 @@ impl Core {
                 refusal.code,
                 refusal.reason,
                 &tag,
-                extra.as_bytes(),
+                b"",
                 scratch,
             );
             let stored = core.arena.store(scratch);
-            core.replace_best(index, refusal.code, stored);
+            let best = BestAnswer {
+                code: refusal.code,
+                is_own: true,
+                bytes: stored,
+            };
+            core.replace_best(index, best);
         });
     }
 
-    fn replace_best(&mut self, index: u32, code: u16, stored: crate::arena::Bytes) {
-        let old = self.contexts.get_mut(index).best.replace((code, stored));
-        if let Some((_, old)) = old {
-            self.arena.free(old);
+    fn replace_best(&mut self, index: u32, best: BestAnswer) {
+        if let Some(old) = self.contexts.get_mut(index).best.replace(best) {
+            self.arena.free(old.bytes);
         }
     }
 
@@ -169,10 +177,11 @@ impl Core {
             self.keep_own_best(index, TIMEOUT.code);
         }
         let context = self.contexts.get_mut(index);
-        let Some((code, stored)) = context.best.take() else {
+        let Some(best) = context.best.take() else {
             debug_assert!(false, "an unanswered request still has its bytes");
             return;
         };
+        let (code, stored) = (best.code, best.bytes);
         if code == TIMEOUT.code && context.method != Method::Invite {
             context.server.give_up();
             self.contexts.answered();
@@ -186,7 +195,9 @@ impl Core {
         self.contexts.answered();
         let context = self.contexts.get(index);
         send_stored(&self.arena, stored, context.socket, context.reply_to, out);
-        self.stats.counters.relayed_replies += 1;
+        let counters = &mut self.stats.counters;
+        counters.own_answers += u64::from(best.is_own);
+        counters.relayed_replies += u64::from(!best.is_own);
         if let Some(cell) = context.cell {
             self.calls.end(cell, now);
         }

@@ -58,6 +58,17 @@ impl RelayBranch {
     }
 }
 
+/// A negative answer that is kept, as it would be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct BestAnswer {
+    /// Its status code.
+    pub code: u16,
+    /// Whether it is an answer of our own.
+    pub is_own: bool,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
 /// The branches of a request; nearly always it is one.
 pub type Branches = SmallVec<[RelayBranch; 1]>;
 
@@ -76,8 +87,8 @@ pub struct Context {
     pub request: Option<Bytes>,
     /// The last answer sent, as long as it may have to be repeated.
     pub last_reply: Option<Bytes>,
-    /// The best negative answer so far, as it would be sent.
-    pub best: Option<(u16, Bytes)>,
+    /// The best negative answer so far.
+    pub best: Option<BestAnswer>,
     /// The socket that it came in by.
     pub socket: SocketId,
     /// Who sent it.
@@ -309,7 +320,7 @@ impl Contexts {
         let stored = [
             context.request,
             context.last_reply,
-            context.best.map(|(_, bytes)| bytes),
+            context.best.map(|best| best.bytes),
         ];
         for bytes in stored.into_iter().flatten() {
             arena.free(bytes);

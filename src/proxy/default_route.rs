@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::forward::Hop;
-use super::request::{Refusal, Request};
+use super::request::{BAD_EXTENSION, Refusal, Request};
 use super::settings::{RelayMode, SocketId};
 use super::stats::Drop;
 use crate::dispatch::Destination;
 use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, select};
 use crate::load::{CellId, Hold, Phase, Side};
-use crate::sip::{Method, Scheme, Uri};
+use crate::sip::{Method, Name, Scheme, Uri};
 use crate::time::Timestamp;
 
 /// Where a request is relayed to.
@@ -79,9 +79,17 @@ impl Core {
         if request.has_looped(&self.branch_keys, &self.locals) {
             return Decision::Answer(LOOP_DETECTED);
         }
+        let may_demand = !matches!(request.method, Method::Ack | Method::Cancel);
+        if may_demand && request.message.has(Name::ProxyRequire) {
+            return Decision::Answer(BAD_EXTENSION);
+        }
         if request.method == Method::Cancel && self.settings.relay == RelayMode::Stateful {
             // It matches no transaction, and by a transaction of its own it would cancel nothing.
             return Decision::Answer(NO_SUCH_CALL);
+        }
+        if let Some(cell) = self.failure_acknowledged_by(request) {
+            request.routing.forget_routes();
+            return self.route_to_call(cell, request);
         }
         if request.goes_by_its_routes() {
             return self.route_in_dialog(now, request);
@@ -92,6 +100,17 @@ impl Core {
             Method::Cancel => self.route_cancel(request),
             _ => self.route_other(request),
         }
+    }
+
+    /// The call whose INVITE failed, if the request is the ACK for that: without transactions it goes
+    /// the way of the INVITE, whose R-URI and Routes it has (RFC 3261 sections 16.11, 17.1.1.3).
+    fn failure_acknowledged_by(&self, request: &Request<'_>) -> Option<CellId> {
+        if request.method != Method::Ack || self.settings.relay == RelayMode::Stateful {
+            return None;
+        }
+        let (cell, _) = self.calls.find(request.call_id, request.from_tag, b"")?;
+        let call = self.calls.get(cell)?;
+        (!call.answered && call.cseq == request.cseq).then_some(cell)
     }
 
     fn route_in_dialog(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {

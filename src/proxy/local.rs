@@ -41,10 +41,8 @@ impl Locals {
 
     /// Whether we listen on this address.
     pub fn is_ours(&self, ip: IpAddr, port: u16) -> bool {
-        let ip = ip.to_canonical();
-        self.locals
-            .iter()
-            .any(|local| local.address.port() == port && local.address.ip() == ip)
+        let address = SocketAddr::new(ip.to_canonical(), port);
+        self.bound_to(address).is_some()
     }
 
     /// Whether a SIP URI names one of our listen addresses.

@@ -43,6 +43,9 @@ impl Refusal {
     }
 }
 
+/// The answer to a request that demands an extension of proxies; we have none.
+pub const BAD_EXTENSION: Refusal = Refusal::new(420, "Bad Extension");
+
 /// A request as read.
 #[derive(Debug)]
 pub struct Request<'a> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::branch::Branch;
 use super::context::{Context, RelayBranch, kind_of};
-use super::core::{Core, RetryAfter, send_stored};
+use super::core::{Core, send_stored, write_extra};
 use super::default_route::Target;
 use super::forward::{Hop, write_reply, write_request};
 use super::outbox::Outbox;
@@ -72,16 +72,17 @@ impl Core {
         self.count_answer(refusal);
         let mut context = Context::new(key, request);
         let tag = self.branch_keys.tag(request.message);
-        let extra = RetryAfter::of(refusal, &self.settings);
-        let scratch = &mut self.bench.scratch;
+        let (scratch, extra) = (&mut self.bench.scratch, &mut self.bench.extra);
         scratch.clear();
+        extra.clear();
+        write_extra(refusal, request.message, &self.settings, extra);
         build::reply(
             request.message,
             request.source,
             refusal.code,
             refusal.reason,
             &tag,
-            extra.as_bytes(),
+            extra,
             scratch,
         );
         let stored = self.arena.store(scratch);

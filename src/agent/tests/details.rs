@@ -244,3 +244,36 @@ fn a_full_gateway_refuses() {
     assert_eq!((gateway.full, gateway.max_live), (60, 40));
     assert_eq!(link.caller.report().refused[&503], 60);
 }
+
+#[test]
+fn a_bye_refused_because_the_other_side_was_quicker_ends_the_call_well() {
+    let mut link = established(caller_config(1), gateway_config());
+    link.gateways[0].set_alive(false);
+    link.run_until(Timestamp::ZERO + Duration::from_millis(1_300));
+    let (_, bye) = link.first("BYE");
+    let value = |name| header(&bye, name);
+    let theirs = format!(
+        "BYE sip:sipload@10.0.1.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKz\r\n\
+         Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\n\
+         Content-Length: 0\r\n\r\n",
+        value("To"),
+        value("From"),
+        value("Call-ID")
+    );
+    let refusal = format!(
+        "SIP/2.0 481 Call/Transaction Does Not Exist\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\n\
+         Call-ID: {}\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n",
+        value("Via"),
+        value("From"),
+        value("To"),
+        value("Call-ID")
+    );
+    for text in [theirs, refusal] {
+        let own = caller_addresses()[0];
+        link.inject(gateway_address(), own, text.into_bytes());
+    }
+    link.run(Timestamp::from_secs(60));
+    let caller = counts(&link).0;
+    assert_eq!((caller.completed, caller.failed), (1, 0));
+    assert_eq!(caller.byes_received, 1);
+}

@@ -162,3 +162,62 @@ fn a_request_that_crosses_between_our_sockets_leaves_by_the_second_route() {
         info.text
     );
 }
+
+#[test]
+fn a_stateless_ack_to_a_failure_follows_its_invite_whatever_it_asks_for() {
+    let mut bench = Bench::new(Stateless, 1, 0);
+    let routes = format!("Route: <sip:{PROXY};lr>, <sip:10.0.7.1;lr>\r\n");
+    let abroad =
+        |text: String| text.replacen(&format!("sip:service@{PROXY}"), "sip:bob@10.9.9.9", 1);
+    let invite = only_to_gateways(&bench.call(&abroad(request("INVITE", "a", "", &routes))));
+    bench.answer(&invite, 486, "");
+    let tag = gateway_tag(1);
+    let ack = abroad(ack_negative("a", &tag)).replace("Content-", &format!("{routes}Content-"));
+    let ack = only_to_gateways(&bench.call(&ack));
+    assert_eq!((ack.to, ack.branch()), (invite.to, invite.branch()));
+    assert!(ack.values("Route").is_empty());
+}
+
+#[test]
+fn a_reply_without_a_sound_status_is_dropped() {
+    for relay in [Stateful, Stateless] {
+        for code in [50, 99, 700, 999] {
+            let mut bench = Bench::new(relay, 1, 0);
+            let invite = bench.invite("a");
+            let odd = reply(&invite, 200, "").replace(" 200 ", &format!(" {code:03} "));
+            assert!(
+                bench.receive(gateway(1), &odd).is_empty(),
+                "{relay:?} {code}"
+            );
+            bench.answer(&invite, 486, "");
+            assert_eq!(bench.loads(), [0], "{relay:?} {code}");
+        }
+    }
+}
+
+#[test]
+fn answers_of_our_own_are_counted_as_such_and_once() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("a");
+    let sent = bench.answer(&first, 503, "");
+    let second = find(&sent, "INVITE").expect("moved on").clone();
+    bench.answer(&second, 486, "");
+    let counters = bench.shard.snapshot().counters;
+    assert_eq!((counters.own_answers, counters.relayed_replies), (0, 1));
+    bench.invite("b");
+    bench.wait(Duration::from_secs(40));
+    let counters = bench.shard.snapshot().counters;
+    assert_eq!((counters.own_answers, counters.relayed_replies), (1, 1));
+}
+
+#[test]
+fn what_a_proxy_must_support_and_we_do_not_is_a_420() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let extra = "Proxy-Require: foo\r\nProxy-Require: bar, baz\r\n";
+        let sent = bench.call(&request("INVITE", "a", "", extra));
+        assert_eq!(sent[0].start(), "SIP/2.0 420 Bad Extension", "{relay:?}");
+        assert_eq!(sent[0].values("Unsupported"), ["foo", "bar, baz"]);
+        assert_eq!(bench.loads(), [0]);
+    }
+}
