@@ -99,6 +99,11 @@ impl Destination {
         Health::unpack(self.shared.counters.health.load(Ordering::Relaxed))
     }
 
+    /// Whether requests can be sent to it now: it has an address and is neither inactive nor disabled.
+    pub fn is_usable(&self) -> bool {
+        self.address.is_some() && !self.health().flags.is_skipped()
+    }
+
     /// Replaces the state by what `change` makes of it, atomically; returns (old, new).
     /// `change` may run several times when other threads change the state too.
     pub fn update_health(&self, mut change: impl FnMut(Health) -> Health) -> (Health, Health) {

@@ -7,6 +7,7 @@ use super::core::{Core, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
+use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Message, Method, build};
 use crate::time::Timestamp;
@@ -17,6 +18,9 @@ const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout");
 const TERMINATED: Refusal = Refusal::new(487, "Request Terminated");
 /// What a 503 from downstream becomes: it spoke of that destination, not of us (16.7 step 6).
 const SERVER_ERROR: Refusal = Refusal::new(500, "Server Internal Error");
+
+/// The algorithm that counts calls.
+const CALL_LOAD: u32 = 10;
 
 impl Core {
     /// A 2xx goes upstream at once, also when it is not the first (16.7 step 5).
@@ -70,16 +74,24 @@ impl Core {
                 .of(destination)
                 .answered_after(now.since(branch.sent_at));
         }
-        if let Some(cell) = context.cell {
-            if branch.abandoned
-                && let Some(destination) = &branch.destination
-            {
-                // Given up for another and yet answered first: the call is here.
-                let hold = destination
-                    .try_reserve()
-                    .map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted);
-                self.calls.move_to(cell, hold);
-            }
+        if let (Some(cell), Some(destination)) = (context.cell, &branch.destination) {
+            let cell = if self.calls.get(cell).is_none() {
+                // It rang for so long that the call was forgotten.
+                let (call_id, from_tag) = (reply.call_id(), reply.from_tag());
+                let (call_id, from_tag) =
+                    (call_id.unwrap_or_default(), from_tag.unwrap_or_default());
+                let hold = self.hold_on(destination);
+                let again = self
+                    .calls
+                    .insert(call_id, from_tag, context.cseq, hold, now);
+                again.unwrap_or(cell)
+            } else {
+                if branch.abandoned {
+                    // Given up for another and yet answered first: the call is here.
+                    self.calls.move_to(cell, self.hold_on(destination));
+                }
+                cell
+            };
             self.calls.confirm(cell, to_tag, now);
         } else if matches!(context.method, Method::Invite | Method::Update) {
             let from_tag = reply.from_tag().unwrap_or_default();
@@ -88,6 +100,14 @@ impl Core {
                 self.calls.refresh(cell, now);
             }
         }
+    }
+
+    /// What ties a call to a destination that has taken it: counted if its set is, and if it is not
+    /// full meanwhile.
+    fn hold_on(&self, destination: &Arc<Destination>) -> Hold {
+        let counts = self.settings.algorithm == CALL_LOAD && destination.is_counted();
+        let reservation = counts.then(|| destination.try_reserve()).flatten();
+        reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
     }
 
     /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
@@ -199,7 +219,7 @@ impl Core {
         counters.own_answers += u64::from(best.is_own);
         counters.relayed_replies += u64::from(!best.is_own);
         if let Some(cell) = context.cell {
-            self.calls.end(cell, now);
+            self.observe_failure(now, cell, context.cseq);
         }
         if let Some(stale) = stale {
             self.arena.free(stale);

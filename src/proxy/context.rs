@@ -81,6 +81,8 @@ pub struct Context {
     pub token: u64,
     /// Its method.
     pub method: Method,
+    /// The number in its CSeq.
+    pub cseq: u32,
     /// The server transaction.
     pub server: ServerTransaction,
     /// The request as received, as long as it may be sent on once more.
@@ -117,6 +119,7 @@ impl Context {
         Self {
             key,
             method: request.method,
+            cseq: request.cseq,
             server: ServerTransaction::start(kind_of(request.method)),
             socket: request.socket,
             source: request.source,
@@ -195,6 +198,10 @@ pub fn kind_of(method: Method) -> Kind {
     }
 }
 
+/// What the messages kept for one context may take on the average: few are half as long, and a
+/// stranger who sends long ones must not get at more memory than one who sends many.
+const STORED_BYTES: usize = 4096;
+
 /// All contexts of a shard.
 #[derive(Debug)]
 pub struct Contexts {
@@ -225,9 +232,9 @@ impl Contexts {
         self.slab.len()
     }
 
-    /// Whether there is room for no more.
-    pub fn is_full(&self) -> bool {
-        self.slab.len() >= self.limit
+    /// Whether there is room for no more, or for no more messages than `arena` holds of them.
+    pub fn is_full(&self, arena: &Arena) -> bool {
+        self.slab.len() >= self.limit || arena.in_use_bytes() >= self.limit * STORED_BYTES
     }
 
     /// Whether any context still owes an answer.

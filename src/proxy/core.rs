@@ -15,6 +15,7 @@ use super::outbox::Outbox;
 use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
 use super::settings::{RelayMode, Settings, SocketId};
 use super::shard::{Datagram, ShardId};
+use super::stateful::NO_ROOM;
 use super::stats::{Drop, Stats};
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Sets;
@@ -102,6 +103,10 @@ impl Core {
             return;
         }
         let is_stateful = self.settings.relay == RelayMode::Stateful;
+        if is_stateful && request.opens_call() && self.contexts.is_full(&self.arena) {
+            // Before the call is counted, or takes the place of one that is.
+            return self.answer(&request, NO_ROOM, out);
+        }
         match self.route(now, &mut request) {
             Decision::Drop(why) => self.stats.counters.drop(why),
             Decision::Answer(_) if request.method == Method::Ack => {

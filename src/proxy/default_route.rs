@@ -158,7 +158,7 @@ impl Core {
                 .get(cell)
                 .is_some_and(|call| call.phase == Phase::Ended && !is_repeat(call.cseq));
             if !is_new_attempt {
-                return self.route_to_call(cell, request);
+                return self.route_to_same_call(cell, request);
             }
         }
         if self.draining {
@@ -210,6 +210,23 @@ impl Core {
                 ..Target::hop(hop)
             }),
             None => Decision::Answer(NONE_ACTIVE),
+        }
+    }
+
+    /// An INVITE outside a dialog that belongs to a call: a repeat, or one that takes the place of an
+    /// INVITE that is not answered yet (more digits, RFC 3578).
+    fn route_to_same_call(&mut self, cell: CellId, request: &Request<'_>) -> Decision {
+        let call = self.calls.get(cell);
+        let is_newer = call.is_some_and(|call| request.cseq > call.cseq);
+        let decision = self.route_to_call(cell, request);
+        match decision {
+            Decision::Relay(target) if is_newer && self.calls.follow(cell, request.cseq) => {
+                Decision::Relay(Target {
+                    cell: Some(cell),
+                    ..target
+                })
+            }
+            other => other,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::sip::{Message, Method, Name, build, scan};
 use crate::time::Timestamp;
 use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
 
-const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
+pub(super) const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
 
 impl Core {
     /// Sends a request on by a transaction of its own.
@@ -33,13 +33,10 @@ impl Core {
         target: Target,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full() {
+        if self.contexts.is_full(&self.arena) {
             if request.goes_by_its_routes() {
                 // A call that stands must be able to end: without a transaction it can.
                 return self.relay_stateless(request, &target, out);
-            }
-            if let Some(cell) = target.cell {
-                self.calls.end(cell, now);
             }
             return self.answer(request, NO_ROOM, out);
         }
@@ -67,7 +64,7 @@ impl Core {
         refusal: Refusal,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full() {
+        if self.contexts.is_full(&self.arena) {
             return self.answer(request, refusal, out);
         }
         self.count_answer(refusal);
@@ -428,7 +425,10 @@ impl Core {
             out.send(context.socket, context.reply_to, |buffer| {
                 write_reply(reply, edits, buffer);
             });
-            context.last_reply.take()
+            // A 2xx after a negative answer does not take back that one.
+            context
+                .last_reply
+                .take_if(|_| !context.server.is_answered())
         };
         if let Some(stale) = stale {
             self.arena.free(stale);

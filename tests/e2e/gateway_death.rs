@@ -52,6 +52,13 @@ fn no_unanswered_call_fails_and_the_gateway_comes_back(signal: &str) {
     wait_until("the gateway is out", SEEN_WITHIN, || {
         server.kamcmd.flags(&uri) == "IP"
     });
+    // The others take over what it had not answered, before it could answer after all.
+    let begun = newest_answered(&caller);
+    wait_until("the others answer", SEEN_WITHIN, || {
+        let log = caller.log();
+        let answered = log.calls("answered").into_iter().map(number);
+        answered.filter(|&number| number <= begun).count() == begun
+    });
     victim.process.kill();
     let before = victim.log().calls("INVITE").len();
     let victim = Gateway::start(&place, victim.address, 0);
@@ -78,6 +85,18 @@ fn no_unanswered_call_fails_and_the_gateway_comes_back(signal: &str) {
     assert!(after > 100, "it gets calls again: {after}, {before} before");
     // A BYE that nobody answers ends its call after 64 T1, which is 32 seconds.
     server.wait_until_idle(Duration::from_secs(40));
+}
+
+fn newest_answered(caller: &Caller) -> usize {
+    let log = caller.log();
+    let answered = log.calls("answered").into_iter().map(number);
+    answered.max().expect("calls were answered")
+}
+
+/// SIPp numbers its calls from 1, and its Call-IDs begin with the number.
+fn number(call: &str) -> usize {
+    let digits = call.split('-').next().expect("split gives something");
+    digits.parse().expect("a number")
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn least_loaded(
         }
     }
     let (best, _) = scan(destinations, part.clone())?;
-    let usable = part.filter(|&index| !destinations[index].health().flags.is_skipped());
+    let usable = part.filter(|&index| destinations[index].is_usable());
     std::iter::once(best)
         .chain(usable)
         .find_map(|index| Some(chosen(index, count(&destinations[index]).ok()?)))
@@ -72,7 +72,7 @@ fn scan(
     let mut error = SelectError::NoDestination;
     for index in part {
         let destination = &destinations[index];
-        if destination.health().flags.is_skipped() {
+        if !destination.is_usable() {
             continue;
         }
         let active = destination.active_calls();

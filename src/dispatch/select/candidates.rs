@@ -83,11 +83,10 @@ impl Candidates {
         destination: &Arc<Destination>,
         is_last: bool,
     ) -> Result<Option<Reservation>, Unusable> {
-        let flags = destination.health().flags;
         let usable = if self.use_default && is_last {
-            !flags.has(Flags::DISABLED)
+            !destination.health().flags.has(Flags::DISABLED)
         } else {
-            !flags.is_skipped()
+            destination.is_usable()
         };
         if !usable {
             Err(Unusable)

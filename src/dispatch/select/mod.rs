@@ -164,7 +164,7 @@ impl Frame<'_> {
         let default = self.use_default.then_some(destinations.len() - 1);
         order
             .chain(default)
-            .find(|&index| !destinations[index].health().flags.is_skipped())
+            .find(|&index| destinations[index].is_usable())
             .ok_or(SelectError::NoDestination)
     }
 }

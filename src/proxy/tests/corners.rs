@@ -221,3 +221,124 @@ fn what_a_proxy_must_support_and_we_do_not_is_a_420() {
         assert_eq!(bench.loads(), [0]);
     }
 }
+
+#[test]
+fn a_destination_without_address_leaves_its_share_to_all_others() {
+    let entry = |number: usize| Entry {
+        set: 1,
+        uri: format!("sip:{}", gateway(number)).into(),
+        flags: Flags::default(),
+        priority: 0,
+        attributes: Attributes {
+            duid: Some(format!("gw{number}").into()),
+            ..Attributes::default()
+        },
+        address: (number != 1).then(|| gateway(number)),
+    };
+    let sets = Arc::new(Sets::build([3, 2, 1].map(entry).into(), None, 1));
+    let mut bench = Bench::with(Settings::default(), sets);
+    for call in ["a", "b", "c", "d"] {
+        bench.invite(call);
+    }
+    assert_eq!(bench.loads(), [0, 2, 2]);
+}
+
+#[test]
+fn after_a_late_2xx_a_repeated_invite_still_gets_the_answer_that_was_given() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("a");
+    let sent = bench.wait(Duration::from_secs(2));
+    let second = sent.iter().find(|sent| sent.to == gateway(2)).cloned();
+    bench.answer(&second.expect("moved on"), 486, "");
+    let late = bench.answer(&first, 200, "");
+    assert_eq!(late.len(), 1, "it goes upstream all the same");
+    let again = bench.call(&request("INVITE", "a", "", ""));
+    assert_eq!(again[0].start(), "SIP/2.0 486 Reason");
+}
+
+#[test]
+fn an_invite_that_takes_a_calls_place_is_what_decides_on_it() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let first = bench.invite("a");
+        // Overlap signalling (RFC 3578): more digits, while the first INVITE waits for its answer.
+        let more = request("INVITE", "a", "", "")
+            .replace("z9hG4bK-a", "z9hG4bK-more")
+            .replace("CSeq: 1", "CSeq: 2");
+        let second = only_to_gateways(&bench.call(&more));
+        bench.answer(&first, 484, "");
+        assert_eq!(bench.loads(), [1], "{relay:?}");
+        bench.answer(&second, 200, "");
+        assert_eq!(bench.loads(), [1], "{relay:?}");
+        bench.hang_up("a", 1);
+        assert_eq!(bench.loads(), [0], "{relay:?}");
+    }
+}
+
+#[test]
+fn an_invite_that_takes_a_calls_place_can_fail_too() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let first = bench.invite("a");
+        let more = request("INVITE", "a", "", "")
+            .replace("z9hG4bK-a", "z9hG4bK-more")
+            .replace("CSeq: 1", "CSeq: 2");
+        let second = only_to_gateways(&bench.call(&more));
+        bench.answer(&second, 486, "");
+        bench.answer(&first, 484, "");
+        assert_eq!(bench.loads(), [0], "{relay:?}");
+    }
+}
+
+#[test]
+fn a_call_that_rings_longer_than_a_call_is_kept_counts_when_it_is_answered() {
+    let settings = Settings {
+        call_load: crate::proxy::CallLoadSettings {
+            initexpire: Duration::from_secs(60),
+            ..Default::default()
+        },
+        ..Settings::default()
+    };
+    let mut bench = Bench::with(settings, sets(1, 0));
+    let invite = bench.invite("a");
+    bench.answer(&invite, 180, "");
+    bench.wait(Duration::from_secs(70));
+    let slots = bench.shard.slots();
+    bench.shard.expire_calls(slots);
+    bench.wait(Duration::from_secs(1));
+    assert_eq!(bench.loads(), [0]);
+    bench.answer(&invite, 200, "");
+    assert_eq!(bench.loads(), [1]);
+    bench.hang_up("a", 1);
+    assert_eq!(bench.loads(), [0]);
+}
+
+#[test]
+fn a_late_answer_is_not_counted_where_calls_are_not() {
+    let settings = Settings {
+        algorithm: 8,
+        ..Settings::default()
+    };
+    let mut bench = Bench::with(settings, sets(2, 0));
+    let first = bench.invite("a");
+    bench.wait(Duration::from_secs(2));
+    bench.answer(&first, 200, "");
+    assert_eq!(bench.loads(), [0, 0]);
+}
+
+#[test]
+fn stored_messages_are_bounded_by_bytes_too() {
+    let mut bench = Bench::with(room_for(100), sets(1, 0));
+    let fat = "X".repeat(60_000);
+    for call in 0..90 {
+        let text = request(
+            "INVITE",
+            &format!("c{call}"),
+            "",
+            &format!("Subject: {fat}\r\n"),
+        );
+        bench.call(&text);
+    }
+    let bytes = bench.shard.load().memory_bytes;
+    assert!(bytes < 2_000_000, "{bytes}");
+}
