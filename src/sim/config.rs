@@ -77,27 +77,45 @@ pub struct SimConfig {
 }
 
 impl SimConfig {
-    /// The world of a seed. One in five has no faults and no loss.
+    /// The world of a seed. Of twenty, four have no faults and no loss, three only loss, three only
+    /// gateways that die; in the others anything goes.
     pub fn from_seed(seed: u64) -> Self {
         let mut rng = Rng::from_seed(seed ^ 0x5eed_5eed_5eed_5eed);
-        let relay = if rng.random_ratio(2, 3) {
-            RelayMode::Stateful
-        } else {
-            RelayMode::Stateless
+        let climate = match rng.random_range(0..20_u32) {
+            0..4 => Climate::Calm,
+            4..7 => Climate::Lossy,
+            7..10 => Climate::Deadly,
+            _ => Climate::Wild,
         };
-        let algorithm = match rng.random_range(0..8_u32) {
-            0 => 0,
-            1 => 4,
-            2 => 8,
-            _ => 10,
-        };
-        let calm = rng.random_ratio(1, 5);
+        let drawn = Self::draw(seed, climate, &mut rng);
+        match climate {
+            Climate::Calm | Climate::Wild => drawn,
+            Climate::Lossy => Self {
+                relay: RelayMode::Stateful,
+                ..drawn
+            },
+            Climate::Deadly => Self {
+                relay: RelayMode::Stateful,
+                maxload: 0,
+                most_branches: 12,
+                probing: false,
+                ..drawn
+            },
+        }
+    }
+
+    fn draw(seed: u64, climate: Climate, rng: &mut Rng) -> Self {
+        let is_calm = climate == Climate::Calm;
         Self {
             seed,
             shards: rng.random_range(1..=4),
-            relay,
-            algorithm,
-            listeners: listeners(&mut rng),
+            relay: if rng.random_ratio(3, 5) {
+                RelayMode::Stateful
+            } else {
+                RelayMode::Stateless
+            },
+            algorithm: [10, 10, 10, 10, 10, 0, 4, 8][rng.random_range(0..8_usize)],
+            listeners: listeners(rng),
             gateways: rng.random_range(2..=5),
             maxload: if rng.random_ratio(1, 3) {
                 0
@@ -112,53 +130,83 @@ impl SimConfig {
             use_default: rng.random_ratio(1, 5),
             probing: rng.random_ratio(2, 3),
             scattered: rng.random_ratio(1, 3),
-            calls: rng.random_range(15..=40),
+            calls: rng.random_range(20..=60),
             duration: Duration::from_secs(rng.random_range(30..=70)),
-            expire: Duration::from_secs(if calm || rng.random_ratio(3, 4) {
+            expire: Duration::from_secs(if climate != Climate::Wild || rng.random_ratio(3, 4) {
                 rng.random_range(60..=240)
             } else {
                 rng.random_range(4..=20)
             }),
             initexpire: Duration::from_secs(rng.random_range(50..=240)),
-            weather: Weather::draw(&mut rng, calm),
-            faults: if calm {
-                Faults::default()
-            } else {
-                Faults::draw(&mut rng)
-            },
+            weather: Weather::draw(rng, is_calm),
+            faults: Faults::draw(rng, climate),
         }
     }
 
     /// Whether nothing that happens in this world can keep a call from being carried to its end.
     pub fn is_kind(&self) -> bool {
+        self.weather.loss_permille == 0 && !self.is_hard()
+    }
+
+    /// Whether nothing worse happens than that datagrams are lost, between ends with transactions.
+    pub fn is_only_lossy(&self) -> bool {
+        self.relay == RelayMode::Stateful && !self.is_hard()
+    }
+
+    /// Whether something may end a call before its time.
+    fn is_hard(&self) -> bool {
         let faults = &self.faults;
-        let hard = faults.deaths
+        faults.deaths
             || faults.pauses
             || faults.small_rings
             || faults.vandals
             || faults.moody_gateways
             || faults.tricksters
-            || faults.tight_limits;
-        let is_forgotten = self.expire < Duration::from_secs(60);
-        self.weather.loss_permille == 0 && !hard && !is_forgotten
+            || faults.tight_limits
+            || self.expire < Duration::from_secs(60)
     }
 }
 
+/// The kind of world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Climate {
+    Calm,
+    Lossy,
+    Deadly,
+    Wild,
+}
+
 impl Faults {
-    fn draw(rng: &mut Rng) -> Self {
+    fn draw(rng: &mut Rng, climate: Climate) -> Self {
         let mut likely = |percent| rng.random_ratio(percent, 100);
-        Self {
-            deaths: likely(50),
-            pauses: likely(25),
-            small_rings: likely(25),
-            reloads: likely(40),
-            operator: likely(25),
-            rogues: likely(60),
-            forgers: likely(40),
-            vandals: likely(35),
-            moody_gateways: likely(40),
-            tricksters: likely(25),
-            tight_limits: likely(12),
+        match climate {
+            Climate::Calm => Self::default(),
+            Climate::Lossy => Self {
+                reloads: likely(40),
+                rogues: likely(50),
+                forgers: likely(50),
+                ..Self::default()
+            },
+            Climate::Deadly => Self {
+                deaths: true,
+                moody_gateways: likely(50),
+                rogues: likely(50),
+                forgers: likely(50),
+                ..Self::default()
+            },
+            Climate::Wild => Self {
+                deaths: likely(50),
+                pauses: likely(25),
+                small_rings: likely(25),
+                reloads: likely(40),
+                operator: likely(25),
+                rogues: likely(60),
+                forgers: likely(40),
+                vandals: likely(35),
+                moody_gateways: likely(40),
+                tricksters: likely(25),
+                tight_limits: likely(12),
+            },
         }
     }
 }

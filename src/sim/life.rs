@@ -25,6 +25,7 @@ impl World {
         end += RECOVERY + LONGEST_MEMORY + terms;
         self.run_until(end)?;
         self.must_be_quiet()?;
+        self.watch.must_have_been_answered()?;
         self.calls_must_have_been_carried_out()?;
         self.story
             .remark(self.now, "all is quiet; now every call must succeed");
@@ -52,6 +53,13 @@ impl World {
 
     /// Invariant 8, for the time of faults: where nothing could stop a call, none was stopped.
     fn calls_must_have_been_carried_out(&self) -> Result<(), Violation> {
+        if self.config.is_only_lossy() {
+            let counts = self.peers.counts(false);
+            if counts.invite_timeouts > 0 {
+                let what = format!("transactions outlast any loss, and yet: {counts:?}");
+                return Err(Violation::new(8, what));
+            }
+        }
         if !self.config.is_kind() {
             return Ok(());
         }

@@ -28,7 +28,10 @@
 //! 7. After healing everything goes back to zero: calls counted, cells, transactions, stored
 //!    messages.
 //! 8. No panic. What is sent is SIP and can be reached by its socket. What was handed off is not handed
-//!    off again. Where nothing stands in their way, calls are carried out; after healing all are.
+//!    off again, a forged answer goes nowhere. With transactions: an INVITE is answered at once and in
+//!    the end, a CANCEL reaches every ringing branch and ends failover, an undeliverable INVITE goes
+//!    on at once, nobody is told that a call failed while a gateway is left. Where nothing stands in
+//!    their way, calls are carried out; after healing all are.
 //!
 //! A broken promise ends the run with a [`Failure`], whose text has the seed, the time and the ladder of
 //! the call.
@@ -36,6 +39,7 @@
 mod agenda;
 mod checks;
 mod config;
+mod duties;
 mod faults;
 mod ledger;
 mod life;

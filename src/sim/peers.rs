@@ -140,7 +140,7 @@ impl Peers {
             ..RateProfile::constant(1.0)
         }
         .with_calls(config.calls);
-        let hold = Delay::Exponential(Duration::from_secs(2));
+        let hold = Delay::Exponential(Duration::from_secs(self.rng.random_range(1..=5)));
         let cancel = |percent: f64, rng: &mut Rng| CancelRule {
             fraction: percent / 100.0,
             after: Duration::from_millis(rng.random_range(0..=900)),

@@ -397,12 +397,16 @@ impl Call {
     /// The ACK to a refusal: the branch of the INVITE, which its answer names.
     fn ack_refusal(&self, address: SocketAddr, to: &str, reply: Message<'_>) -> Vec<u8> {
         let cseq = reply.cseq().map_or(self.cseq, |cseq| cseq.number);
-        let branch = reply.top_via().ok().and_then(|via| via.branch);
+        let via = reply.top_via().ok();
+        let branch = via.as_ref().and_then(|via| via.branch);
         let branch = branch.map_or(String::new(), |branch| {
             format!(";branch={}", String::from_utf8_lossy(branch))
         });
+        // Behind a NAT it is not its own address that stands in its Via.
+        let port = via.and_then(|via| via.port).unwrap_or(5060);
+        let sent_by = SocketAddr::new(address.ip(), port);
         format!(
-            "ACK sip:someone@{} SIP/2.0\r\nVia: SIP/2.0/UDP {address}{branch};rport\r\nMax-Forwards: 70\r\n\
+            "ACK sip:someone@{} SIP/2.0\r\nVia: SIP/2.0/UDP {sent_by}{branch};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:rogue@{address}>;tag={}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} ACK\r\n\
              Content-Length: 0\r\n\r\n",
             self.target, self.tag, self.name,

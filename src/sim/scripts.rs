@@ -116,6 +116,8 @@ pub(super) enum Form {
     Old,
     /// Another proxy stands before this one: its Via on the same line.
     BehindProxy,
+    /// Behind a NAT that its Via does not know of, with `rport`.
+    Natted,
     /// A Call-ID longer than any should be.
     Long,
     /// A Route to the proxy, as one with an outbound proxy sends it, and a body.
@@ -142,6 +144,7 @@ impl Form {
             4 => Self::BehindProxy,
             5 => Self::Long,
             6 => Self::Routed,
+            7 => Self::Natted,
             _ => Self::Usual,
         }
     }
@@ -160,6 +163,10 @@ impl Form {
             Self::BehindProxy => format!(
                 "SIP/2.0/UDP {address};branch={branch};rport, SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKb{tag}"
             ),
+            Self::Natted => {
+                let inside = SocketAddr::new(address.ip(), 33_333);
+                format!("SIP/2.0/UDP {inside};rport;branch={branch}")
+            }
             _ => format!("SIP/2.0/UDP {address};branch={branch};rport"),
         };
         let from = format!("<sip:rogue@{address}>;tag={tag}");

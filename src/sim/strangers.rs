@@ -47,7 +47,7 @@ impl Strangers {
     /// They overhear a datagram that is sent to the proxy at `proxy`, or by it.
     pub fn overhear(&mut self, wire: &Wire, proxy: SocketAddr) -> Option<Mischief> {
         let to_proxy = wire.to == proxy;
-        if self.forges && !to_proxy && self.rng.random_ratio(1, 12) {
+        if self.forges && !to_proxy && self.rng.random_ratio(1, 5) {
             return self.forge(wire, proxy);
         }
         if self.spoils && to_proxy && self.rng.random_ratio(1, 12) {
@@ -106,11 +106,16 @@ impl Strangers {
         let branch = self.rng.next();
         let forger = forger(proxy);
         if self.rng.random_ratio(1, 5) {
+            let kind = if self.rng.random_ratio(1, 2) {
+                format!("t0000{:08x}", self.rng.random_range(0..16_u32))
+            } else {
+                "s".to_owned()
+            };
+            let tail = if kind == "s" { "0000" } else { "" };
             let answer = format!(
-                "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {proxy};branch=z9hG4bKt0000{:08x}{branch:016x}.{:08x}.0\r\n\
+                "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {proxy};branch=z9hG4bK{kind}{branch:016x}{tail}.{:08x}.0\r\n\
                  Via: SIP/2.0/UDP {forger};branch=z9hG4bKf{branch:x}\r\nFrom: {from}\r\nTo: {to}\r\n\
                  Call-ID: {call_id}\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n",
-                self.rng.random_range(0..16_u32),
                 self.rng.next() as u32,
             );
             return Some((forger, answer.into_bytes()));

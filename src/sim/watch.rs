@@ -2,9 +2,10 @@
 //! what is inside. Invariants 3, 4 and 5.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::duties::Duty;
 use super::ledger::Ledger;
 use super::story::Violation;
 use super::strangers::{forger, vandal};
@@ -16,8 +17,6 @@ use crate::time::Timestamp;
 const LINGER: Duration = Duration::from_secs(32);
 /// The answer at the limit of transactions: nothing is kept of it.
 const NO_ROOM: &[u8] = b"Transaction Table Full";
-/// The answers that are no reason to give up while another gateway can be tried.
-const FAILOVER: [u16; 3] = [408, 500, 503];
 /// The answers when no destination can take a call.
 const BUSY: [&[u8]; 2] = [b"All Destinations Busy", b"No Destination Available"];
 
@@ -34,33 +33,44 @@ pub(super) enum Cause {
 
 /// A server transaction of the proxy as its client sees it.
 #[derive(Debug, Default)]
-struct Transaction {
-    /// Where the request came from, each host once. (Ports are the business of Via and `rport`.)
-    sources: BTreeSet<IpAddr>,
+pub(super) struct Transaction {
+    /// Where its answers go, each address once.
+    pub asked: BTreeSet<SocketAddr>,
+    /// A stranger sent it, too.
+    pub by_stranger: bool,
     /// Where it was sent, each branch once.
-    forwards: Vec<SocketAddr>,
+    pub forwards: Vec<SocketAddr>,
     /// The final answers, each (code, To tag) once.
-    finals: Vec<(u16, Vec<u8>)>,
+    pub finals: Vec<(u16, Vec<u8>)>,
     /// It was refused for want of a destination.
     refused: bool,
     /// Its request belongs to a dialog.
-    in_dialog: bool,
+    pub in_dialog: bool,
     /// Its INVITE is of a call that was known: it goes where that went.
-    follows: bool,
+    pub follows: bool,
     /// The caller wants no answer any more.
-    cancelled: bool,
+    pub cancelled: bool,
 }
 
 /// A request that the proxy sent, by its branch.
 #[derive(Debug)]
-struct Sent {
+pub(super) struct Sent {
     to: SocketAddr,
-    is_invite: bool,
+    pub is_invite: bool,
     last: Timestamp,
+    /// Whose it is, and which of its branches.
+    pub transaction: Key,
+    pub place: usize,
+    /// A provisional answer came.
+    pub provisional: bool,
+    /// A final answer came, or it could not be delivered.
+    pub is_over: bool,
+    /// A CANCEL was sent after it.
+    pub cancelled: bool,
 }
 
 /// What names a transaction: Via and CSeq, Call-ID and caller.
-type Key = Vec<u8>;
+pub(super) type Key = Vec<u8>;
 
 /// What excuses the proxy in a world.
 #[derive(Debug, Default)]
@@ -69,6 +79,8 @@ pub(super) struct Licence {
     pub memories_lost: bool,
     /// Cells make room for others: a call may be forgotten at any time.
     pub forgets: bool,
+    /// Answered calls are forgotten while their INVITE may still be repeated.
+    pub forgets_soon: bool,
     /// Gateways may have been told a wrong Contact.
     pub contacts_spoilt: bool,
     /// How many gateways must have been tried before a caller hears that there is none; 0 where that
@@ -80,13 +92,13 @@ pub(super) struct Licence {
 #[derive(Debug)]
 pub(super) struct Watch {
     index: HeaderIndex,
-    relay: RelayMode,
+    pub(super) relay: RelayMode,
     listeners: BTreeSet<SocketAddr>,
     gateways: BTreeSet<SocketAddr>,
     /// Who may do what they like: what comes of their requests proves nothing.
     strangers: BTreeSet<SocketAddr>,
-    transactions: BTreeMap<Key, Transaction>,
-    sent: BTreeMap<Vec<u8>, Sent>,
+    pub(super) transactions: BTreeMap<Key, Transaction>,
+    pub(super) sent: BTreeMap<Vec<u8>, Sent>,
     /// Who made a tag: (Call-ID, tag).
     tags: BTreeMap<(Vec<u8>, Vec<u8>), SocketAddr>,
     /// Where a call's INVITE went: (Call-ID, caller's tag, CSeq).
@@ -97,6 +109,8 @@ pub(super) struct Watch {
     forked: BTreeSet<(Vec<u8>, Vec<u8>)>,
     /// Whether the request that a shard is dealing with says by Route where it goes.
     is_routed: bool,
+    /// What must be done before the step is over.
+    pub(super) duty: Option<Duty>,
     /// A call was refused for the first time since this was last asked.
     is_busy: bool,
 }
@@ -123,6 +137,7 @@ impl Watch {
             ledger,
             forked: BTreeSet::new(),
             is_routed: false,
+            duty: None,
             is_busy: false,
         }
     }
@@ -166,27 +181,40 @@ impl Watch {
             return;
         }
         if method == Some(Method::Cancel)
-            && let Some(invite) = key_as(message, &via, Method::Invite)
+            && let Some(invite) = Self::invite_of(message)
         {
-            self.transactions.entry(invite).or_default().cancelled = true;
+            let transaction = self.transactions.entry(invite).or_default();
+            transaction.cancelled |= !transaction.asked.is_empty();
         }
-        let transaction = self.transactions.entry(key).or_default();
-        // With transactions a repeat changes nothing.
-        let is_repeat = self.relay == RelayMode::Stateful && !transaction.sources.is_empty();
-        transaction.sources.insert(from.ip());
+        let transaction = self.transactions.entry(key.clone()).or_default();
+        let is_repeat = !transaction.asked.is_empty();
+        // RFC 3581 section 4, or else RFC 3261 section 18.2.2.
+        let port = match via.rport {
+            Some(_) => from.port(),
+            None => via.port.unwrap_or(5060),
+        };
+        transaction.asked.insert(SocketAddr::new(from.ip(), port));
+        transaction.by_stranger |= self.strangers.contains(&from);
         transaction.in_dialog = message.to_tag().is_some();
-        if method == Some(Method::Bye) && !by_vandal && !is_repeat {
+        // With transactions a repeat changes nothing.
+        let is_new = !is_repeat || self.relay == RelayMode::Stateless;
+        if method == Some(Method::Bye) && !by_vandal && is_new {
             let tags = (message.from_tag(), message.to_tag());
             let (caller, callee) = (tags.0.unwrap_or_default(), tags.1.unwrap_or_default());
             self.ledger.bye(now, call_id, caller, callee);
         }
         let is_first = method == Some(Method::Invite) && message.to_tag().is_none();
-        if is_first && !self.strangers.contains(&from) {
+        if self.strangers.contains(&from) {
+            return;
+        }
+        if is_first {
             self.learn(message, message.from_tag(), from);
         }
+        self.owe(&key, message, is_repeat);
     }
 
     fn reply_received(&mut self, from: SocketAddr, message: Message<'_>) {
+        self.branch_answered(message);
         let is_invite = message
             .cseq()
             .is_ok_and(|cseq| cseq.method == Method::Invite);
@@ -245,15 +273,18 @@ impl Watch {
         if !message.has(Name::Via) {
             return Err(Violation::new(8, "sent an answer without Via"));
         }
-        let Some(transaction) = message
-            .top_via()
-            .ok()
-            .and_then(|via| self.transactions.get_mut(&key_of(message, &via)?))
-        else {
+        let via = message.top_via().ok();
+        let Some(key) = via.and_then(|via| key_of(message, &via)) else {
             return Ok(());
         };
-        if !transaction.sources.contains(&to.ip()) {
-            let asked = &transaction.sources;
+        if matches!(&self.duty, Some(Duty::Answer(owed)) if *owed == key) {
+            self.duty = None;
+        }
+        let Some(transaction) = self.transactions.get(&key) else {
+            return Ok(());
+        };
+        if !transaction.asked.contains(&to) {
+            let asked = &transaction.asked;
             return Err(Violation::new(
                 3,
                 format!("an answer went to {to}, but {asked:?} asked"),
@@ -262,6 +293,14 @@ impl Watch {
         if is_stranger {
             return Ok(());
         }
+        self.answer_sent(&key, message)
+    }
+
+    /// An answer went to who asked.
+    fn answer_sent(&mut self, key: &Key, message: Message<'_>) -> Result<(), Violation> {
+        let Some(transaction) = self.transactions.get_mut(key) else {
+            return Ok(());
+        };
         let code = message.reply_code().unwrap_or(0);
         let answer = (code, message.to_tag().unwrap_or_default().to_vec());
         let is_new = !transaction.finals.contains(&answer);
@@ -277,31 +316,22 @@ impl Watch {
         if code < 200 || !is_kept || !is_new {
             return Ok(());
         }
-        let is_invite = message
-            .cseq()
-            .is_ok_and(|cseq| cseq.method == Method::Invite);
+        let is_invite = key.last() == Some(&(Method::Invite as u8));
         let is_success = code < 300 && is_invite;
         let forked = transaction.forwards.len() > 1 || self.licence.memories_lost;
         let allowed = transaction.finals.is_empty() || is_success && forked;
         transaction.finals.push(answer);
-        let tried: BTreeSet<_> = transaction.forwards.iter().collect();
-        let gives_up = is_invite && FAILOVER.contains(&code) && !transaction.in_dialog;
-        let is_waiting = !transaction.cancelled && !transaction.follows;
-        if gives_up && is_waiting && tried.len() < self.licence.tries {
-            let what = format!("a caller got {code} after only {tried:?} were tried");
-            return Err(Violation::new(8, what));
+        if !allowed {
+            let finals: Vec<u16> = transaction.finals.iter().map(|(code, _)| *code).collect();
+            let sent = &transaction.forwards;
+            let what = format!("a request got several final answers {finals:?}, sent to {sent:?}");
+            return Err(Violation::new(3, what));
         }
-        if allowed {
-            return Ok(());
+        if is_invite {
+            self.may_give_up(key, code)
+        } else {
+            Ok(())
         }
-        let finals: Vec<u16> = transaction.finals.iter().map(|(code, _)| *code).collect();
-        Err(Violation::new(
-            3,
-            format!(
-                "a request got several final answers {finals:?}, sent to {:?}",
-                transaction.forwards
-            ),
-        ))
     }
 
     /// Writes a final answer that goes to a caller into the books.
@@ -359,9 +389,13 @@ impl Watch {
         let method = message.method();
         if let Some(sent) = self.sent.get_mut(branch) {
             let may_forget = self.relay == RelayMode::Stateless
-                && (self.licence.forgets || now.since(sent.last) >= LINGER || !sent.is_invite);
+                && (self.licence.forgets
+                    || self.licence.forgets_soon
+                    || now.since(sent.last) >= LINGER
+                    || !sent.is_invite);
             sent.last = now;
             let follows = matches!(method, Some(Method::Ack | Method::Cancel));
+            sent.cancelled |= method == Some(Method::Cancel);
             if may_forget && !follows {
                 sent.to = to;
             }
@@ -379,12 +413,24 @@ impl Watch {
             ));
         }
         let is_invite = method == Some(Method::Invite);
+        let upstream = message.vias().nth(1).and_then(Result::ok);
+        let transaction = upstream.and_then(|via| key_of(message, &via));
+        let transaction = transaction.unwrap_or_default();
+        let place = self
+            .transactions
+            .get(&transaction)
+            .map_or(0, |it| it.forwards.len());
         self.sent.insert(
             branch.to_vec(),
             Sent {
                 to,
                 is_invite,
                 last: now,
+                transaction: transaction.clone(),
+                place,
+                provisional: false,
+                is_over: false,
+                cancelled: false,
             },
         );
         let by_stranger = matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
@@ -392,7 +438,7 @@ impl Watch {
             return Err(Violation::new(5, "a CANCEL has the branch of no INVITE"));
         }
         if message.to_tag().is_none() {
-            let selected = self.selected(now, cause, to, message);
+            let selected = self.selected(now, cause, to, &transaction, message);
             return if by_stranger { Ok(()) } else { selected };
         }
         if by_stranger {
@@ -407,22 +453,19 @@ impl Watch {
         now: Timestamp,
         cause: Cause,
         to: SocketAddr,
+        key: &Key,
         message: Message<'_>,
     ) -> Result<(), Violation> {
-        let Some(Ok(upstream)) = message.vias().nth(1) else {
-            return Ok(());
-        };
-        let Some(key) = key_of(message, &upstream) else {
-            return Ok(());
-        };
-        let Some(transaction) = self.transactions.get_mut(&key) else {
+        let is_sure = self.is_stateful();
+        let Some(transaction) = self.transactions.get_mut(key) else {
             return Ok(());
         };
         let earlier = std::mem::take(&mut transaction.forwards);
         transaction.forwards.clone_from(&earlier);
         transaction.forwards.push(to);
         let is_request = matches!(cause, Cause::Request(_));
-        if self.relay == RelayMode::Stateful && is_request && !earlier.is_empty() {
+        let is_stateful = self.relay == RelayMode::Stateful;
+        if is_stateful && is_request && !earlier.is_empty() {
             return Err(Violation::new(
                 4,
                 format!("a retransmission was sent to {to}, after {earlier:?}"),
@@ -430,6 +473,10 @@ impl Watch {
         }
         if message.method() != Some(Method::Invite) {
             return Ok(());
+        }
+        if is_sure && transaction.cancelled && !earlier.is_empty() {
+            let what = format!("a cancelled call was sent on to {to}");
+            return Err(Violation::new(8, what));
         }
         let call_id = message.call_id().unwrap_or_default().to_vec();
         let tag = message.from_tag().unwrap_or_default().to_vec();
@@ -446,7 +493,7 @@ impl Watch {
         }
         let surely = !matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
         self.ledger
-            .invited(now, (call_id, tag), cseq, &key, to, surely);
+            .invited(now, (call_id, tag), cseq, key, to, surely);
         if is_request && !is_known && !self.licence.forgets {
             return Err(Violation::new(
                 4,
@@ -476,6 +523,11 @@ impl Watch {
             5,
             format!("a {method:?} went to {to}, its dialog is with {maker}"),
         ))
+    }
+
+    /// The transaction that a CANCEL is about.
+    pub(super) fn invite_of(cancel: Message<'_>) -> Option<Key> {
+        key_as(cancel, &cancel.top_via().ok()?, Method::Invite)
     }
 
     /// Whether the proxy itself is at this address.

@@ -56,7 +56,7 @@ pub struct World {
     pub(super) story: Story,
     pub(super) report: Report,
     roster: Roster,
-    watch: Watch,
+    pub(super) watch: Watch,
     out: Outbox,
     wires: Vec<Wire>,
     rng: Rng,
@@ -86,6 +86,7 @@ impl World {
         let ledger = Ledger::new(is_kept, may_be_full, config.expire, config.initexpire);
         let mut watch = Watch::new(config.relay, &config.listeners, &addresses, ledger);
         watch.licence.forgets = config.faults.tight_limits;
+        watch.licence.forgets_soon = config.expire < Duration::from_secs(32);
         watch.licence.tries = tries(&config);
         watch.licence.contacts_spoilt = config.faults.vandals;
         watch.licence.memories_lost = config.faults.tricksters;
@@ -333,6 +334,10 @@ impl World {
             }
             return Ok(());
         }
+        if self.watch.is_bounce(sent) && self.out.packets().is_empty() {
+            let what = format!("nothing was done about an INVITE that did not reach {to}");
+            return Err(Violation::new(8, what));
+        }
         self.proxy_sent(Cause::Itself)
     }
 
@@ -369,12 +374,17 @@ impl World {
         }
         self.story.datagram(self.now, &wire, Fate::Read(shard));
         let cause = self.watch.received(self.now, wire.from, &wire.bytes);
+        let is_forged = wire.from == forger(wire.to);
+        if is_forged && matches!(cause, Cause::Reply(_)) && !self.out.is_empty() {
+            return Err(Violation::new(8, "a forged answer was passed on"));
+        }
         self.proxy_sent(cause)?;
+        self.watch.must_have_been_done()?;
         if self.watch.take_busy() {
             let seat = &self.plane.seats[usize::from(shard)];
             Checks::refusal_is_true(seat)?;
         }
-        if wire.from == forger(wire.to) && self.checks.total_active() < before {
+        if is_forged && self.checks.total_active() < before {
             return Err(Violation::new(1, "a forged message ended a call"));
         }
         Ok(())
