@@ -13,7 +13,7 @@ use clap::Args;
 use sipshard::control::director::{Director, summary};
 use sipshard::control::server::Server;
 use sipshard::control::socket_path;
-use sipshard::dispatch::select::ALGORITHMS;
+use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
 use sipshard::plane::{Plane, PlaneOptions, TimerMode};
 use sipshard::proxy::{Listener, RelayMode, Settings};
@@ -70,8 +70,11 @@ pub struct Run {
         value_name = "N",
         default_value_t = 10,
         value_parser = algorithm,
-        help = "Algorithm that chooses, by Kamailio's number",
-        long_help = format!("Algorithm that chooses, by Kamailio's number: {}", algorithms()),
+        help = "Algorithm that chooses, by Kamailio's number (from 100 on: sipshard's own)",
+        long_help = format!(
+            "Algorithm that chooses, by Kamailio's number (from 100 on: sipshard's own): {}",
+            algorithms()
+        ),
     )]
     alg: u32,
 
@@ -101,14 +104,17 @@ fn algorithm(text: &str) -> Result<u32, String> {
     let known = text
         .parse()
         .ok()
-        .filter(|number| ALGORITHMS.iter().any(|one| one.number == *number));
+        .filter(|number| offered().any(|one| one.number == *number));
     known.ok_or_else(|| format!("none of {}", algorithms()))
 }
 
+/// The algorithms that work without a configuration.
+fn offered() -> impl Iterator<Item = &'static Algorithm> {
+    ALGORITHMS.iter().filter(|one| !one.needs_variable)
+}
+
 fn algorithms() -> String {
-    let names = ALGORITHMS
-        .iter()
-        .map(|one| format!("{} ({})", one.number, one.name));
+    let names = offered().map(|one| format!("{} ({})", one.number, one.name));
     names.collect::<Vec<_>>().join(", ")
 }
 

@@ -8,10 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
+use super::board::Place;
+use super::latency::{Latency, LatencyCell};
+use super::overload::OverloadCell;
+use super::select::name_hash;
+use super::sets::Entry;
 use super::state::{Flags, Health};
+use crate::time::Timestamp;
 
 /// The number of a set (group) of destinations.
 pub type SetId = i32;
@@ -23,6 +30,10 @@ pub struct Shared {
     counters: CachePadded<Counters>,
     /// On another line than the counters: written at each keepalive, read by nobody who dispatches.
     probes: CachePadded<ProbeCounters>,
+    latency: CachePadded<LatencyCell>,
+    overload: CachePadded<OverloadCell>,
+    /// Its place in the newest publication: who counts there hears of what changes here.
+    place: ArcSwapOption<Place>,
 }
 
 impl Shared {
@@ -34,6 +45,26 @@ impl Shared {
             .health
             .store(Health::new(flags).pack(), Ordering::Relaxed);
         shared
+    }
+
+    /// Gives it its place in a new publication; `None`: it is in no set any more.
+    pub(super) fn move_to(&self, place: Option<Place>) {
+        self.place.store(place.map(Arc::new));
+        self.tell();
+    }
+
+    /// Whether selection passes it over.
+    fn is_skipped(&self) -> bool {
+        Health::unpack(self.counters.health.load(Ordering::SeqCst))
+            .flags
+            .is_skipped()
+    }
+
+    /// Tells its place whether it can be selected now.
+    fn tell(&self) {
+        if let Some(place) = &*self.place.load() {
+            place.set_usable(|| !self.is_skipped());
+        }
     }
 }
 
@@ -84,9 +115,26 @@ pub struct Destination {
     pub attributes: Attributes,
     /// Active calls and state, shared by all shards and carried over reloads.
     pub shared: Arc<Shared>,
+    /// The hash of its name, for rendezvous hashing.
+    name_hash: u64,
 }
 
 impl Destination {
+    /// What a line of a list describes, sharing what `shared` holds.
+    pub fn new(entry: Entry, shared: Arc<Shared>) -> Self {
+        let name = entry.attributes.duid.as_deref().unwrap_or(&entry.uri);
+        Self {
+            name_hash: name_hash(&[name.as_bytes()]),
+            set: entry.set,
+            uri: entry.uri,
+            address: entry.address,
+            priority: entry.priority,
+            loaded_flags: entry.flags,
+            attributes: entry.attributes,
+            shared,
+        }
+    }
+
     /// Calls counted on it now, over all shards.
     pub fn active_calls(&self) -> u32 {
         self.shared.counters.active.load(Ordering::Relaxed)
@@ -105,9 +153,14 @@ impl Destination {
         loop {
             let old = Health::unpack(seen);
             let new = change(old);
-            match cell.compare_exchange_weak(seen, new.pack(), Ordering::AcqRel, Ordering::Relaxed)
+            match cell.compare_exchange_weak(seen, new.pack(), Ordering::SeqCst, Ordering::Relaxed)
             {
-                Ok(_) => return (old, new),
+                Ok(_) => {
+                    if old.flags.is_skipped() != new.flags.is_skipped() {
+                        self.shared.tell();
+                    }
+                    return (old, new);
+                }
                 Err(now) => seen = now,
             }
         }
@@ -152,6 +205,39 @@ impl Destination {
     /// Counts a keepalive that failed.
     pub fn count_probe_failed(&self) {
         self.shared.probes.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The hash of its duid, else of its URI.
+    pub(super) fn name_hash(&self) -> u64 {
+        self.name_hash
+    }
+
+    /// What is known about its round trips.
+    pub fn latency(&self) -> Latency {
+        self.shared.latency.load()
+    }
+
+    /// Replaces what is known about its round trips. For the one who probes it.
+    pub fn set_latency(&self, latency: Latency) {
+        self.shared.latency.store(latency);
+    }
+
+    /// Overload control (`ds_oc_set_attrs`): until `until`, `rate` percent of its turns with
+    /// algorithm 64 go to others; the attributes `ocmin` and `ocmax` bound the rate. `false` if
+    /// `sequence` is not higher than that of the last call.
+    pub fn set_overload(&self, rate: u32, until: Timestamp, sequence: u64) -> bool {
+        let bounds = &self.attributes;
+        self.shared.overload.set(rate, until, sequence, bounds)
+    }
+
+    /// The overload rate that holds at `now`, in percent.
+    pub fn overload_rate(&self, now: Timestamp) -> u32 {
+        self.shared.overload.rate(now)
+    }
+
+    /// Takes a turn of overload control: whether it is passed over in it.
+    pub(super) fn is_passed_over(&self, now: Timestamp) -> bool {
+        self.shared.overload.is_passed_over(now)
     }
 
     /// Whether one more call would pass `maxload` (0 means no limit) if `active` calls are counted.
@@ -211,18 +297,18 @@ mod tests {
     use super::*;
 
     fn destination(maxload: u32) -> Arc<Destination> {
-        Arc::new(Destination {
+        let entry = Entry {
             set: 1,
             uri: "sip:h".into(),
-            address: None,
+            flags: Flags(0),
             priority: 0,
-            loaded_flags: Flags(0),
             attributes: Attributes {
                 maxload,
                 ..Attributes::default()
             },
-            shared: Arc::new(Shared::new(Flags(0))),
-        })
+            address: None,
+        };
+        Arc::new(Destination::new(entry, Arc::default()))
     }
 
     #[test]

@@ -15,7 +15,9 @@ use std::sync::atomic::AtomicU32;
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
+use super::board::{Board, Place};
 use super::destination::{Destination, SetId, Shared};
+use super::latency::Latency;
 use super::state::{Flags, Health};
 
 /// One destination as it was read from a list, before it has a place in a set.
@@ -44,14 +46,25 @@ pub struct Set {
     pub destinations: Box<[Arc<Destination>]>,
     /// Where round robin goes on, over all shards. A reload starts it again, as the peers do.
     pub(super) cursor: CachePadded<AtomicU32>,
+    /// What follows from the states of its destinations.
+    pub(super) board: Arc<Board>,
 }
 
 impl Set {
-    fn new(id: SetId, destinations: Vec<Arc<Destination>>) -> Self {
+    fn new(id: SetId, destinations: Vec<Arc<Destination>>, options: &BuildOptions) -> Self {
+        let seed = options.seed ^ u64::from(id as u32).rotate_left(16);
+        let board = Arc::new(Board::new(&destinations, seed, options.compat));
+        for (index, destination) in destinations.iter().enumerate() {
+            destination.shared.move_to(Some(Place {
+                board: Arc::clone(&board),
+                index: index as u32,
+            }));
+        }
         Self {
             id,
             destinations: destinations.into(),
             cursor: CachePadded::default(),
+            board,
         }
     }
 
@@ -83,6 +96,19 @@ impl Set {
     }
 }
 
+/// What holds for a publication as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// The number of the publication; later ones are bigger.
+    pub version: u64,
+    /// Decides the order of turns in tables of weights.
+    pub seed: u64,
+    /// Whether latencies measured so far are kept (`ds_retain_latency_stats`).
+    pub retain_latency: bool,
+    /// Whether states take effect on tables of weights only as in Kamailio (`ds_compat`).
+    pub compat: bool,
+}
+
 /// All sets as published at one time, sorted by number.
 #[derive(Debug, Default)]
 pub struct Sets {
@@ -100,20 +126,34 @@ impl Sets {
     ///
     /// What it passes on takes effect at once, so only build what will be published.
     pub fn build(entries: Vec<Entry>, previous: Option<&Self>, version: u64) -> Self {
+        let options = BuildOptions {
+            version,
+            seed: version,
+            ..BuildOptions::default()
+        };
+        Self::build_with(entries, previous, &options)
+    }
+
+    /// Like [`Sets::build`], with all that can be said.
+    pub fn build_with(
+        entries: Vec<Entry>,
+        previous: Option<&Self>,
+        options: &BuildOptions,
+    ) -> Self {
         let mut past = Past::of(previous);
         let mut by_set: BTreeMap<SetId, Vec<Arc<Destination>>> = BTreeMap::new();
         for entry in entries {
             let destinations = by_set.entry(entry.set).or_default();
-            destinations.push(Arc::new(past.take_over(entry)));
+            destinations.push(Arc::new(past.take_over(entry, options)));
         }
         let sets = by_set.into_iter().map(|(id, mut destinations)| {
             destinations.reverse();
             destinations.sort_by_key(|destination| Reverse(destination.priority));
-            Set::new(id, destinations)
+            Set::new(id, destinations, options)
         });
         Self {
             by_id: sets.collect(),
-            version,
+            version: options.version,
             draining: past.into_draining(previous),
         }
     }
@@ -217,7 +257,7 @@ impl Past {
     }
 
     /// Makes a destination of an entry, with the calls and the state of the one it continues.
-    fn take_over(&mut self, entry: Entry) -> Destination {
+    fn take_over(&mut self, entry: Entry, options: &BuildOptions) -> Destination {
         let shared = match self.claim(&entry) {
             Some(before) => {
                 if before.loaded_flags != entry.flags {
@@ -227,15 +267,12 @@ impl Past {
             }
             None => Arc::new(Shared::new(entry.flags)),
         };
-        Destination {
-            set: entry.set,
-            uri: entry.uri,
-            address: entry.address,
-            priority: entry.priority,
-            loaded_flags: entry.flags,
-            attributes: entry.attributes,
-            shared,
+        let destination = Destination::new(entry, shared);
+        if !(options.retain_latency && destination.latency().count > 0) {
+            let assumed = destination.attributes.latency_ms;
+            destination.set_latency(Latency::assumed(assumed));
         }
+        destination
     }
 
     fn claim(&mut self, entry: &Entry) -> Option<Arc<Destination>> {
@@ -261,6 +298,7 @@ impl Past {
         self.unclaimed
             .into_values()
             .flatten()
+            .inspect(|destination| destination.shared.move_to(None))
             .filter(|destination| destination.active_calls() > 0 || !was_draining(destination))
             .collect()
     }

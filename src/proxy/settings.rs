@@ -129,6 +129,8 @@ pub struct Settings {
     pub algorithm: u32,
     /// Whether the last destination of a set is kept for when all others are out (`use_default`).
     pub use_default: bool,
+    /// Whether algorithms that hash a URI take its user alone (`flags`, bit 1).
+    pub user_only: bool,
     /// Protocol timers.
     pub timers: Timers,
     /// When the next destination is tried.
@@ -150,6 +152,7 @@ impl Default for Settings {
             set: 1,
             algorithm: 10,
             use_default: false,
+            user_only: false,
             timers: Timers::default(),
             failover: FailoverSettings::default(),
             call_load: CallLoadSettings::default(),

@@ -44,6 +44,7 @@ struct Values {
     ds_inactive_threshold: i64,
     ds_timer_mode: i64,
     use_default: i64,
+    flags: i64,
     failover_timeout_ms: i64,
     failover_codes: String,
     max_branches: i64,
@@ -169,6 +170,13 @@ pub const PARAMETERS: &[Parameter] = &[
         0,
         |p| &mut p.use_default,
     ),
+    number(
+        "flags",
+        "sum of 1: URIs are hashed by their user alone; 2: failover (Kamailio's default: 0)",
+        (0, 3),
+        2,
+        |p| &mut p.flags,
+    ),
     own(number(
         "failover_timeout_ms",
         "milliseconds without any answer after which the next destination is tried",
@@ -248,6 +256,7 @@ impl Parameters {
         let Self(values) = self;
         Settings {
             use_default: values.use_default == 1,
+            user_only: values.flags & 1 != 0,
             timers: Timers {
                 t1: milliseconds(values.t1_ms),
                 c: milliseconds(values.timer_c_ms),
@@ -256,7 +265,10 @@ impl Parameters {
             failover: FailoverSettings {
                 no_answer: milliseconds(values.failover_timeout_ms),
                 codes: check::codes(&values.failover_codes).unwrap_or_default(),
-                max_branches: values.max_branches as usize,
+                max_branches: match values.flags & 2 {
+                    0 => 1,
+                    _ => values.max_branches as usize,
+                },
             },
             call_load: CallLoadSettings {
                 hash_size: values.ds_hash_size as u32,

@@ -9,11 +9,7 @@ use std::sync::Arc;
 use super::{Algorithm, Frame, SelectError, Start, count, serial};
 use crate::dispatch::{Destination, Reservation};
 
-pub(super) const ALGORITHM: Algorithm = Algorithm {
-    number: 10,
-    name: "call load",
-    start,
-};
+pub(super) const ALGORITHM: Algorithm = Algorithm::new(10, "call load", start);
 
 /// How often a choice may be lost to other shards before any destination with room will do.
 const MOST_RACES: u32 = 8;
@@ -86,9 +82,5 @@ fn scan(
 }
 
 fn chosen(index: usize, reservation: Option<Reservation>) -> Start {
-    Start::Chosen {
-        index,
-        reservation,
-        reserving: true,
-    }
+    Start::Counted { index, reservation }
 }
