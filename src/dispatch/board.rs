@@ -4,19 +4,26 @@
 //! Owns: one [`Board`] for each published set. Selection reads it; whoever changes the state of a
 //! destination tells the destination's [`Place`]. Everything is atomic, nobody waits.
 
+mod least;
+mod shares;
 mod table;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
-use super::destination::Destination;
+use super::destination::{Destination, Shared};
 use crate::rng::Rng;
+use least::Least;
+use shares::Shares;
 use table::Table;
+
+pub(super) use least::Standing;
 
 /// What a destination is worth, as far as the tables are concerned.
 #[derive(Debug)]
 struct Seat {
     priority: i32,
+    maxload: u32,
     weight: u32,
     /// The relative weight of now; congestion control changes it.
     rweight: AtomicU32,
@@ -28,9 +35,10 @@ impl Seat {
         let attributes = &destination.attributes;
         Self {
             priority: destination.priority,
+            maxload: attributes.maxload,
             weight: attributes.weight,
             rweight: AtomicU32::new(attributes.rweight),
-            is_usable: AtomicBool::new(!destination.health().flags.is_skipped()),
+            is_usable: AtomicBool::new(false),
         }
     }
 
@@ -53,6 +61,14 @@ pub(super) struct Board {
     pub(super) by_rweight: Table,
     /// Algorithm 15: shares by `weight` among those of the lowest priority that can be selected.
     pub(super) by_priority: Table,
+    /// Algorithm 109: the same without a table.
+    pub(super) smooth_weight: Shares,
+    /// Algorithm 111: the same without a table.
+    pub(super) smooth_rweight: Shares,
+    /// Algorithm 10: who has the fewest calls.
+    pub(super) least: Least,
+    /// Whether a newer publication has taken over: nobody keeps this one up to date any more.
+    is_retired: AtomicBool,
     /// Requests to fill the tables anew that nobody has seen to.
     pending: AtomicU32,
     seed: u64,
@@ -62,20 +78,77 @@ pub(super) struct Board {
 impl Board {
     /// Of these destinations, in set order. `seed` decides the order inside the tables. `compat`:
     /// algorithm 15 hears of changes only as Kamailio does.
-    pub(super) fn new(destinations: &[Arc<Destination>], seed: u64, compat: bool) -> Self {
-        let board = Self {
-            seats: destinations.iter().map(|one| Seat::new(one)).collect(),
+    ///
+    /// It begins as if all were out; [`Board::fill`] follows when it is known to everybody.
+    pub(super) fn new(destinations: &[Destination], seed: u64, compat: bool) -> Self {
+        let count = destinations.len();
+        Self {
+            seats: destinations.iter().map(Seat::new).collect(),
             by_weight: Table::default(),
             by_rweight: Table::default(),
             by_priority: Table::default(),
+            smooth_weight: Shares::new(count),
+            smooth_rweight: Shares::new(count),
+            least: Least::new(count),
+            is_retired: AtomicBool::new(false),
             pending: AtomicU32::new(0),
             seed,
             compat,
-        };
-        board.fill_by_weight();
-        board.fill_by_rweight(0);
-        board.fill_by_priority(0);
-        board
+        }
+    }
+
+    /// Looks at all destinations for the first time.
+    pub(super) fn fill(&self, destinations: &[Arc<Destination>]) {
+        for (index, destination) in destinations.iter().enumerate() {
+            self.look_at(index, &destination.shared);
+            self.count(index, &destination.shared);
+        }
+        self.fill_by_weight();
+        self.refill();
+    }
+
+    /// Hears that a newer publication has taken over.
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a newer publication has taken over.
+    pub(super) fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::SeqCst)
+    }
+
+    /// Hears that the number of calls or the state of a destination may have changed.
+    fn count(&self, index: usize, shared: &Shared) {
+        let maxload = self.seats[index].maxload;
+        self.least.refresh(index, || {
+            let (active, health) = shared.standing();
+            if health.flags.is_skipped() {
+                Standing::Out
+            } else if maxload != 0 && active >= maxload {
+                Standing::Full
+            } else {
+                Standing::Load(active)
+            }
+        });
+    }
+
+    /// Looks whether a destination can be selected; says whether that has changed.
+    fn look_at(&self, index: usize, shared: &Shared) -> bool {
+        let seat = &self.seats[index];
+        let is_usable = || !shared.standing().1.flags.is_skipped();
+        let mut has_changed = false;
+        loop {
+            let now = is_usable();
+            has_changed |= seat.is_usable.swap(now, Ordering::SeqCst) != now;
+            let worth = u32::from(now);
+            self.smooth_weight.set(index, worth * seat.weight);
+            self.smooth_rweight.set(index, worth * seat.rweight());
+            // What was written may be old by now; who wrote last must have looked after that.
+            fence(Ordering::SeqCst);
+            if is_usable() == now {
+                return has_changed;
+            }
+        }
     }
 
     /// Fills the tables that follow the states. Threads that ask at once let one of them do it.
@@ -155,24 +228,23 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn seat(&self) -> &Seat {
-        &self.board.seats[self.index as usize]
-    }
-
-    /// Hears that the state may have changed; `is_usable` looks at it.
-    pub(super) fn set_usable(&self, is_usable: impl Fn() -> bool) {
-        let seat = self.seat();
-        let mut has_changed = false;
-        // What is written may be old by then. So look again until nothing had to be written.
-        loop {
-            let now = is_usable();
-            if seat.is_usable.swap(now, Ordering::SeqCst) == now {
-                break;
-            }
-            has_changed = true;
-        }
-        if has_changed && (seat.rweight() > 0 || !self.board.compat) {
+    /// Hears that the state may have changed.
+    pub(super) fn on_state(&self, shared: &Shared) {
+        let index = self.index as usize;
+        let has_changed = self.board.look_at(index, shared);
+        self.board.count(index, shared);
+        if has_changed && (self.board.seats[index].rweight() > 0 || !self.board.compat) {
             self.board.refill();
         }
+    }
+
+    /// Hears that the number of calls has changed.
+    pub(super) fn on_calls(&self, shared: &Shared) {
+        self.board.count(self.index as usize, shared);
+    }
+
+    /// Whether a newer publication has taken over.
+    pub(super) fn is_retired(&self) -> bool {
+        self.board.is_retired()
     }
 }

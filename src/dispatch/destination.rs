@@ -48,23 +48,14 @@ impl Shared {
     }
 
     /// Gives it its place in a new publication; `None`: it is in no set any more.
-    pub(super) fn move_to(&self, place: Option<Place>) {
-        self.place.store(place.map(Arc::new));
-        self.tell();
+    pub(super) fn move_to(&self, place: Option<&Place>) {
+        self.place.store(place.cloned().map(Arc::new));
     }
 
-    /// Whether selection passes it over.
-    fn is_skipped(&self) -> bool {
-        Health::unpack(self.counters.health.load(Ordering::SeqCst))
-            .flags
-            .is_skipped()
-    }
-
-    /// Tells its place whether it can be selected now.
-    fn tell(&self) {
-        if let Some(place) = &*self.place.load() {
-            place.set_usable(|| !self.is_skipped());
-        }
+    /// Calls and state of now.
+    pub(super) fn standing(&self) -> (u32, Health) {
+        let health = Health::unpack(self.counters.health.load(Ordering::SeqCst));
+        (self.counters.active.load(Ordering::SeqCst), health)
     }
 }
 
@@ -117,6 +108,8 @@ pub struct Destination {
     pub shared: Arc<Shared>,
     /// The hash of its name, for rendezvous hashing.
     name_hash: u64,
+    /// Where it stands in its own publication.
+    place: Option<Place>,
 }
 
 impl Destination {
@@ -132,7 +125,31 @@ impl Destination {
             loaded_flags: entry.flags,
             attributes: entry.attributes,
             shared,
+            place: None,
         }
+    }
+
+    /// Gives it its place in the publication that it is made for.
+    pub(super) fn take_place(&mut self, place: Place) {
+        self.shared.move_to(Some(&place));
+        self.place = Some(place);
+    }
+
+    /// Has what follows from its calls and its state brought up to date, in the newest publication.
+    fn tell(&self, what: impl Fn(&Place, &Shared)) {
+        match &self.place {
+            Some(place) if !place.is_retired() => what(place, &self.shared),
+            _ => {
+                if let Some(place) = &*self.shared.place.load() {
+                    what(place, &self.shared);
+                }
+            }
+        }
+    }
+
+    /// Has its number of calls looked at again.
+    pub(super) fn recount(&self) {
+        self.tell(Place::on_calls);
     }
 
     /// Calls counted on it now, over all shards.
@@ -157,7 +174,7 @@ impl Destination {
             {
                 Ok(_) => {
                     if old.flags.is_skipped() != new.flags.is_skipped() {
-                        self.shared.tell();
+                        self.tell(Place::on_state);
                     }
                     return (old, new);
                 }
@@ -251,11 +268,14 @@ impl Destination {
         if self.is_full_at(seen) {
             return Err(seen);
         }
-        self.shared
-            .counters
-            .active
-            .compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed)
-            .map(|_| Reservation(Arc::clone(self)))
+        self.shared.counters.active.compare_exchange(
+            seen,
+            seen + 1,
+            Ordering::SeqCst,
+            Ordering::Relaxed,
+        )?;
+        self.recount();
+        Ok(Reservation(Arc::clone(self)))
     }
 
     /// Counts one more call unless maxload is reached. One step: never above maxload, on any number
@@ -287,8 +307,9 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let before = self.0.shared.counters.active.fetch_sub(1, Ordering::AcqRel);
+        let before = self.0.shared.counters.active.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "a released call was counted before");
+        self.0.recount();
     }
 }
 

@@ -51,18 +51,18 @@ pub struct Set {
 }
 
 impl Set {
-    fn new(id: SetId, destinations: Vec<Arc<Destination>>, options: &BuildOptions) -> Self {
+    fn new(id: SetId, mut destinations: Vec<Destination>, options: &BuildOptions) -> Self {
         let seed = options.seed ^ u64::from(id as u32).rotate_left(16);
         let board = Arc::new(Board::new(&destinations, seed, options.compat));
-        for (index, destination) in destinations.iter().enumerate() {
-            destination.shared.move_to(Some(Place {
+        for (index, destination) in destinations.iter_mut().enumerate() {
+            destination.take_place(Place {
                 board: Arc::clone(&board),
                 index: index as u32,
-            }));
+            });
         }
         Self {
             id,
-            destinations: destinations.into(),
+            destinations: destinations.into_iter().map(Arc::new).collect(),
             cursor: CachePadded::default(),
             board,
         }
@@ -141,20 +141,30 @@ impl Sets {
         options: &BuildOptions,
     ) -> Self {
         let mut past = Past::of(previous);
-        let mut by_set: BTreeMap<SetId, Vec<Arc<Destination>>> = BTreeMap::new();
+        let mut by_set: BTreeMap<SetId, Vec<Destination>> = BTreeMap::new();
         for entry in entries {
             let destinations = by_set.entry(entry.set).or_default();
-            destinations.push(Arc::new(past.take_over(entry, options)));
+            destinations.push(past.take_over(entry, options));
         }
         let sets = by_set.into_iter().map(|(id, mut destinations)| {
             destinations.reverse();
             destinations.sort_by_key(|destination| Reverse(destination.priority));
             Set::new(id, destinations, options)
         });
+        let by_id: Vec<Set> = sets.collect();
+        let draining = past.into_draining(previous);
+        // First all changes come to the new boards, then these look at how things stand: so none is
+        // missed.
+        for set in previous.into_iter().flat_map(|previous| &previous.by_id) {
+            set.board.retire();
+        }
+        for set in &by_id {
+            set.board.fill(&set.destinations);
+        }
         Self {
-            by_id: sets.collect(),
+            by_id,
             version: options.version,
-            draining: past.into_draining(previous),
+            draining,
         }
     }
 

@@ -18,6 +18,7 @@ mod request_uri_hash;
 mod round_robin;
 mod round_robin_or_serial;
 mod serial;
+mod smooth_weight;
 #[cfg(test)]
 mod tests;
 mod to_uri_hash;
@@ -155,6 +156,8 @@ pub const ALGORITHMS: &[Algorithm] = &[
     rendezvous::OVER_REQUEST_URI,
     rendezvous::OVER_USER,
     rendezvous::OVER_VARIABLE,
+    smooth_weight::BY_WEIGHT,
+    smooth_weight::BY_RELATIVE_WEIGHT,
 ];
 
 /// What an algorithm sees.

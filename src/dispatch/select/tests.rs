@@ -1,5 +1,6 @@
 //! Selection by example, on threads, and against a plain model of the peers.
 
+mod least;
 mod messages;
 mod shares;
 

@@ -317,3 +317,33 @@ fn rendezvous_fails_over_to_where_the_call_would_go_without_the_first() {
         "the default comes last"
     );
 }
+
+#[test]
+fn smooth_weights_are_exact_for_many_and_follow_the_states() {
+    for (algorithm, name) in [(109, "weight"), (111, "rweight")] {
+        let weights: Vec<u32> = (0..40).map(|place| place * 7 % 30 + 1).collect();
+        let sets = weighted(name, &weights);
+        let sum = weights.iter().sum();
+        assert_eq!(counts(&sets, algorithm, sum, NO_DEFAULT), weights);
+        mark(&sets, 5, Flags::INACTIVE);
+        let mut without = weights.clone();
+        without[5] = 0;
+        let rest = sum - weights[5];
+        assert_eq!(counts(&sets, algorithm, rest, NO_DEFAULT), without);
+        mark(&sets, 5, 0);
+        let mut regular = weights.clone();
+        let of_default = regular.pop().unwrap();
+        regular.push(0);
+        assert_eq!(
+            counts(&sets, algorithm, sum - of_default, USE_DEFAULT),
+            regular
+        );
+    }
+}
+
+#[test]
+fn without_any_weight_smooth_weight_is_round_robin() {
+    let sets = plain(3);
+    assert_eq!(counts(&sets, 109, 300, NO_DEFAULT), [100, 100, 100]);
+    assert_eq!(counts(&sets, 111, 300, USE_DEFAULT), [150, 150, 0]);
+}
