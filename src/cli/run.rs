@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use sipshard::control::director::{Director, summary};
+use sipshard::control::director::{Director, DirectorOptions, summary};
 use sipshard::control::server::Server;
 use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
@@ -127,7 +127,11 @@ impl Run {
         let listen = settings.listeners.iter().map(|one| &one.address);
         let list = self.list.as_deref().unwrap_or(parameters.list_file());
         let source = ListFile::new(list, Families::of(listen));
-        let sets = Director::first_sets(&source)?;
+        let options = DirectorOptions {
+            build: parameters.build_options(),
+            shows_latency: parameters.has_latency_stats(),
+        };
+        let sets = Director::first_sets(&source, options)?;
         warn_of_oddities(&settings, &sets);
 
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -143,7 +147,7 @@ impl Run {
             let server = Server::bind(&path)?;
             let plane = Plane::start(&settings, &plane_options(&parameters), &sets)?;
             announce(&plane, &sets, &server);
-            let director = Arc::new(Director::new(source, sets, plane.handle()));
+            let director = Arc::new(Director::new(source, sets, plane.handle(), options));
             Ok(operate(plane, director, server, signals).await)
         });
         // A stop that takes too long is not waited for.

@@ -19,14 +19,20 @@ use table::Table;
 
 pub(super) use least::Standing;
 
+/// The highest relative weight that congestion control gives: sums stay far from overflow.
+const MOST_RWEIGHT: u64 = 65_535;
+
 /// What a destination is worth, as far as the tables are concerned.
 #[derive(Debug)]
 struct Seat {
     priority: i32,
-    maxload: u32,
     weight: u32,
     /// The relative weight of now; congestion control changes it.
     rweight: AtomicU32,
+    /// Whether congestion control changes it.
+    has_congestion_control: bool,
+    /// By how many milliseconds its latency is above its average.
+    congestion_ms: AtomicU32,
     is_usable: AtomicBool,
 }
 
@@ -35,9 +41,10 @@ impl Seat {
         let attributes = &destination.attributes;
         Self {
             priority: destination.priority,
-            maxload: attributes.maxload,
             weight: attributes.weight,
             rweight: AtomicU32::new(attributes.rweight),
+            has_congestion_control: attributes.congestion_control,
+            congestion_ms: AtomicU32::new(0),
             is_usable: AtomicBool::new(false),
         }
     }
@@ -101,7 +108,7 @@ impl Board {
     pub(super) fn fill(&self, destinations: &[Arc<Destination>]) {
         for (index, destination) in destinations.iter().enumerate() {
             self.look_at(index, &destination.shared);
-            self.count(index, &destination.shared);
+            self.count(index, destination.attributes.maxload, &destination.shared);
         }
         self.fill_by_weight();
         self.refill();
@@ -118,8 +125,7 @@ impl Board {
     }
 
     /// Hears that the number of calls or the state of a destination may have changed.
-    fn count(&self, index: usize, shared: &Shared) {
-        let maxload = self.seats[index].maxload;
+    fn count(&self, index: usize, maxload: u32, shared: &Shared) {
         self.least.refresh(index, || {
             let (active, health) = shared.standing();
             if health.flags.is_skipped() {
@@ -148,6 +154,47 @@ impl Board {
             if is_usable() == now {
                 return has_changed;
             }
+        }
+    }
+
+    /// Congestion control: the relative weight of a destination is its weight less the milliseconds by
+    /// which its latency is above its average. When that leaves nobody of the set anything, they
+    /// share in inverse proportion to their congestion.
+    fn congest(&self, index: usize, congestion_ms: u32) {
+        self.seats[index]
+            .congestion_ms
+            .store(congestion_ms, Ordering::SeqCst);
+        let congestion = |seat: &Seat| seat.congestion_ms.load(Ordering::SeqCst);
+        let left = |seat: &Seat| seat.weight.saturating_sub(congestion(seat));
+        let takes_part = |seat: &Seat| seat.has_congestion_control && seat.weight > 0;
+        let is_congested = |seat: &Seat| takes_part(seat) && left(seat) == 0;
+        let are_all_congested = self.seats.len() > 1 && self.seats.iter().all(is_congested);
+        let sum: u64 = self
+            .seats
+            .iter()
+            .map(|seat| u64::from(congestion(seat)))
+            .sum();
+        let mut has_changed = false;
+        for (index, seat) in self
+            .seats
+            .iter()
+            .enumerate()
+            .filter(|(_, seat)| takes_part(seat))
+        {
+            let rweight = if are_all_congested {
+                let share = sum * 16 / u64::from(congestion(seat)).max(1);
+                share.min(MOST_RWEIGHT) as u32
+            } else {
+                left(seat)
+            };
+            if seat.rweight.swap(rweight, Ordering::SeqCst) != rweight {
+                has_changed = true;
+                let worth = u32::from(seat.is_usable());
+                self.smooth_rweight.set(index, worth * rweight);
+            }
+        }
+        if has_changed {
+            self.refill();
         }
     }
 
@@ -184,15 +231,14 @@ impl Board {
     /// Each one's part of the sum, rounded down; what is left goes to the last who got something.
     fn fill_by_rweight(&self, round: u64) {
         let weights = || {
-            self.seats
-                .iter()
-                .map(|seat| if seat.is_usable() { seat.rweight() } else { 0 })
+            let worth = |seat: &Seat| if seat.is_usable() { seat.rweight() } else { 0 };
+            self.seats.iter().map(worth).map(u64::from)
         };
-        let sum: u32 = weights().sum();
+        let sum: u64 = weights().sum();
         if sum == 0 || self.seats.len() < 2 {
             return;
         }
-        let shares = weights().map(|weight| weight * 100 / sum);
+        let shares = weights().map(|weight| (weight * 100 / sum) as u32);
         self.by_rweight.fill(shares, None, self.rng(11, round));
     }
 
@@ -225,6 +271,7 @@ impl Board {
 pub(super) struct Place {
     pub(super) board: Arc<Board>,
     pub(super) index: u32,
+    pub(super) maxload: u32,
 }
 
 impl Place {
@@ -232,15 +279,25 @@ impl Place {
     pub(super) fn on_state(&self, shared: &Shared) {
         let index = self.index as usize;
         let has_changed = self.board.look_at(index, shared);
-        self.board.count(index, shared);
+        self.board.count(index, self.maxload, shared);
         if has_changed && (self.board.seats[index].rweight() > 0 || !self.board.compat) {
             self.board.refill();
         }
     }
 
+    /// Hears how much its latency is above its average.
+    pub(super) fn on_congestion(&self, congestion_ms: u32) {
+        self.board.congest(self.index as usize, congestion_ms);
+    }
+
+    /// The relative weight of now.
+    pub(super) fn rweight(&self) -> u32 {
+        self.board.seats[self.index as usize].rweight()
+    }
+
     /// Hears that the number of calls has changed.
     pub(super) fn on_calls(&self, shared: &Shared) {
-        self.board.count(self.index as usize, shared);
+        self.board.count(self.index as usize, self.maxload, shared);
     }
 
     /// Whether a newer publication has taken over.

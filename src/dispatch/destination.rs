@@ -90,8 +90,20 @@ pub struct ProbeStats {
 }
 
 /// One line of a set, as loaded: never changed after it was published.
+///
+/// What each call looks at stands at its head, side by side: with ten thousand destinations all else
+/// is seldom in a cache.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Destination {
+    /// Active calls and state, shared by all shards and carried over reloads.
+    pub shared: Arc<Shared>,
+    /// Where it stands in its own publication.
+    place: Option<Place>,
+    /// Most calls counted at once; 0 means no limit.
+    maxload: u32,
+    /// Whether calls can be counted on it.
+    is_counted: bool,
     /// The set it belongs to.
     pub set: SetId,
     /// The URI as written in the list (with `sip:` prefixed if it had no scheme).
@@ -104,12 +116,8 @@ pub struct Destination {
     pub loaded_flags: Flags,
     /// The attributes column, parsed.
     pub attributes: Attributes,
-    /// Active calls and state, shared by all shards and carried over reloads.
-    pub shared: Arc<Shared>,
     /// The hash of its name, for rendezvous hashing.
     name_hash: u64,
-    /// Where it stands in its own publication.
-    place: Option<Place>,
 }
 
 impl Destination {
@@ -118,6 +126,8 @@ impl Destination {
         let name = entry.attributes.duid.as_deref().unwrap_or(&entry.uri);
         Self {
             name_hash: name_hash(&[name.as_bytes()]),
+            maxload: entry.attributes.maxload,
+            is_counted: entry.attributes.duid.is_some(),
             set: entry.set,
             uri: entry.uri,
             address: entry.address,
@@ -191,7 +201,7 @@ impl Destination {
 
     /// Whether calls can be counted on it: only if it has a name that outlives a reload.
     pub fn is_counted(&self) -> bool {
-        self.attributes.duid.is_some()
+        self.is_counted
     }
 
     /// What has come of its keepalives so far.
@@ -234,9 +244,19 @@ impl Destination {
         self.shared.latency.load()
     }
 
-    /// Replaces what is known about its round trips. For the one who probes it.
+    /// Replaces what is known about its round trips, and with congestion control its relative weight.
+    /// For the one who probes it.
     pub fn set_latency(&self, latency: Latency) {
         self.shared.latency.store(latency);
+        if self.attributes.congestion_control && self.attributes.weight > 0 {
+            self.tell(|place, _| place.on_congestion(latency.congestion_ms()));
+        }
+    }
+
+    /// Its relative weight of now: the attribute, unless congestion control has changed it.
+    pub fn relative_weight(&self) -> u32 {
+        let place = self.place.as_ref();
+        place.map_or(self.attributes.rweight, Place::rweight)
     }
 
     /// Overload control (`ds_oc_set_attrs`): until `until`, `rate` percent of its turns with
@@ -259,7 +279,7 @@ impl Destination {
 
     /// Whether one more call would pass `maxload` (0 means no limit) if `active` calls are counted.
     pub fn is_full_at(&self, active: u32) -> bool {
-        self.attributes.maxload != 0 && active >= self.attributes.maxload
+        self.maxload != 0 && active >= self.maxload
     }
 
     /// Counts one more call, provided that still exactly `seen` calls are counted and that this is

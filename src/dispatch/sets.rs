@@ -58,6 +58,7 @@ impl Set {
             destination.take_place(Place {
                 board: Arc::clone(&board),
                 index: index as u32,
+                maxload: destination.attributes.maxload,
             });
         }
         Self {
@@ -105,7 +106,8 @@ pub struct BuildOptions {
     pub seed: u64,
     /// Whether latencies measured so far are kept (`ds_retain_latency_stats`).
     pub retain_latency: bool,
-    /// Whether states take effect on tables of weights only as in Kamailio (`ds_compat`).
+    /// Whether it is as Kamailio does it (`ds_compat`): states begin anew, and algorithm 15 hears of
+    /// them only from destinations with an `rweight`.
     pub compat: bool,
 }
 
@@ -270,7 +272,7 @@ impl Past {
     fn take_over(&mut self, entry: Entry, options: &BuildOptions) -> Destination {
         let shared = match self.claim(&entry) {
             Some(before) => {
-                if before.loaded_flags != entry.flags {
+                if options.compat || before.loaded_flags != entry.flags {
                     before.update_health(|_| Health::new(entry.flags));
                 }
                 Arc::clone(&before.shared)

@@ -230,6 +230,7 @@ impl Core {
             use_default: self.settings.use_default,
             limit: self.settings.failover.max_branches as u32,
             user_only: self.settings.user_only,
+            compat: self.settings.compat,
         };
         let selection =
             select(set, self.settings.algorithm, &keys, options).map_err(|error| match error {
@@ -263,6 +264,7 @@ impl Core {
             .socket
             .as_deref()
             .and_then(|text| text.strip_prefix("udp:").unwrap_or(text).parse().ok())
+            .or(self.settings.default_socket)
             .and_then(|bound| self.locals.bound_to(bound))
             .or_else(|| self.locals.socket_for(address, came_by))?;
         Some(Hop { socket, address })

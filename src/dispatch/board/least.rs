@@ -1,17 +1,24 @@
 //! Who has the fewest calls: a tournament that is always decided.
 //!
-//! Each destination is a leaf with its number of calls, each inner node has the winner of the two
-//! below it, so the winner of all stands at the root. A change of one number plays the matches on
-//! its way up anew, as far as a result changes: at most one for each doubling of the destinations.
+//! Each destination is a leaf with its number of calls; eight play a match, the winners of eight
+//! matches play the next, and so on, so the winner of all plays in the last match. A change of one
+//! number plays the matches on its way up anew, as far as a result changes: at most one for each
+//! time that the destinations are eight times as many.
 //!
-//! All shards play on the same nodes, without locks. Who changes a number writes its way up, and then
-//! looks whether every match on it is still decided rightly; if not, somebody else was at work there,
-//! and it begins again. Between writing and looking stands a fence, as does at everybody else's: of
-//! two who touch neighbours at once, one sees what the other has done (Dekker's argument). So when
-//! nobody is at work, every match is decided rightly. While somebody is, the root may name a loser;
-//! whoever chooses by it reserves by compare-and-swap on the number that it saw, and so finds out.
+//! All shards play on the same field, without locks. Who changes a number takes a ticket, writes its
+//! way up and gives the ticket back. If nobody else had a ticket meanwhile, that was all. Else it
+//! looks whether every match on its way is still decided rightly, and if not, begins again. Tickets
+//! are given back one after the other: of two who touch neighbours at once, the later one sees what the
+//! other has written. So when nobody is at work, every match is decided rightly. While somebody is, the
+//! field may name a loser; whoever chooses by it reserves by compare-and-swap on the number that it
+//! saw, and so finds out.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam::utils::CachePadded;
 
 /// What a destination brings to the tournament.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +52,13 @@ impl Standing {
     }
 }
 
-/// The tournament. A node holds the winner's key in its upper half and its place in its lower, so the
-/// lesser of two nodes has fewer calls, or as many and stands earlier in the set.
+/// Who plays in one match. An entry holds a key in its upper half and a place in its lower, so the
+/// lesser of two has fewer calls, or as many and stands earlier in the set. It fills a cache line.
 #[derive(Debug)]
-pub(in crate::dispatch) struct Least {
-    /// The root is 1, below `n` are `2n` and `2n + 1`, the leaves are the second half.
-    nodes: Box<[AtomicU64]>,
-}
+#[repr(align(64))]
+struct Match([AtomicU64; PLAYERS]);
 
+const PLAYERS: usize = 8;
 /// A place that nobody has.
 const NOBODY: u64 = u64::MAX;
 
@@ -60,12 +66,70 @@ const fn pack(key: u32, place: usize) -> u64 {
     (key as u64) << 32 | place as u64
 }
 
+impl Match {
+    fn new() -> Self {
+        Self([const { AtomicU64::new(NOBODY) }; PLAYERS])
+    }
+
+    fn get(&self, player: usize) -> u64 {
+        self.0[player].load(Ordering::Relaxed)
+    }
+
+    fn set(&self, player: usize, entry: u64) {
+        self.0[player].store(entry, Ordering::Relaxed);
+    }
+
+    fn winner(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h] = &self.0;
+        let better = |one: &AtomicU64, other: &AtomicU64| {
+            one.load(Ordering::Relaxed)
+                .min(other.load(Ordering::Relaxed))
+        };
+        let first_half = better(a, b).min(better(c, d));
+        first_half.min(better(e, f).min(better(g, h)))
+    }
+
+    fn winner_but(&self, player: usize) -> u64 {
+        let others = (0..PLAYERS).filter(|other| *other != player);
+        others.map(|other| self.get(other)).min().unwrap_or(NOBODY)
+    }
+}
+
+/// The tournament.
+#[derive(Debug)]
+pub(in crate::dispatch) struct Least {
+    /// The last match is 0; the winners of `8n + 1` to `8n + 8` play in `n`.
+    matches: Box<[Match]>,
+    /// Which match the first eight destinations play.
+    first: usize,
+    tickets: CachePadded<Tickets>,
+}
+
+/// How many began to write, and how many have finished.
+#[derive(Debug, Default)]
+struct Tickets {
+    taken: AtomicU64,
+    given_back: AtomicU64,
+}
+
+/// The match above one, and the player there that its winner is.
+const fn above(index: usize) -> (usize, usize) {
+    ((index - 1) / PLAYERS, (index - 1) % PLAYERS)
+}
+
 impl Least {
     /// Of as many destinations, all out.
     pub(super) fn new(count: usize) -> Self {
-        let leaves = count.next_power_of_two();
+        let (mut first, mut players) = (0, PLAYERS);
+        while players < count {
+            first = first * PLAYERS + 1;
+            players *= PLAYERS;
+        }
+        let len = first + players / PLAYERS;
         let least = Self {
-            nodes: (0..2 * leaves).map(|_| AtomicU64::new(NOBODY)).collect(),
+            matches: (0..len).map(|_| Match::new()).collect(),
+            first,
+            tickets: CachePadded::default(),
         };
         for place in 0..count {
             least.refresh(place, || Standing::Out);
@@ -75,143 +139,78 @@ impl Least {
 
     /// The winner and what it had.
     pub(in crate::dispatch) fn best(&self) -> (usize, Standing) {
-        read(self.load(1))
+        read(self.matches[0].winner())
     }
 
     /// The winner among all but `place`.
     pub(in crate::dispatch) fn best_but(&self, place: usize) -> (usize, Standing) {
-        let mut node = self.leaf(place);
-        let mut best = NOBODY;
-        while node > 1 {
-            best = best.min(self.load(node ^ 1));
-            node /= 2;
+        let (mut index, mut player) = self.leaf(place);
+        let mut best = self.matches[index].winner_but(player);
+        while index > 0 {
+            (index, player) = above(index);
+            best = best.min(self.matches[index].winner_but(player));
         }
         read(best)
     }
 
     /// Hears that the standing of the destination at `place` may have changed; `standing` looks at it.
     pub(super) fn refresh(&self, place: usize, standing: impl Fn() -> Standing) {
-        let leaf = self.leaf(place);
         loop {
-            self.nodes[leaf].store(pack(standing().key(), place), Ordering::Relaxed);
-            let mut top = leaf;
-            while top > 1 {
-                top /= 2;
-                let winner = self.winner_below(top);
-                if self.load(top) == winner {
-                    break;
-                }
-                self.nodes[top].store(winner, Ordering::Relaxed);
-            }
-            fence(Ordering::SeqCst);
-            let is_right = self.load(leaf) == pack(standing().key(), place);
-            if is_right && self.is_decided(leaf, top) {
+            let Tickets { taken, given_back } = &*self.tickets;
+            let ticket = taken.fetch_add(1, Ordering::SeqCst);
+            let was_alone = given_back.load(Ordering::SeqCst) == ticket;
+            let top = self.write(place, standing());
+            given_back.fetch_add(1, Ordering::SeqCst);
+            let is_alone = taken.load(Ordering::SeqCst) == ticket + 1;
+            if was_alone && is_alone || self.is_right(place, standing(), top) {
                 return;
             }
         }
     }
 
-    /// Whether every match above `leaf`, up to `top`, is decided rightly.
-    fn is_decided(&self, leaf: usize, top: usize) -> bool {
-        let mut node = leaf;
-        while node > top {
-            node /= 2;
-            if self.load(node) != self.winner_below(node) {
+    /// Writes an entry and who wins by it; returns the last match whose winner was looked at.
+    fn write(&self, place: usize, standing: Standing) -> usize {
+        let (mut index, player) = self.leaf(place);
+        let mut here = &self.matches[index];
+        here.set(player, pack(standing.key(), place));
+        while index > 0 {
+            let winner = here.winner();
+            let (next, player) = above(index);
+            here = &self.matches[next];
+            if here.get(player) == winner {
+                break;
+            }
+            here.set(player, winner);
+            index = next;
+        }
+        index
+    }
+
+    /// Whether the entry stands as it is now, and every match above it up to `top` is decided rightly.
+    fn is_right(&self, place: usize, standing: Standing, top: usize) -> bool {
+        let (mut index, player) = self.leaf(place);
+        if self.matches[index].get(player) != pack(standing.key(), place) {
+            return false;
+        }
+        while index > 0 {
+            let (next, player) = above(index);
+            if self.matches[next].get(player) != self.matches[index].winner() {
                 return false;
             }
+            if index == top {
+                break;
+            }
+            index = next;
         }
         true
     }
 
-    fn winner_below(&self, node: usize) -> u64 {
-        self.load(2 * node).min(self.load(2 * node + 1))
-    }
-
-    fn load(&self, node: usize) -> u64 {
-        self.nodes[node].load(Ordering::Relaxed)
-    }
-
-    fn leaf(&self, place: usize) -> usize {
-        self.nodes.len() / 2 + place
+    /// The match that a destination plays, and as which player.
+    fn leaf(&self, place: usize) -> (usize, usize) {
+        (self.first + place / PLAYERS, place % PLAYERS)
     }
 }
 
-fn read(node: u64) -> (usize, Standing) {
-    (node as u32 as usize, Standing::of((node >> 32) as u32))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU32;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn expected(standings: &[Standing], but: Option<usize>) -> Standing {
-        let keys = standings
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| Some(*place) != but);
-        keys.map(|(_, standing)| *standing)
-            .min_by_key(|standing| standing.key())
-            .unwrap_or(Standing::Out)
-    }
-
-    fn any_standing() -> impl Strategy<Value = Standing> {
-        prop_oneof![
-            8 => (0..6_u32).prop_map(Standing::Load),
-            1 => Just(Standing::Full),
-            1 => Just(Standing::Out),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn the_root_is_the_first_of_those_with_the_fewest(
-            count in 1..40_usize,
-            changes in prop::collection::vec((any::<usize>(), any_standing()), 1..80),
-        ) {
-            let least = Least::new(count);
-            let mut standings = vec![Standing::Out; count];
-            for (place, standing) in changes {
-                let place = place % count;
-                standings[place] = standing;
-                least.refresh(place, || standing);
-                let best = expected(&standings, None);
-                let first = standings.iter().position(|standing| *standing == best).unwrap();
-                prop_assert_eq!(least.best(), (first, best));
-                let but = expected(&standings, Some(place));
-                prop_assert_eq!(least.best_but(place).1, but);
-            }
-        }
-    }
-
-    #[test]
-    fn when_all_threads_rest_every_match_is_decided_rightly() {
-        const COUNT: usize = 13;
-        for round in 0..40_u64 {
-            let least = Least::new(COUNT);
-            let loads: Vec<AtomicU32> = (0..COUNT).map(|_| AtomicU32::new(0)).collect();
-            std::thread::scope(|scope| {
-                for thread in 0..4 {
-                    let (least, loads) = (&least, &loads);
-                    scope.spawn(move || {
-                        let mut rng = crate::rng::Rng::from_seed(round * 4 + thread);
-                        for _ in 0..2_000 {
-                            let place = rng.next() as usize % COUNT;
-                            loads[place].store(rng.next() as u32 % 9, Ordering::SeqCst);
-                            let load = || Standing::Load(loads[place].load(Ordering::SeqCst));
-                            least.refresh(place, load);
-                        }
-                    });
-                }
-            });
-            for (place, load) in loads.iter().enumerate() {
-                let key = load.load(Ordering::SeqCst);
-                assert_eq!(least.load(least.leaf(place)), pack(key, place));
-                assert!(least.is_decided(least.leaf(place), 1));
-            }
-        }
-    }
+fn read(entry: u64) -> (usize, Standing) {
+    (entry as u32 as usize, Standing::of((entry >> 32) as u32))
 }

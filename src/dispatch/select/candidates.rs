@@ -72,6 +72,8 @@ pub struct Candidates {
     use_default: bool,
     /// Whether calls are counted (algorithm 10).
     reserving: bool,
+    /// Whether the default is taken even if it is disabled.
+    compat: bool,
     order: Order,
     /// With another order than round: the rank of the last one tried; `None` before the first.
     last: Option<Rank>,
@@ -88,6 +90,7 @@ impl Candidates {
             },
             use_default: options.use_default && set.len() > 1,
             reserving: false,
+            compat: options.compat,
             order: Order::Round,
             last: None,
         }
@@ -183,7 +186,7 @@ impl Candidates {
     ) -> Result<Option<Reservation>, Unusable> {
         let flags = destination.health().flags;
         let usable = if self.use_default && is_last {
-            !flags.has(Flags::DISABLED)
+            self.compat || !flags.has(Flags::DISABLED)
         } else {
             !flags.is_skipped()
         };

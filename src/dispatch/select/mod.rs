@@ -68,6 +68,8 @@ pub struct SelectOptions {
     pub limit: u32,
     /// Whether algorithms that hash a URI take its user alone (parameter `flags`, bit 1).
     pub user_only: bool,
+    /// Whether failover takes the default whatever its state, as Kamailio does (`ds_compat`).
+    pub compat: bool,
 }
 
 /// A destination for a request, and where to go on if it fails.

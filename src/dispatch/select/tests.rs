@@ -50,11 +50,13 @@ const NO_DEFAULT: SelectOptions = SelectOptions {
     use_default: false,
     limit: 0,
     user_only: false,
+    compat: false,
 };
 const USE_DEFAULT: SelectOptions = SelectOptions {
     use_default: true,
     limit: 0,
     user_only: false,
+    compat: false,
 };
 
 fn choose(sets: &Sets, algorithm: u32, options: SelectOptions) -> Result<usize, SelectError> {
@@ -204,6 +206,7 @@ fn the_limit_counts_the_chosen_one() {
     mark(&sets, 1, Flags::INACTIVE);
     let limited = |limit| SelectOptions {
         user_only: false,
+        compat: false,
         use_default: false,
         limit,
     };
@@ -477,7 +480,7 @@ proptest! {
         use_default in any::<bool>(),
         limit in 0..5_u32,
     ) {
-        let options = SelectOptions { use_default, limit, user_only: false };
+        let options = SelectOptions { use_default, limit, user_only: false, compat: false };
         let sets = numbered(rows.len(), |place| {
             let (flags, maxload, has_duid) = rows[place];
             let duid = if has_duid { format!("duid=d{place};") } else { String::new() };
