@@ -116,6 +116,8 @@ pub struct BuildOptions {
 pub struct Sets {
     by_id: Vec<Set>,
     version: u64,
+    /// Whether operators' commands leave the counters of results as they are (`ds_compat`).
+    compat: bool,
     /// Destinations that are in no set any more while calls are counted on them. A later load that
     /// brings one back goes on with its count.
     draining: Vec<Arc<Destination>>,
@@ -166,6 +168,7 @@ impl Sets {
         Self {
             by_id,
             version: options.version,
+            compat: options.compat,
             draining,
         }
     }
@@ -226,7 +229,10 @@ impl Sets {
             .flat_map(|set| set.matching(target));
         matching
             .map(|destination| {
-                let (before, _) = destination.update_health(|health| health.set(requested));
+                let (before, _) = destination.update_health(|health| Health {
+                    probing_count: if self.compat { health.probing_count } else { 0 },
+                    ..health.set(requested)
+                });
                 (Arc::clone(destination), before)
             })
             .collect()

@@ -345,6 +345,17 @@ fn failover_counts_the_call_where_it_goes_and_passes_full_ones() {
     assert_eq!(loads(), [0, 1, 0, 0]);
 }
 
+#[test]
+fn with_compat_failover_ends_at_a_disabled_default() {
+    let sets = plain(3);
+    mark(&sets, 2, Flags::DISABLED);
+    let compat = SelectOptions {
+        compat: true,
+        ..USE_DEFAULT
+    };
+    assert_eq!(order(&sets, 8, compat), [0, 1, 2]);
+}
+
 /// Runs `work` on four threads that begin together.
 fn together<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
     let begin = Barrier::new(4);

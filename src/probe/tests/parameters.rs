@@ -205,3 +205,18 @@ fn with_compat_late_results_count_in_mode_2() {
         assert_eq!(world.letters(), letters);
     }
 }
+
+#[test]
+fn each_of_several_equal_lines_has_a_state_of_its_own() {
+    let mut world = World::new(settings(), "1 sip:10.0.0.1\n1 sip:10.0.0.1");
+    let first = world.first();
+    world.answer(first.token(), 500);
+    world.answered(9 * SECOND);
+    let flags = world
+        .sets
+        .destinations()
+        .map(|one| one.health().flags.letters());
+    let mut letters: Vec<_> = flags.collect();
+    letters.sort_unstable();
+    assert_eq!(letters, ["AP", "IP"]);
+}
