@@ -1,6 +1,7 @@
 //! The verbs of the command line. To add one: a module with its options and its `execute`, and a line
 //! in [`Verb`] and in [`main`].
 
+mod check;
 mod listen;
 mod rpc;
 mod run;
@@ -33,6 +34,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Run),
+    Check(check::Check),
     Rpc(rpc::Rpc),
 }
 
@@ -40,6 +42,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     let done = match Command::parse().verb {
         Verb::Run(run) => run.execute(),
+        Verb::Check(check) => check.execute(),
         Verb::Rpc(rpc) => rpc.execute(),
     };
     done.unwrap_or_else(|error| {
