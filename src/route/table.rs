@@ -110,15 +110,19 @@ impl Routes {
     const BRANCH: Self = Self::of(RouteKind::Branch);
     const REPLY: Self = Self::of(RouteKind::Reply);
     const FAILURE: Self = Self::of(RouteKind::Failure);
-    const EVENT: Self = Self::of(RouteKind::Event);
     const ANY: Self = Self(u8::MAX);
 
     const fn of(kind: RouteKind) -> Self {
         Self(1 << kind as u8)
     }
 
-    /// Whether a kind is one of them.
+    /// Whether a kind is one of them. What happens comes as a request, made up if there is none: event
+    /// routes may what request routes may.
     pub fn contains(self, kind: RouteKind) -> bool {
+        let kind = match kind {
+            RouteKind::Event => RouteKind::Request,
+            other => other,
+        };
         self.0 & Self::of(kind).0 != 0
     }
 }

@@ -158,8 +158,8 @@ const CALLS: &[(&str, &str)] = &[
         "3:15: the argument set of ds_select_dst is a number or a pseudo-variable (it is called as ds_select_dst(set, alg[, limit]))",
     ),
     (
-        "t_branch_timeout();",
-        "3:1: t_branch_timeout cannot be called in route (it can in failure_route, event_route)",
+        "t_drop_replies();",
+        "3:1: t_drop_replies cannot be called in route (it can in failure_route)",
     ),
     (
         "record_route_preset();",

@@ -8,9 +8,9 @@ pub(super) const ROWS: &[Function] = function_rows! {
         mf_process_maxfwd_header(max: Int) [REQUEST] "count Max-Forwards down, or add it; false if it was 0";
         maxfwd_process(max: Int) [REQUEST] "count Max-Forwards down, or add it; false if it was 0";
         process_maxfwd(max: Int) [REQUEST] "count Max-Forwards down, or add it; false if it was 0";
-        is_maxfwd_lt(max: Int) [ANY] "whether Max-Forwards is below";
-        maxfwd_at_least(max: Int) [ANY] "whether Max-Forwards is not below";
-        mf_lowlimit(max: Int) [ANY] "whether Max-Forwards is below: is_maxfwd_lt()";
+        is_maxfwd_lt(max: Int) [REQUEST FAILURE BRANCH] "whether Max-Forwards is below";
+        maxfwd_at_least(max: Int) [REQUEST FAILURE BRANCH] "whether Max-Forwards is not below";
+        mf_lowlimit(max: Int) [REQUEST FAILURE BRANCH] "whether Max-Forwards is below: is_maxfwd_lt()";
     }
     ["sl"] {
         sl_send_reply(code: Int, reason: Text) [REQUEST] "answer statelessly";
@@ -20,10 +20,12 @@ pub(super) const ROWS: &[Function] = function_rows! {
         sl_forward_reply(; code: Text, reason: Text) [REPLY] "relay the reply statelessly, changed";
     }
     ["tm"] {
-        t_relay(; host: Address, port: Int) [REQUEST FAILURE] "relay in a transaction, to $du or the R-URI";
-        t_relay_to_udp(; host: Address, port: Int) [REQUEST FAILURE] "relay in a transaction, by UDP";
+        t_relay() [REQUEST FAILURE] "relay in a transaction, to $du or the R-URI";
+        t_relay(host: Address, port: Int) [REQUEST FAILURE] "relay in a transaction, to an address";
+        t_relay_to_udp() [REQUEST FAILURE] "relay in a transaction, by UDP";
+        t_relay_to_udp(host: Address, port: Int) [REQUEST FAILURE] "relay in a transaction, by UDP to an address";
         t_relay_to(proxy: Text; flags: Int) [REQUEST FAILURE] "relay in a transaction to a proxy";
-        t_forward_nonack(; host: Address, port: Int) [REQUEST FAILURE] "relay in a transaction, unless it is an ACK";
+        t_forward_nonack(host: Address, port: Int) [REQUEST] "relay in a transaction, unless it is an ACK";
         t_replicate(; uri: Text) [REQUEST] "relay a copy in a transaction; its answers are dropped";
         t_relay_cancel() [REQUEST] "relay a CANCEL if its INVITE is known; false if not";
         t_lookup_cancel(; mode: Int) [REQUEST] "whether the INVITE of a CANCEL is known";
@@ -37,11 +39,11 @@ pub(super) const ROWS: &[Function] = function_rows! {
         t_retransmit_reply() [REQUEST] "send the last answer again";
         t_lookup_request() [REQUEST] "whether there is a transaction of this request";
         t_check_trans() [REQUEST REPLY BRANCH] "whether a request belongs to a transaction; absorbs retransmissions";
-        t_check_status(expression: Regex) [REQUEST REPLY FAILURE BRANCH] "whether the code of the reply matches";
+        t_check_status(expression: Regex) [REQUEST REPLY FAILURE] "whether the code of the reply matches";
         t_grep_status(code: Int) [REQUEST REPLY FAILURE BRANCH] "whether any branch was answered with the code";
         t_is_expired() [REQUEST REPLY FAILURE BRANCH] "whether the transaction's lifetime is over";
-        t_branch_timeout() [FAILURE EVENT] "whether the branch's timer fired";
-        t_branch_replied() [FAILURE EVENT] "whether the branch was answered at all";
+        t_branch_timeout() [REQUEST FAILURE] "whether the branch's timer fired";
+        t_branch_replied() [REQUEST FAILURE] "whether the branch was answered at all";
         t_any_timeout() [REQUEST REPLY FAILURE BRANCH] "whether any branch's timer fired";
         t_any_replied() [REQUEST REPLY FAILURE BRANCH] "whether any branch was answered";
         t_is_set(what: Plain) [ANY] "whether a failure_route, onreply_route or branch_route is armed";
@@ -51,7 +53,7 @@ pub(super) const ROWS: &[Function] = function_rows! {
         t_reset_max_lifetime() [REQUEST REPLY FAILURE BRANCH] "longest life as the parameters say";
         t_set_retr(t1_ms: Int, t2_ms: Int) [REQUEST REPLY FAILURE BRANCH] "intervals of retransmission";
         t_reset_retr() [REQUEST REPLY FAILURE BRANCH] "intervals of retransmission as the parameters say";
-        t_set_auto_inv_100(mode: Int) [ANY] "1: answer an INVITE with 100 at once; 0: do not";
+        t_set_auto_inv_100(mode: Int) [REQUEST] "1: answer an INVITE with 100 at once; 0: do not";
         t_set_disable_6xx(mode: Int) [ANY] "1: a 6xx does not end the other branches";
         t_set_disable_failover(mode: Int) [ANY] "1: no failover over the addresses of a name";
         t_set_disable_internal_reply(mode: Int) [ANY] "1: no answer of our own when sending fails";
@@ -84,7 +86,7 @@ pub(super) const ROWS: &[Function] = function_rows! {
     }
     ["sanity"] {
         sanity_check(; checks: Int, uri_checks: Int) [REQUEST REPLY] "check the message as the bits say, and answer if it is bad";
-        sanity_reply() [REQUEST] "answer to what sanity_check() found, if noreply is set";
+        sanity_reply() [REQUEST REPLY] "answer to what sanity_check() found, if noreply is set";
     }
     ["xlog"] {
         xlog(text: Text) [ANY] "write a line of the log";

@@ -113,7 +113,7 @@ fn an_explanation_has_what_the_tables_say() {
         explain("ds_next_dst").expect("known"),
         "ds_next_dst(): function of dispatcher\n    \
          the next of the chosen destinations as next hop; needs flags 2\n    \
-         can be called in route, failure_route\n"
+         can be called in route, failure_route, event_route\n"
     );
     assert_eq!(
         explain("setid_pvar").expect("known"),

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Function] = function_rows! {
         remove_hf_idx(header: Text, index: Int) [ANY] "remove the n-th header of a name";
         has_body(; content_type: Plain) [ANY] "whether there is a body, of a type";
         set_body(text: Text, content_type: Text) [ANY] "replace the body";
-        set_reply_body(text: Text, content_type: Text) [ANY] "the body of the answers that we make";
+        set_reply_body(text: Text, content_type: Text) [REQUEST FAILURE BRANCH] "the body of the answers that we make";
         is_privacy(kind: Plain) [ANY] "whether the Privacy header asks for this";
         in_list(subject: Text, list: Text, separator: Plain) [ANY] "whether a text is an item of a list";
         in_list_prefix(subject: Text, list: Text, separator: Plain) [ANY] "whether an item of a list begins a text";
@@ -68,11 +68,11 @@ pub(super) const ROWS: &[Function] = function_rows! {
         is_alphanumex(text: Text, further: Text) [ANY] "whether a text has letters, digits and further characters only";
         is_tel_number(text: Text) [ANY] "whether a text is a telephone number";
         is_gruu(; uri: Text) [ANY] "whether a URI is a GRUU";
-        uri_param(name: Plain; value: Text) [REQUEST] "whether the R-URI has a parameter, with a value";
-        uri_param_any(name: Text) [REQUEST] "whether the R-URI has a parameter, with any value";
+        uri_param(name: Plain; value: Text) [REQUEST FAILURE BRANCH] "whether the R-URI has a parameter, with a value";
+        uri_param_any(name: Text) [REQUEST FAILURE BRANCH] "whether the R-URI has a parameter, with any value";
         add_uri_param(parameter: Plain) [REQUEST] "add a parameter to the R-URI";
         get_uri_param(name: Plain, variable: Out) [REQUEST] "the value of a parameter of the R-URI";
-        uri_param_rm(name: Text) [REQUEST] "remove a parameter of the R-URI";
+        uri_param_rm(name: Text) [REQUEST FAILURE BRANCH] "remove a parameter of the R-URI";
         set_uri_user(uri: Out, user: Text) [ANY] "replace the user of a URI in a variable";
         set_uri_host(uri: Out, host: Text) [ANY] "replace the host of a URI in a variable";
         cmp_uri(first: Text, second: Text) [ANY] "whether two URIs are the same";
