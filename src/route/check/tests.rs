@@ -312,8 +312,8 @@ fn parameters_are_known_with_their_values() {
             "1:12: enable_tls can only be 0 here (enable_tls: TLS)",
         ),
         (
-            "kemi=\"x\"",
-            "1:1: kemi is not supported (kemi: routes in another language)",
+            "tos=\"x\"",
+            "1:1: tos is not supported (tos: the type-of-service byte of what we send)",
         ),
         (
             "listen=tcp:127.0.0.1:5060",
