@@ -71,6 +71,9 @@ const SIGNS: &[&str] = &[
     "@", "?",
 ];
 
+/// Parentheses in a pseudo-variable nest no deeper: who reads it calls itself.
+const MAX_NESTED_VARIABLES: usize = 16;
+
 /// What may stand after `#!`, besides KAMAILIO and its like on the first line.
 pub(super) const DIRECTIVES: &[&str] = &[
     "define",
@@ -336,8 +339,8 @@ pub(super) fn variable_length(text: &str) -> Result<usize, (usize, &'static str)
     let rest = &after[name..];
     if rest.starts_with('(') {
         return match closing(rest) {
-            Some(length) => Ok(1 + name + length),
-            None => Err((1 + name + 1, "this parenthesis is not closed")),
+            Ok(length) => Ok(1 + name + length),
+            Err(message) => Err((1 + name + 1, message)),
         };
     }
     if name == 0 {
@@ -350,18 +353,19 @@ pub(super) fn variable_length(text: &str) -> Result<usize, (usize, &'static str)
 }
 
 /// The length of what stands between balanced parentheses, with them; it does not leave its line.
-fn closing(rest: &str) -> Option<usize> {
+fn closing(rest: &str) -> Result<usize, &'static str> {
     let mut depth = 0_usize;
     for (at, byte) in rest.bytes().enumerate() {
         match byte {
+            b'(' if depth == MAX_NESTED_VARIABLES => return Err("nested too deep"),
             b'(' => depth += 1,
-            b')' if depth == 1 => return Some(at + 1),
+            b')' if depth == 1 => return Ok(at + 1),
             b')' => depth -= 1,
-            b'\n' => return None,
+            b'\n' => break,
             _ => {}
         }
     }
-    None
+    Err("this parenthesis is not closed")
 }
 
 /// The length of an IPv6 address with its brackets.

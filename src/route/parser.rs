@@ -15,7 +15,10 @@ use super::lexer::{Kind, Token, is_word};
 use super::source::{Sources, Span};
 
 /// Statements and expressions nest no deeper: the parser calls itself.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 200;
+
+/// An expression has no more operators in a row: each makes its tree deeper.
+const MAX_OPERATORS: usize = 1000;
 
 /// A fault that is reported already.
 #[derive(Debug)]

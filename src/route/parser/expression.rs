@@ -1,7 +1,7 @@
 //! Expressions: operators by how strongly they bind (Pratt's way).
 
 use super::item::truth;
-use super::{Parsed, Parser};
+use super::{MAX_OPERATORS, Parsed, Parser};
 use crate::route::ast::{BinaryOperator, Call, Expression, ExpressionKind, UnaryOperator, Word};
 use crate::route::diagnostic::Diagnostic;
 use crate::route::lexer::Kind;
@@ -17,7 +17,7 @@ impl Parser<'_> {
     fn binary(&mut self, least: u8) -> Parsed<Expression> {
         let start = self.span();
         let mut left = self.operand()?;
-        loop {
+        for _ in 0..MAX_OPERATORS {
             let Some((operator, strength)) = self.operator() else {
                 self.reject_foreign_operator()?;
                 return Ok(left);
@@ -32,6 +32,9 @@ impl Parser<'_> {
                 kind: ExpressionKind::Binary(operator, Box::new(left), Box::new(right)),
             };
         }
+        let message = format!("more than {MAX_OPERATORS} operators in a row");
+        let error = Diagnostic::error(self.span(), message);
+        Err(self.fail(error))
     }
 
     fn operator(&self) -> Option<(BinaryOperator, u8)> {

@@ -312,6 +312,17 @@ fn nesting_has_an_end() {
             .iter()
             .any(|one| one.contains("nested too deep"))
     );
-    let deep = format!("route {{ $var(x) = {}1; }}", "1 || 2 && ".repeat(5000));
-    assert_eq!(faults(&deep), Vec::<String>::new());
+    let long = |count| format!("route {{ $var(x) = {}1; }}", "1 + ".repeat(count));
+    assert_eq!(faults(&long(900)), Vec::<String>::new());
+    assert_eq!(faults(&long(100_000)).len(), 1);
+    let deep = format!(
+        "route {{ $var(x) = {}1{}; }}",
+        "$avp(".repeat(5000),
+        ")".repeat(5000)
+    );
+    assert!(
+        faults(&deep)
+            .iter()
+            .any(|one| one.contains("nested too deep"))
+    );
 }
