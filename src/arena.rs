@@ -72,6 +72,8 @@ pub struct Arena {
     max_bytes: usize,
     /// Strings stored now, empty ones not counted.
     in_use: usize,
+    /// Bytes of the buffers that they take.
+    in_use_bytes: usize,
 }
 
 impl Arena {
@@ -88,6 +90,7 @@ impl Arena {
             allocated_bytes: 0,
             max_bytes,
             in_use: 0,
+            in_use_bytes: 0,
         }
     }
 
@@ -109,6 +112,7 @@ impl Arena {
             class.add_page();
         }
         self.in_use += 1;
+        self.in_use_bytes += class.size;
         let index = class.take();
         class.buffer_mut(index)[..bytes.len()].copy_from_slice(bytes);
         Some(Bytes {
@@ -141,14 +145,21 @@ impl Arena {
     /// Gives back the buffer of a string.
     pub fn free(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.classes[class_of(bytes.len())].give_back(bytes.index);
+            let class = &mut self.classes[class_of(bytes.len())];
+            class.give_back(bytes.index);
             self.in_use -= 1;
+            self.in_use_bytes -= class.size;
         }
     }
 
     /// Strings stored now; empty ones, which take nothing, are not counted.
     pub const fn in_use(&self) -> usize {
         self.in_use
+    }
+
+    /// Bytes of the buffers that hold strings now.
+    pub const fn in_use_bytes(&self) -> usize {
+        self.in_use_bytes
     }
 
     /// Bytes taken from the allocator for pages, in use or free.

@@ -1,65 +1,17 @@
 //! In the steady state a datagram costs no allocation, whichever way requests are relayed.
 //!
-//! The allocator of this test binary counts. It looks only while a shard works, so the callers and
-//! gateways around it may allocate; and it says where the first allocations came from.
+//! The allocator looks only while a shard works: the callers and gateways around it may allocate.
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "support/world.rs"]
 mod world;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::backtrace::Backtrace;
-use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use counting::{take_allocations, watch};
 use sipshard::proxy::RelayMode;
 use world::{BATCH_INTERVAL, Message, Watch, World, answer, caller, invite, to_gateways};
-
-thread_local! {
-    static WATCHING: Cell<bool> = const { Cell::new(false) };
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-    static PLACES: RefCell<Vec<Backtrace>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Places that a failure shows.
-const PLACES_SHOWN: usize = 3;
-
-struct Counting;
-
-fn note() {
-    if !WATCHING.replace(false) {
-        return;
-    }
-    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-    PLACES.with_borrow_mut(|places| {
-        if places.len() < PLACES_SHOWN {
-            places.push(Backtrace::force_capture());
-        }
-    });
-    WATCHING.set(true);
-}
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `System`, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: `pointer` came from `System`, with this layout; the caller vouches for `size`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Watches while it is on.
 struct Allocations {
@@ -68,27 +20,13 @@ struct Allocations {
 
 impl Watch for Allocations {
     fn during(&mut self, work: impl FnOnce()) {
-        WATCHING.set(self.on);
-        work();
-        WATCHING.set(false);
+        watch(self.on, work);
     }
 }
 
 fn assert_no_allocation(what: &str) {
-    let places = PLACES.take();
-    let count = ALLOCATIONS.replace(0);
-    let shown: Vec<String> = places.iter().map(frames_of_ours).collect();
-    assert_eq!(count, 0, "{what}: allocations at\n{}", shown.join("\n\n"));
-}
-
-/// The part of a backtrace that lies in this project.
-fn frames_of_ours(place: &Backtrace) -> String {
-    let text = place.to_string();
-    let frames = text.split_inclusive('\n').collect::<Vec<_>>();
-    let ours = frames
-        .windows(2)
-        .filter(|frame| frame[1].contains("at ./src/"));
-    ours.flatten().copied().collect()
+    let (count, places) = take_allocations();
+    assert_eq!(count, 0, "{what}: allocations at\n{places}");
 }
 
 /// A batch of calls as they come in practice.

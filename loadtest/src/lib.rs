@@ -4,7 +4,6 @@
 //! for each thread. [`options`] says what is wanted, [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
 
-mod alarm_clock;
 mod cpu;
 pub mod options;
 pub mod plan;

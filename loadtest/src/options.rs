@@ -40,9 +40,9 @@ pub struct Options {
     #[arg(short = 'd', long = "hold", value_name = "MS", default_value = "1000", value_parser = parse_millis)]
     pub hold: Duration,
 
-    /// Draw hold times from an exponential distribution with mean -d
-    #[arg(long)]
-    pub hold_exponential: bool,
+    /// How hold times are distributed, with mean -d
+    #[arg(long, value_enum, default_value_t = Distribution::Fixed)]
+    pub hold_distribution: Distribution,
 
     /// Most calls at a time; calls due while so many live are skipped and counted
     #[arg(short = 'l', long, value_name = "CALLS", default_value_t = 1_000_000)]
@@ -164,6 +164,15 @@ impl Role {
     pub fn answers(self) -> bool {
         self != Self::Uac
     }
+}
+
+/// How times are distributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Distribution {
+    /// All the same.
+    Fixed,
+    /// As telephone calls roughly are.
+    Exponential,
 }
 
 /// One end of a call.

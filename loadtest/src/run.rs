@@ -12,14 +12,14 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use sipshard::agent::{CallerReport, GatewayReport};
-use sipshard::plane::Clock;
+use sipshard::plane::{Clock, Traffic};
 use sipshard::time::Timestamp;
 
 use crate::cpu;
 use crate::options::{Options, Role};
 use crate::plan::Plan;
 use crate::screen::LiveLine;
-use crate::worker::{Outcome, Shared, Traffic, Update, Worker};
+use crate::worker::{Outcome, Shared, Update, Worker};
 
 /// Time for the threads to be up before the first call is due.
 const LEAD: Duration = Duration::from_millis(50);
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<Summary> {
             let seed = RandomState::new().hash_one(index);
             thread::Builder::new()
                 .name(format!("sipload-{index}"))
-                .spawn(move || Worker::new(crew, clock, begin, seed, shared, sender).run())
+                .spawn(move || Worker::new(crew, clock, begin, seed, shared, sender)?.run())
                 .context("cannot start a thread")
         })
         .collect::<Result<_>>()?;

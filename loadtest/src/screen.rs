@@ -13,12 +13,20 @@ use crate::run::Summary;
 use crate::verdict::{failures, percentage};
 use crate::worker::Update;
 
+/// Where the live line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    None,
+    /// The line is written over.
+    Terminal,
+    /// Each is a line of its own.
+    File,
+}
+
 /// The line that is renewed each second, on the standard error output.
 #[derive(Debug)]
 pub struct LiveLine {
-    quiet: bool,
-    /// On a terminal the line is written over; elsewhere each is a line of its own.
-    overwrite: bool,
+    output: Output,
     calls: bool,
     /// Calls begun so far, when the line was last shown.
     before: u64,
@@ -28,19 +36,24 @@ pub struct LiveLine {
 impl LiveLine {
     /// A line for this run; says first what is where.
     pub fn new(options: &Options, gateways: &[SocketAddr]) -> Self {
-        let line = Self {
-            quiet: options.quiet,
-            overwrite: std::io::stderr().is_terminal(),
-            calls: options.role.calls(),
-            before: 0,
-            shown: false,
+        let output = if options.quiet {
+            Output::None
+        } else if std::io::stderr().is_terminal() {
+            Output::Terminal
+        } else {
+            Output::File
         };
-        if !line.quiet {
+        if output != Output::None {
             for gateway in gateways {
                 eprintln!("gateway {gateway}");
             }
         }
-        line
+        Self {
+            output,
+            calls: options.role.calls(),
+            before: 0,
+            shown: false,
+        }
     }
 
     /// Shows one second, as all threads have told it.
@@ -53,15 +66,14 @@ impl LiveLine {
         } else {
             self.gateways(last, updates)
         };
-        if self.quiet {
-            return;
-        }
-        if self.overwrite {
-            eprint!("\r\x1b[K{text}");
-            // A terminal that is gone is no reason to stop.
-            let _ = std::io::stderr().flush();
-        } else {
-            eprintln!("{text}");
+        match self.output {
+            Output::None => return,
+            Output::Terminal => {
+                eprint!("\r\x1b[K{text}");
+                // A terminal that is gone is no reason to stop.
+                let _ = std::io::stderr().flush();
+            }
+            Output::File => eprintln!("{text}"),
         }
         self.shown = true;
     }
@@ -103,7 +115,7 @@ impl LiveLine {
 
     /// Leaves the line as it is.
     pub fn end(&mut self) {
-        if self.overwrite && self.shown {
+        if self.output == Output::Terminal && self.shown {
             eprintln!();
         }
     }

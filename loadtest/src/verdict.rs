@@ -90,7 +90,7 @@ mod tests {
             threads: 1,
             caller: Some(caller),
             gateways: Vec::new(),
-            traffic: crate::worker::Traffic::default(),
+            traffic: sipshard::plane::Traffic::default(),
             cpu: None,
         }
     }

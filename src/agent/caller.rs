@@ -195,6 +195,11 @@ impl Caller {
             && self.core.open_forks == 0
     }
 
+    /// For how many calls at a time it has memory: as many as have ever lived at once.
+    pub fn memory_calls(&self) -> usize {
+        self.core.calls.capacity()
+    }
+
     /// What it has seen so far.
     pub fn report(&self) -> &CallerReport {
         &self.core.report

@@ -1,5 +1,6 @@
 //! Callers against gateways over a network that loses, doubles and reorders, in virtual time.
 
+mod details;
 mod link;
 
 use std::net::SocketAddr;

@@ -89,7 +89,7 @@ impl Stage {
         let begin = clock.now();
         let caller = caller(options, plane.addresses()[0], caller_address, begin);
         let gateways = gateways(&addresses, begin);
-        let mut ends = Ends::new(caller, gateways, sockets, clock)?;
+        let mut ends = Ends::new(Some(caller), gateways, sockets, clock)?;
         let (cues, inbox) = mpsc::channel();
         let scene = Arc::new(Mutex::new(Scene::default()));
         let shown = Arc::clone(&scene);
@@ -252,12 +252,15 @@ impl Stage {
 fn act(ends: &mut Ends, inbox: &Receiver<Cue>, shown: &Mutex<Scene>) -> io::Result<()> {
     let mut show_at = Timestamp::ZERO;
     loop {
-        let now = ends.turn(Duration::from_millis(20))?;
+        let now = ends.turn(show_at)?;
+        let Some(caller) = &mut ends.caller else {
+            return Ok(());
+        };
         while let Ok(cue) = inbox.try_recv() {
             match cue {
                 Cue::SetAlive(alive) => ends.gateways[VICTIM].set_alive(alive),
                 Cue::NoMoreCalls => {
-                    ends.caller.wind_up(now);
+                    caller.wind_up(now);
                 }
                 Cue::Leave => return Ok(()),
             }
@@ -265,7 +268,7 @@ fn act(ends: &mut Ends, inbox: &Receiver<Cue>, shown: &Mutex<Scene>) -> io::Resu
         if now >= show_at {
             show_at = now + Duration::from_millis(100);
             let mut scene = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            let report = ends.caller.report();
+            let report = caller.report();
             scene.calls = report.counts;
             scene.refused = report.refused.get(&503).copied().unwrap_or(0);
             scene.gateways = ends
@@ -274,7 +277,7 @@ fn act(ends: &mut Ends, inbox: &Receiver<Cue>, shown: &Mutex<Scene>) -> io::Resu
                 .map(|one| one.report().counts)
                 .collect();
             scene.alive = ends.gateways.iter().map(Gateway::is_alive).collect();
-            scene.is_finished = ends.caller.is_finished();
+            scene.is_finished = caller.is_finished();
         }
     }
 }

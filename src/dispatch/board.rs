@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
 use super::destination::{Destination, Shared};
+use super::state::Health;
 use crate::rng::Rng;
 use least::Least;
 use shares::Shares;
@@ -55,6 +56,27 @@ impl Seat {
 
     fn is_usable(&self) -> bool {
         self.is_usable.load(Ordering::SeqCst)
+    }
+}
+
+/// What does not change about a destination as long as a publication lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    has_address: bool,
+    maxload: u32,
+}
+
+impl Terms {
+    pub(super) fn of(destination: &Destination) -> Self {
+        Self {
+            has_address: destination.address.is_some(),
+            maxload: destination.attributes.maxload,
+        }
+    }
+
+    /// Whether it can be selected in this state.
+    fn allow(self, health: Health) -> bool {
+        self.has_address && !health.flags.is_skipped()
     }
 }
 
@@ -107,8 +129,9 @@ impl Board {
     /// Looks at all destinations for the first time.
     pub(super) fn fill(&self, destinations: &[Arc<Destination>]) {
         for (index, destination) in destinations.iter().enumerate() {
-            self.look_at(index, &destination.shared);
-            self.count(index, destination.attributes.maxload, &destination.shared);
+            let terms = Terms::of(destination);
+            self.look_at(index, terms, &destination.shared);
+            self.count(index, terms, &destination.shared);
         }
         self.fill_by_weight();
         self.refill();
@@ -125,12 +148,12 @@ impl Board {
     }
 
     /// Hears that the number of calls or the state of a destination may have changed.
-    fn count(&self, index: usize, maxload: u32, shared: &Shared) {
+    fn count(&self, index: usize, terms: Terms, shared: &Shared) {
         self.least.refresh(index, || {
             let (active, health) = shared.standing();
-            if health.flags.is_skipped() {
+            if !terms.allow(health) {
                 Standing::Out
-            } else if maxload != 0 && active >= maxload {
+            } else if terms.maxload != 0 && active >= terms.maxload {
                 Standing::Full
             } else {
                 Standing::Load(active)
@@ -139,9 +162,9 @@ impl Board {
     }
 
     /// Looks whether a destination can be selected; says whether that has changed.
-    fn look_at(&self, index: usize, shared: &Shared) -> bool {
+    fn look_at(&self, index: usize, terms: Terms, shared: &Shared) -> bool {
         let seat = &self.seats[index];
-        let is_usable = || !shared.standing().1.flags.is_skipped();
+        let is_usable = || terms.allow(shared.standing().1);
         let mut has_changed = false;
         loop {
             let now = is_usable();
@@ -271,15 +294,15 @@ impl Board {
 pub(super) struct Place {
     pub(super) board: Arc<Board>,
     pub(super) index: u32,
-    pub(super) maxload: u32,
+    pub(super) terms: Terms,
 }
 
 impl Place {
     /// Hears that the state may have changed.
     pub(super) fn on_state(&self, shared: &Shared) {
         let index = self.index as usize;
-        let has_changed = self.board.look_at(index, shared);
-        self.board.count(index, self.maxload, shared);
+        let has_changed = self.board.look_at(index, self.terms, shared);
+        self.board.count(index, self.terms, shared);
         if has_changed && (self.board.seats[index].rweight() > 0 || !self.board.compat) {
             self.board.refill();
         }
@@ -297,7 +320,7 @@ impl Place {
 
     /// Hears that the number of calls has changed.
     pub(super) fn on_calls(&self, shared: &Shared) {
-        self.board.count(self.index as usize, self.maxload, shared);
+        self.board.count(self.index as usize, self.terms, shared);
     }
 
     /// Whether a newer publication has taken over.

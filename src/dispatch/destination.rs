@@ -65,6 +65,8 @@ struct Counters {
     active: AtomicU32,
     /// A packed [`Health`]: state flags and the consecutive results of probing.
     health: AtomicU64,
+    /// How often it was found dead.
+    outages: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -172,6 +174,11 @@ impl Destination {
         Health::unpack(self.shared.counters.health.load(Ordering::Relaxed))
     }
 
+    /// Whether requests can be sent to it now: it has an address and is neither inactive nor disabled.
+    pub fn is_usable(&self) -> bool {
+        self.address.is_some() && !self.health().flags.is_skipped()
+    }
+
     /// Replaces the state by what `change` makes of it, atomically; returns (old, new).
     /// `change` may run several times when other threads change the state too.
     pub fn update_health(&self, mut change: impl FnMut(Health) -> Health) -> (Health, Health) {
@@ -183,6 +190,9 @@ impl Destination {
             match cell.compare_exchange_weak(seen, new.pack(), Ordering::SeqCst, Ordering::Relaxed)
             {
                 Ok(_) => {
+                    if !old.flags.is_dead() && new.flags.is_dead() {
+                        self.shared.counters.outages.fetch_add(1, Ordering::Relaxed);
+                    }
                     if old.flags.is_skipped() != new.flags.is_skipped() {
                         self.tell(Place::on_state);
                     }
@@ -191,6 +201,12 @@ impl Destination {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// How often it was found dead so far. What was sent to it before the number changed may be lost,
+    /// even if it is back by now.
+    pub fn outages(&self) -> u32 {
+        self.shared.counters.outages.load(Ordering::Relaxed)
     }
 
     /// Whether both are the same destination, perhaps of different publications: they share their

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU32;
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
-use super::board::{Board, Place};
+use super::board::{Board, Place, Terms};
 use super::destination::{Destination, SetId, Shared};
 use super::latency::Latency;
 use super::state::{Flags, Health};
@@ -58,7 +58,7 @@ impl Set {
             destination.take_place(Place {
                 board: Arc::clone(&board),
                 index: index as u32,
-                maxload: destination.attributes.maxload,
+                terms: Terms::of(destination),
             });
         }
         Self {

@@ -36,6 +36,12 @@ impl Flags {
         self.0 & (Self::INACTIVE | Self::DISABLED) != 0
     }
 
+    /// Whether keepalives have taken it out. (By hand it is taken out without probing, as a rule, and
+    /// then goes on with what it has.)
+    pub const fn is_dead(self) -> bool {
+        self.has(Self::INACTIVE | Self::PROBING)
+    }
+
     /// The two letters of `dispatcher.list`: I, D, T or A; then P, N (never probed) or X.
     pub const fn letters(self) -> &'static str {
         const NAMES: [[&str; 3]; 4] = [

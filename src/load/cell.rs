@@ -109,6 +109,8 @@ pub struct CellView<'a> {
     pub destination: &'a Arc<Destination>,
     /// Whether it is counted on the destination.
     pub counted: bool,
+    /// Whether a 2xx to its INVITE has come (or the callee's BYE, which can only have overtaken it).
+    pub answered: bool,
     /// When its INVITE came, in whole seconds since the shell's origin.
     pub since_seconds: u32,
     /// When it will be forgotten, likewise; `None` if never.

@@ -367,6 +367,18 @@ impl CallTable {
         }
     }
 
+    /// A newer INVITE of an early call was sent after the first, with this CSeq (RFC 3578 section 3.2):
+    /// from now on its answer decides.
+    pub fn follow(&mut self, cell: CellId, cseq: u32) -> bool {
+        match self.live(cell) {
+            Some(index) if self.cells[index].phase == Phase::Early => {
+                self.cells[index].cseq = cseq.max(self.cells[index].cseq);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// An ended call is tried anew with a higher CSeq (as after a 407): it is early again. False, and
     /// `hold` is dropped, if the call has not ended or was forgotten.
     pub fn revive(&mut self, cell: CellId, cseq: u32, hold: Hold, now: Timestamp) -> bool {
@@ -400,6 +412,7 @@ impl CallTable {
             phase: cell.phase,
             destination: hold.destination(),
             counted: hold.is_counted(),
+            answered: cell.callee_tag.is_some(),
             since_seconds: cell.since,
             until_seconds: (cell.deadline != NEVER).then_some(cell.deadline),
         })

@@ -11,6 +11,7 @@
 //! [`PlaneHandle`].
 
 mod abi;
+mod alarm_clock;
 pub mod batch;
 pub mod clock;
 mod command;
@@ -33,7 +34,7 @@ pub use batch::{
 pub use clock::Clock;
 pub use command::ShardSnapshot;
 pub use counters::PlaneCounters;
-pub use ends::Ends;
+pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};

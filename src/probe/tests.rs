@@ -1,6 +1,7 @@
 //! Probing in virtual time: a prober, a clock, and destinations that answer as told.
 
 mod parameters;
+mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::dispatch::{Entry, Flags, Health, Sets, Thresholds, list};
 use crate::proxy::{Outbox, ProbeAnswer};
 use crate::sip::{HeaderIndex, Method, scan};
 use crate::time::Timestamp;
+use world::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,128 +25,6 @@ fn settings() -> ProbeSettings {
 
 fn entries(list: &str) -> Vec<Entry> {
     list::parse(list.as_bytes()).unwrap().into_entries()
-}
-
-/// One prober and a clock. Destinations answer if told to.
-struct World {
-    prober: Prober,
-    sets: Sets,
-    now: Timestamp,
-}
-
-/// A keepalive that was sent.
-struct Sent {
-    at: Timestamp,
-    socket: u16,
-    to: String,
-    text: String,
-}
-
-impl Sent {
-    fn token(&self) -> u64 {
-        let (_, rest) = self.text.split_once("branch=z9hG4bKp").unwrap();
-        u64::from_str_radix(&rest[..16], 16).unwrap()
-    }
-}
-
-impl World {
-    fn new(settings: ProbeSettings, list: &str) -> Self {
-        Self::with_seed(settings, list, 1)
-    }
-
-    fn with_seed(settings: ProbeSettings, list: &str, seed: u64) -> Self {
-        let listeners = [
-            "127.0.0.1:5060",
-            "10.0.0.9:5060",
-            "[::1]:5060",
-            "10.0.0.9:5080",
-        ];
-        let listeners = listeners.iter().map(|text| text.parse().unwrap());
-        let share = Share { index: 0, count: 1 };
-        let accept = Box::new(|_: &[u8]| true);
-        let prober = Prober::new(Arc::new(settings), share, listeners.collect(), seed, accept);
-        Self::of(prober, list)
-    }
-
-    fn of(prober: Prober, list: &str) -> Self {
-        let mut world = Self {
-            prober,
-            sets: Sets::build(entries(list), None, 1),
-            now: Timestamp::from_secs(100),
-        };
-        world.prober.publish(&world.sets, world.now);
-        world
-    }
-
-    fn reload(&mut self, list: &str) {
-        let version = self.sets.version() + 1;
-        self.sets = Sets::build(entries(list), Some(&self.sets), version);
-        self.prober.publish(&self.sets, self.now);
-    }
-
-    /// Lets time pass and answers each keepalive at once with what `code` says.
-    fn run(&mut self, time: Duration, code: impl Fn(&Sent) -> Option<u16>) -> Vec<Sent> {
-        let end = self.now + time;
-        let mut sent = Vec::new();
-        let mut out = Outbox::new();
-        while let Some(at) = self.prober.next_deadline().filter(|at| *at <= end) {
-            assert!(at >= self.now, "time runs forward");
-            self.now = at;
-            self.prober.tick(at, &mut out);
-            for packet in out.packets() {
-                let keepalive = Sent {
-                    at,
-                    socket: packet.socket,
-                    to: packet.to.to_string(),
-                    text: String::from_utf8(out.bytes(packet).to_vec()).unwrap(),
-                };
-                if let Some(code) = code(&keepalive) {
-                    let token = keepalive.token();
-                    self.prober.answer(at, ProbeAnswer { token, code });
-                }
-                sent.push(keepalive);
-            }
-            out.clear();
-        }
-        self.now = end;
-        sent
-    }
-
-    fn silent(&mut self, time: Duration) -> Vec<Sent> {
-        self.run(time, |_| None)
-    }
-
-    fn answered(&mut self, time: Duration) -> Vec<Sent> {
-        self.run(time, |_| Some(200))
-    }
-
-    /// Runs until the first keepalive.
-    fn first(&mut self) -> Sent {
-        let at = self.prober.next_deadline().unwrap();
-        self.silent(at.since(self.now)).remove(0)
-    }
-
-    fn answer(&mut self, token: u64, code: u16) {
-        self.prober.answer(self.now, ProbeAnswer { token, code });
-    }
-
-    fn letters(&self) -> &'static str {
-        self.health().flags.letters()
-    }
-
-    fn health(&self) -> Health {
-        self.sets.destinations().next().unwrap().health()
-    }
-
-    fn set(&self, state: &str) {
-        let state = Flags::parse_rpc(state).unwrap();
-        assert!(!self.sets.set_state(1, "all", state).is_empty());
-    }
-
-    fn events(&mut self) -> Vec<(Change, u16)> {
-        let events = self.prober.drain_events();
-        events.map(|event| (event.change, event.code)).collect()
-    }
 }
 
 #[test]

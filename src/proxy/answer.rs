@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::core::{Core, RetryAfter, send_stored};
+use super::context::BestAnswer;
+use super::core::{Core, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
+use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Message, Method, build};
 use crate::time::Timestamp;
@@ -16,6 +18,9 @@ const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout");
 const TERMINATED: Refusal = Refusal::new(487, "Request Terminated");
 /// What a 503 from downstream becomes: it spoke of that destination, not of us (16.7 step 6).
 const SERVER_ERROR: Refusal = Refusal::new(500, "Server Internal Error");
+
+/// The algorithm that counts calls.
+const CALL_LOAD: u32 = 10;
 
 impl Core {
     /// A 2xx goes upstream at once, also when it is not the first (16.7 step 5).
@@ -47,7 +52,7 @@ impl Core {
         self.contexts.answered();
         self.cancel_pending(now, index, out);
         let context = self.contexts.get_mut(index);
-        let best = context.best.take().map(|(_, stored)| stored);
+        let best = context.best.take().map(|best| best.bytes);
         let request = if context.needs_request() {
             None
         } else {
@@ -69,16 +74,24 @@ impl Core {
                 .of(destination)
                 .answered_after(now.since(branch.sent_at));
         }
-        if let Some(cell) = context.cell {
-            if branch.abandoned
-                && let Some(destination) = &branch.destination
-            {
-                // Given up for another and yet answered first: the call is here.
-                let hold = destination
-                    .try_reserve()
-                    .map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted);
-                self.calls.move_to(cell, hold);
-            }
+        if let (Some(cell), Some(destination)) = (context.cell, &branch.destination) {
+            let cell = if self.calls.get(cell).is_none() {
+                // It rang for so long that the call was forgotten.
+                let (call_id, from_tag) = (reply.call_id(), reply.from_tag());
+                let (call_id, from_tag) =
+                    (call_id.unwrap_or_default(), from_tag.unwrap_or_default());
+                let hold = self.hold_on(destination);
+                let again = self
+                    .calls
+                    .insert(call_id, from_tag, context.cseq, hold, now);
+                again.unwrap_or(cell)
+            } else {
+                if branch.abandoned {
+                    // Given up for another and yet answered first: the call is here.
+                    self.calls.move_to(cell, self.hold_on(destination));
+                }
+                cell
+            };
             self.calls.confirm(cell, to_tag, now);
         } else if matches!(context.method, Method::Invite | Method::Update) {
             let from_tag = reply.from_tag().unwrap_or_default();
@@ -87,6 +100,14 @@ impl Core {
                 self.calls.refresh(cell, now);
             }
         }
+    }
+
+    /// What ties a call to a destination that has taken it: counted if its set is, and if it is not
+    /// full meanwhile.
+    fn hold_on(&self, destination: &Arc<Destination>) -> Hold {
+        let counts = self.settings.algorithm == CALL_LOAD && destination.is_counted();
+        let reservation = counts.then(|| destination.try_reserve()).flatten();
+        reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
     }
 
     /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
@@ -102,7 +123,12 @@ impl Core {
         scratch.clear();
         write_reply(reply, &mut self.bench.edits, scratch);
         let stored = self.arena.store(scratch);
-        self.replace_best(index, code, stored);
+        let best = BestAnswer {
+            code,
+            is_own: false,
+            bytes: stored,
+        };
+        self.replace_best(index, best);
     }
 
     /// Keeps an answer of our own as [`Core::keep_best`] does.
@@ -123,7 +149,7 @@ impl Core {
         !context.server.is_answered()
             && context
                 .best
-                .is_none_or(|(kept, _)| rank(code) <= rank(kept))
+                .is_none_or(|kept| rank(code) <= rank(kept.code))
     }
 
     fn keep_own(&mut self, index: u32, refusal: Refusal) {
@@ -132,10 +158,8 @@ impl Core {
             return;
         };
         let (socket, source) = (context.socket, context.source);
-        self.stats.counters.own_answers += 1;
         self.with_stored_request(stored, socket, source, false, |core, request| {
             let tag = core.branch_keys.tag(request.message);
-            let extra = RetryAfter::of(refusal, &core.settings);
             let scratch = &mut core.bench.scratch;
             scratch.clear();
             build::reply(
@@ -144,18 +168,22 @@ impl Core {
                 refusal.code,
                 refusal.reason,
                 &tag,
-                extra.as_bytes(),
+                b"",
                 scratch,
             );
             let stored = core.arena.store(scratch);
-            core.replace_best(index, refusal.code, stored);
+            let best = BestAnswer {
+                code: refusal.code,
+                is_own: true,
+                bytes: stored,
+            };
+            core.replace_best(index, best);
         });
     }
 
-    fn replace_best(&mut self, index: u32, code: u16, stored: crate::arena::Bytes) {
-        let old = self.contexts.get_mut(index).best.replace((code, stored));
-        if let Some((_, old)) = old {
-            self.arena.free(old);
+    fn replace_best(&mut self, index: u32, best: BestAnswer) {
+        if let Some(old) = self.contexts.get_mut(index).best.replace(best) {
+            self.arena.free(old.bytes);
         }
     }
 
@@ -169,10 +197,11 @@ impl Core {
             self.keep_own_best(index, TIMEOUT.code);
         }
         let context = self.contexts.get_mut(index);
-        let Some((code, stored)) = context.best.take() else {
+        let Some(best) = context.best.take() else {
             debug_assert!(false, "an unanswered request still has its bytes");
             return;
         };
+        let (code, stored) = (best.code, best.bytes);
         if code == TIMEOUT.code && context.method != Method::Invite {
             context.server.give_up();
             self.contexts.answered();
@@ -186,9 +215,11 @@ impl Core {
         self.contexts.answered();
         let context = self.contexts.get(index);
         send_stored(&self.arena, stored, context.socket, context.reply_to, out);
-        self.stats.counters.relayed_replies += 1;
+        let counters = &mut self.stats.counters;
+        counters.own_answers += u64::from(best.is_own);
+        counters.relayed_replies += u64::from(!best.is_own);
         if let Some(cell) = context.cell {
-            self.calls.end(cell, now);
+            self.observe_failure(now, cell, context.cseq);
         }
         if let Some(stale) = stale {
             self.arena.free(stale);

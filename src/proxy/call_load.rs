@@ -5,7 +5,7 @@
 
 use super::core::Core;
 use super::request::Request;
-use crate::load::{CellId, Phase, Side};
+use crate::load::{CellId, CellView, Phase, Side};
 use crate::sip::{Message, Method};
 use crate::time::Timestamp;
 
@@ -37,6 +37,15 @@ impl Core {
         }
     }
 
+    /// The INVITE with this CSeq failed. That ends the call, unless a newer one took its place, or
+    /// another one was answered.
+    pub(super) fn observe_failure(&mut self, now: Timestamp, cell: CellId, cseq: u32) {
+        let decides = |call: CellView<'_>| call.phase == Phase::Early && call.cseq == cseq;
+        if self.calls.get(cell).is_some_and(decides) {
+            self.calls.end(cell, now);
+        }
+    }
+
     /// What the call table learns from a reply that passes: without a transaction, every final
     /// answer to the INVITE that opened a call decides on it.
     pub(super) fn observe_stateless(&mut self, now: Timestamp, reply: Message<'_>) {
@@ -47,7 +56,7 @@ impl Core {
         }
         let from_tag = reply.from_tag().unwrap_or_default();
         let to_tag = reply.to_tag().unwrap_or_default();
-        let Some((cell, _)) =
+        let Some((cell, side)) =
             self.calls
                 .find(reply.call_id().unwrap_or_default(), from_tag, to_tag)
         else {
@@ -57,12 +66,13 @@ impl Core {
             return;
         };
         let opened = call.cseq == cseq.number;
+        let is_early = call.phase == Phase::Early;
         match (cseq.method, code) {
-            (Method::Invite, 200..=299) if opened => {
+            (Method::Invite, 200..=299) if opened || (is_early && side == Side::Caller) => {
                 self.calls.confirm(cell, to_tag, now);
             }
             (Method::Invite | Method::Update, 200..=299) => self.calls.refresh(cell, now),
-            (Method::Invite, 300..) if opened && call.phase == Phase::Early => {
+            (Method::Invite, 300..) if opened && is_early => {
                 if code == 408 || code >= 500 {
                     self.stats.of(call.destination).failed += 1;
                 }

@@ -31,6 +31,8 @@ pub struct RelayBranch {
     pub hop: Hop,
     /// The destination, if it was dispatched.
     pub destination: Option<Arc<Destination>>,
+    /// How often the destination had been found dead before.
+    pub outages: u32,
     /// The client transaction of the request.
     pub client: ClientTransaction,
     /// Whether the next destination was tried instead: its negative answer no longer matters.
@@ -39,12 +41,32 @@ pub struct RelayBranch {
     pub cancel_wanted: bool,
     /// The client transaction of the CANCEL.
     pub cancel: Option<ClientTransaction>,
-    /// When the next destination is tried if nothing has come back.
+    /// When the next destination is tried if nothing has come back, or if the destination was found
+    /// dead.
     pub no_answer_at: Timestamp,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// Whether it rang (first provisional above 100 was seen).
     pub rang: bool,
+}
+
+impl RelayBranch {
+    /// Whether keepalives have found its destination dead since it was sent there.
+    pub fn has_lost_its_destination(&self) -> bool {
+        let destination = self.destination.as_ref();
+        destination.is_some_and(|destination| destination.outages() != self.outages)
+    }
+}
+
+/// A negative answer that is kept, as it would be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct BestAnswer {
+    /// Its status code.
+    pub code: u16,
+    /// Whether it is an answer of our own.
+    pub is_own: bool,
+    /// Its bytes.
+    pub bytes: Bytes,
 }
 
 /// The branches of a request; nearly always it is one.
@@ -59,14 +81,16 @@ pub struct Context {
     pub token: u64,
     /// Its method.
     pub method: Method,
+    /// The number in its CSeq.
+    pub cseq: u32,
     /// The server transaction.
     pub server: ServerTransaction,
     /// The request as received, as long as it may be sent on once more.
     pub request: Option<Bytes>,
     /// The last answer sent, as long as it may have to be repeated.
     pub last_reply: Option<Bytes>,
-    /// The best negative answer so far, as it would be sent.
-    pub best: Option<(u16, Bytes)>,
+    /// The best negative answer so far.
+    pub best: Option<BestAnswer>,
     /// The socket that it came in by.
     pub socket: SocketId,
     /// Who sent it.
@@ -95,6 +119,7 @@ impl Context {
         Self {
             key,
             method: request.method,
+            cseq: request.cseq,
             server: ServerTransaction::start(kind_of(request.method)),
             socket: request.socket,
             source: request.source,
@@ -121,10 +146,20 @@ impl Context {
             .any(|branch| !branch.abandoned && branch.client.is_pending())
     }
 
+    /// Whether it was sent to this destination already.
+    pub fn has_tried(&self, destination: &Destination) -> bool {
+        self.branches.iter().any(|branch| {
+            let tried = branch.destination.as_ref();
+            tried.is_some_and(|tried| tried.is_same(destination))
+        })
+    }
+
     /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
     pub fn needs_request(&self) -> bool {
         self.branches.iter().any(|branch| {
-            branch.client.is_pending() || branch.cancel.is_some_and(|c| c.is_pending())
+            branch.client.is_pending()
+                || branch.client.may_acknowledge()
+                || branch.cancel.is_some_and(|cancel| cancel.is_pending())
         })
     }
 
@@ -163,6 +198,10 @@ pub fn kind_of(method: Method) -> Kind {
     }
 }
 
+/// What the messages kept for one context may take on the average: few are half as long, and a
+/// stranger who sends long ones must not get at more memory than one who sends many.
+const STORED_BYTES: usize = 4096;
+
 /// All contexts of a shard.
 #[derive(Debug)]
 pub struct Contexts {
@@ -193,9 +232,9 @@ impl Contexts {
         self.slab.len()
     }
 
-    /// Whether there is room for no more.
-    pub fn is_full(&self) -> bool {
-        self.slab.len() >= self.limit
+    /// Whether there is room for no more, or for no more messages than `arena` holds of them.
+    pub fn is_full(&self, arena: &Arena) -> bool {
+        self.slab.len() >= self.limit || arena.in_use_bytes() >= self.limit * STORED_BYTES
     }
 
     /// Whether any context still owes an answer.
@@ -288,7 +327,7 @@ impl Contexts {
         let stored = [
             context.request,
             context.last_reply,
-            context.best.map(|(_, bytes)| bytes),
+            context.best.map(|best| best.bytes),
         ];
         for bytes in stored.into_iter().flatten() {
             arena.free(bytes);

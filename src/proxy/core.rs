@@ -12,15 +12,16 @@ use super::context::Contexts;
 use super::default_route::Decision;
 use super::local::Locals;
 use super::outbox::Outbox;
-use super::request::{Refusal, Request, reply_address};
+use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
 use super::settings::{RelayMode, Settings, SocketId};
 use super::shard::{Datagram, ShardId};
+use super::stateful::NO_ROOM;
 use super::stats::{Drop, Stats};
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership};
 use crate::rng::Rng;
-use crate::sip::{Edits, HeaderIndex, Message, Method, build};
+use crate::sip::{Edits, HeaderIndex, Message, Method, Name, build};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
 
@@ -60,6 +61,8 @@ pub struct Workbench {
     pub(super) stored: Vec<u8>,
     /// A request as it was sent to a branch.
     pub(super) sent: Vec<u8>,
+    /// Further header lines of an answer.
+    pub(super) extra: Vec<u8>,
 }
 
 impl Workbench {
@@ -71,6 +74,7 @@ impl Workbench {
             scratch: Vec::with_capacity(4096),
             stored: Vec::with_capacity(4096),
             sent: Vec::with_capacity(4096),
+            extra: Vec::with_capacity(256),
         }
     }
 }
@@ -95,11 +99,18 @@ impl Core {
         {
             return;
         }
+        if request.method == Method::Ack && self.is_to_our_answer(&request) {
+            return;
+        }
         let is_stateful = self.settings.relay == RelayMode::Stateful;
+        if is_stateful && request.opens_call() && self.contexts.is_full(&self.arena) {
+            // Before the call is counted, or takes the place of one that is.
+            return self.answer(&request, NO_ROOM, out);
+        }
         match self.route(now, &mut request) {
-            Decision::Drop(why) => self.drop_ack(&request, why),
+            Decision::Drop(why) => self.stats.counters.drop(why),
             Decision::Answer(_) if request.method == Method::Ack => {
-                self.drop_ack(&request, Drop::StrayAck);
+                self.stats.counters.drop(Drop::StrayAck);
             }
             Decision::Answer(refusal) if is_stateful && request.opens_call() => {
                 self.refuse_call(now, key, &request, refusal, out);
@@ -112,19 +123,18 @@ impl Core {
         }
     }
 
-    /// An ACK is never answered. One that carries our own tag acknowledges an answer of ours.
-    fn drop_ack(&mut self, request: &Request<'_>, why: Drop) {
-        let is_to_our_answer = request.to_tag == self.branch_keys.tag(request.message).as_slice();
-        if !is_to_our_answer {
-            self.stats.counters.drop(why);
-        }
+    /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
+    fn is_to_our_answer(&self, request: &Request<'_>) -> bool {
+        request.to_tag == self.branch_keys.tag(request.message).as_slice()
     }
 
     /// Answers a request without keeping anything.
     pub(super) fn answer(&mut self, request: &Request<'_>, refusal: Refusal, out: &mut Outbox) {
         self.count_answer(refusal);
         let tag = self.branch_keys.tag(request.message);
-        let extra = RetryAfter::of(refusal, &self.settings);
+        let mut extra = std::mem::take(&mut self.bench.extra);
+        extra.clear();
+        write_extra(refusal, request.message, &self.settings, &mut extra);
         out.send(request.socket, request.reply_to, |buffer| {
             build::reply(
                 request.message,
@@ -132,10 +142,11 @@ impl Core {
                 refusal.code,
                 refusal.reason,
                 &tag,
-                extra.as_bytes(),
+                &extra,
                 buffer,
             );
         });
+        self.bench.extra = extra;
     }
 
     /// Answers a request that could not be read as a whole, as far as its Via can be.
@@ -177,24 +188,25 @@ impl Core {
     }
 }
 
-/// The `Retry-After` line of a refusal, or nothing.
-#[derive(Debug)]
-pub struct RetryAfter(arrayvec::ArrayString<40>);
-
-impl RetryAfter {
-    pub(super) fn of(refusal: Refusal, settings: &Settings) -> Self {
-        use std::fmt::Write as _;
-        let mut line = arrayvec::ArrayString::new();
-        if refusal.retry_after {
-            let seconds = settings.limits.retry_after.as_secs();
-            // Twenty digits at most: it fits.
-            write!(line, "Retry-After: {seconds}\r\n").ok();
-        }
-        Self(line)
+/// Appends the header lines that a refusal of this request has besides the usual ones.
+pub(super) fn write_extra(
+    refusal: Refusal,
+    request: Message<'_>,
+    settings: &Settings,
+    extra: &mut Vec<u8>,
+) {
+    use std::io::Write as _;
+    if refusal.retry_after {
+        let seconds = settings.limits.retry_after.as_secs();
+        // Writing to a vector cannot fail.
+        write!(extra, "Retry-After: {seconds}\r\n").ok();
     }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    if refusal.code == BAD_EXTENSION.code {
+        for line in request.all(Name::ProxyRequire) {
+            extra.extend_from_slice(b"Unsupported: ");
+            extra.extend_from_slice(line.value);
+            extra.extend_from_slice(b"\r\n");
+        }
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::forward::Hop;
-use super::request::{Refusal, Request};
+use super::request::{BAD_EXTENSION, Refusal, Request};
 use super::settings::{RelayMode, SocketId};
 use super::stats::Drop;
 use crate::dispatch::Destination;
 use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, select};
 use crate::load::{CellId, Hold, Phase, Side};
-use crate::sip::{Method, Scheme, Uri};
+use crate::sip::{Method, Name, Scheme, Uri};
 use crate::time::Timestamp;
 
 /// Where a request is relayed to.
@@ -80,7 +80,19 @@ impl Core {
         if request.has_looped(&self.branch_keys, &self.locals) {
             return Decision::Answer(LOOP_DETECTED);
         }
-        if request.is_in_dialog() || request.method == Method::Ack {
+        let may_demand = !matches!(request.method, Method::Ack | Method::Cancel);
+        if may_demand && request.message.has(Name::ProxyRequire) {
+            return Decision::Answer(BAD_EXTENSION);
+        }
+        if request.method == Method::Cancel && self.settings.relay == RelayMode::Stateful {
+            // It matches no transaction, and by a transaction of its own it would cancel nothing.
+            return Decision::Answer(NO_SUCH_CALL);
+        }
+        if let Some(cell) = self.failure_acknowledged_by(request) {
+            request.routing.forget_routes();
+            return self.route_to_call(cell, request);
+        }
+        if request.goes_by_its_routes() {
             return self.route_in_dialog(now, request);
         }
         request.routing.forget_routes();
@@ -91,6 +103,17 @@ impl Core {
         }
     }
 
+    /// The call whose INVITE failed, if the request is the ACK for that: without transactions it goes
+    /// the way of the INVITE, whose R-URI and Routes it has (RFC 3261 sections 16.11, 17.1.1.3).
+    fn failure_acknowledged_by(&self, request: &Request<'_>) -> Option<CellId> {
+        if request.method != Method::Ack || self.settings.relay == RelayMode::Stateful {
+            return None;
+        }
+        let (cell, _) = self.calls.find(request.call_id, request.from_tag, b"")?;
+        let call = self.calls.get(cell)?;
+        (!call.answered && call.cseq == request.cseq).then_some(cell)
+    }
+
     fn route_in_dialog(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
         let known = self
             .calls
@@ -98,15 +121,17 @@ impl Core {
         if request.method == Method::Bye {
             self.observe_bye(now, request, known);
         }
-        let next = NextHop::of(request.routing.next_uri, request.socket, self);
+        let by = request.routing.leaves_by.unwrap_or(request.socket);
+        let next = NextHop::of(request.routing.next_uri, by, self);
         if let NextHop::Element(hop) = next {
             return Decision::Relay(Target::hop(hop));
         }
         // No route set leads on from here: the caller sent this to our own address, or to a name.
         // The call knows where it goes.
         if let Some((cell, Side::Caller)) = known
+            && !self.is_past_attempt(cell, request)
             && let Some(destination) = self.destination_of(cell)
-            && let Some(hop) = self.hop_to(&destination, request.socket)
+            && let Some(hop) = self.hop_to(&destination, by)
         {
             return Decision::Relay(Target {
                 destination: Some(destination),
@@ -121,18 +146,24 @@ impl Core {
     }
 
     fn route_call(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
-        if self.draining {
-            return Decision::Answer(SHUTTING_DOWN);
-        }
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         if let Some((cell, Side::Caller)) = known {
+            if self.is_past_attempt(cell, request) {
+                return Decision::Drop(Drop::PastAttempt);
+            }
+            // With transactions, a repeat does not come this far: this INVITE is another one.
+            let is_repeat =
+                |cseq| self.settings.relay == RelayMode::Stateless && request.cseq == cseq;
             let is_new_attempt = self
                 .calls
                 .get(cell)
-                .is_some_and(|call| call.phase == Phase::Ended && request.cseq > call.cseq);
+                .is_some_and(|call| call.phase == Phase::Ended && !is_repeat(call.cseq));
             if !is_new_attempt {
-                return self.route_to_call(cell, request);
+                return self.route_to_same_call(cell, request);
             }
+        }
+        if self.draining {
+            return Decision::Answer(SHUTTING_DOWN);
         }
         match self.dispatch(now, request) {
             Ok((target, hold)) => {
@@ -159,6 +190,13 @@ impl Core {
         }
     }
 
+    /// Whether a request is about an INVITE of the call that was since tried anew with a higher
+    /// CSeq: the new attempt may have gone elsewhere, and where the old one went is not known.
+    fn is_past_attempt(&self, cell: CellId, request: &Request<'_>) -> bool {
+        let call = self.calls.get(cell);
+        call.is_some_and(|call| request.cseq < call.cseq)
+    }
+
     /// A request that belongs to a call goes where the call went, and is not counted again.
     fn route_to_call(&mut self, cell: CellId, request: &Request<'_>) -> Decision {
         let hop = self.destination_of(cell).and_then(|destination| {
@@ -176,6 +214,23 @@ impl Core {
         }
     }
 
+    /// An INVITE outside a dialog that belongs to a call: a repeat, or one that takes the place of an
+    /// INVITE that is not answered yet (more digits, RFC 3578).
+    fn route_to_same_call(&mut self, cell: CellId, request: &Request<'_>) -> Decision {
+        let call = self.calls.get(cell);
+        let is_newer = call.is_some_and(|call| request.cseq > call.cseq);
+        let decision = self.route_to_call(cell, request);
+        match decision {
+            Decision::Relay(target) if is_newer && self.calls.follow(cell, request.cseq) => {
+                Decision::Relay(Target {
+                    cell: Some(cell),
+                    ..target
+                })
+            }
+            other => other,
+        }
+    }
+
     fn destination_of(&self, cell: CellId) -> Option<Arc<Destination>> {
         Some(Arc::clone(self.calls.get(cell)?.destination))
     }
@@ -183,8 +238,7 @@ impl Core {
     fn route_cancel(&mut self, request: &Request<'_>) -> Decision {
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         match known {
-            // With transactions a CANCEL that reaches this place matches none.
-            Some((cell, Side::Caller)) if self.settings.relay == RelayMode::Stateless => {
+            Some((cell, Side::Caller)) if !self.is_past_attempt(cell, request) => {
                 self.route_to_call(cell, request)
             }
             _ => Decision::Answer(NO_SUCH_CALL),

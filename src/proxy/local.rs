@@ -41,18 +41,22 @@ impl Locals {
 
     /// Whether we listen on this address.
     pub fn is_ours(&self, ip: IpAddr, port: u16) -> bool {
-        let ip = ip.to_canonical();
-        self.locals
-            .iter()
-            .any(|local| local.address.port() == port && local.address.ip() == ip)
+        let address = SocketAddr::new(ip.to_canonical(), port);
+        self.bound_to(address).is_some()
     }
 
     /// Whether a SIP URI names one of our listen addresses.
     pub fn is_our_uri(&self, uri: &Uri<'_>) -> bool {
-        uri.scheme == Scheme::Sip
-            && uri
-                .host_ip()
-                .is_some_and(|ip| self.is_ours(ip, uri.port.unwrap_or(5060)))
+        self.named_by(uri).is_some()
+    }
+
+    /// The socket whose listen address a SIP URI names.
+    pub fn named_by(&self, uri: &Uri<'_>) -> Option<SocketId> {
+        if uri.scheme != Scheme::Sip {
+            return None;
+        }
+        let address = SocketAddr::new(uri.host_ip()?.to_canonical(), uri.port.unwrap_or(5060));
+        self.bound_to(address)
     }
 
     /// The socket by which a datagram to `to` leaves: the one named (by which the request came in,

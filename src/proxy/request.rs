@@ -43,6 +43,9 @@ impl Refusal {
     }
 }
 
+/// The answer to a request that demands an extension of proxies; we have none.
+pub const BAD_EXTENSION: Refusal = Refusal::new(420, "Bad Extension");
+
 /// A request as read.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -113,6 +116,12 @@ impl<'a> Request<'a> {
     /// Whether it belongs to a dialog.
     pub fn is_in_dialog(&self) -> bool {
         !self.to_tag.is_empty()
+    }
+
+    /// Whether its Route headers decide where it goes; all others are dispatched without them. (A
+    /// BYE may lack the To tag: the callee of RFC 2543 gave none, see RFC 3261 section 12.1.2.)
+    pub fn goes_by_its_routes(&self) -> bool {
+        self.is_in_dialog() || matches!(self.method, Method::Ack | Method::Bye)
     }
 
     /// Whether it opens a call.

@@ -6,6 +6,7 @@
 use arrayvec::ArrayVec;
 
 use super::local::Locals;
+use super::settings::SocketId;
 use crate::sip::{Edits, Message, Name, NameAddr, Uri};
 
 /// Most Route values that are followed; a request with more is refused.
@@ -27,6 +28,9 @@ pub struct Routing<'a> {
     pub next_uri: &'a [u8],
     /// The R-URI to send on, when it is not the one received.
     pub new_request_uri: Option<&'a [u8]>,
+    /// The socket that the last of our own Route values names: the one by which the request leaves,
+    /// if it can (see [`super::forward`] on the two Record-Route values).
+    pub leaves_by: Option<SocketId>,
     /// The Route values that stay, in order; `None` when the headers stay as they are.
     remaining: Option<ArrayVec<&'a [u8], MAX_ROUTES>>,
 }
@@ -39,6 +43,7 @@ impl<'a> Routing<'a> {
             return Ok(Self {
                 next_uri: request_uri,
                 new_request_uri: None,
+                leaves_by: None,
                 remaining: None,
             });
         }
@@ -62,9 +67,12 @@ impl<'a> Routing<'a> {
             rest = front;
         }
         // Two values are ours when the dialog crosses between two of our sockets.
+        let mut leaves_by = None;
         while let Some((first, tail)) = rest.split_first()
-            && Uri::parse(first.uri).is_ok_and(|uri| locals.is_our_uri(&uri))
+            && let Ok(uri) = Uri::parse(first.uri)
+            && let Some(socket) = locals.named_by(&uri)
         {
+            leaves_by = Some(socket);
             rest = tail;
         }
         let text_of = |route: &NameAddr<'a>| message.bytes().get(route.range.clone());
@@ -84,6 +92,7 @@ impl<'a> Routing<'a> {
         Self {
             next_uri,
             new_request_uri: (target != request_uri).then_some(target),
+            leaves_by,
             remaining: Some(remaining),
         }
     }

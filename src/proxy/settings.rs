@@ -99,7 +99,8 @@ impl Default for CallLoadSettings {
 /// Bounds that are not a count of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most transactions over all shards; beyond it new requests get 503.
+    /// Most transactions over all shards; beyond it new requests get 503. So they do when the messages
+    /// kept for transactions take 4 KiB for each of these.
     pub max_transactions: u32,
     /// What `Retry-After` says in such a 503.
     pub retry_after: Duration,

@@ -244,6 +244,9 @@ impl Core {
     fn on_reply(&mut self, now: Timestamp, reply: Message<'_>, out: &mut Outbox) {
         self.stats.counters.replies += 1;
         match our_branch(reply) {
+            Some(Branch::Stateless { .. } | Branch::Stateful { .. }) if reply.fault().is_some() => {
+                self.stats.counters.drop(Drop::Garbage);
+            }
             Some(Branch::Stateless { mac, socket, .. }) => {
                 self.relay_stateless_reply(now, reply, mac, socket, out);
             }

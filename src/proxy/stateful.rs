@@ -7,20 +7,21 @@ use std::sync::Arc;
 
 use super::branch::Branch;
 use super::context::{Context, RelayBranch, kind_of};
-use super::core::{Core, RetryAfter, send_stored};
+use super::core::{Core, send_stored, write_extra};
 use super::default_route::Target;
 use super::forward::{Hop, write_reply, write_request};
 use super::outbox::Outbox;
 use super::request::{Refusal, Request};
 use super::shard::Datagram;
+use super::stats::Drop;
 use crate::arena::Bytes;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Message, Method, build, scan};
+use crate::sip::{Message, Method, Name, build, scan};
 use crate::time::Timestamp;
 use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
 
-const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
+pub(super) const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
 
 impl Core {
     /// Sends a request on by a transaction of its own.
@@ -32,9 +33,10 @@ impl Core {
         target: Target,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full() {
-            if let Some(cell) = target.cell {
-                self.calls.end(cell, now);
+        if self.contexts.is_full(&self.arena) {
+            if request.goes_by_its_routes() {
+                // A call that stands must be able to end: without a transaction it can.
+                return self.relay_stateless(request, &target, out);
             }
             return self.answer(request, NO_ROOM, out);
         }
@@ -42,7 +44,7 @@ impl Core {
         context.request = Some(self.arena.store(request.message.bytes()));
         context.cell = target.cell;
         context.candidates = target.candidates;
-        context.dispatched = target.candidates.is_some();
+        context.dispatched = !request.goes_by_its_routes();
         context.record_route = target.record_route;
         if request.method == Method::Invite {
             send_trying(request, out);
@@ -62,22 +64,23 @@ impl Core {
         refusal: Refusal,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full() {
+        if self.contexts.is_full(&self.arena) {
             return self.answer(request, refusal, out);
         }
         self.count_answer(refusal);
         let mut context = Context::new(key, request);
         let tag = self.branch_keys.tag(request.message);
-        let extra = RetryAfter::of(refusal, &self.settings);
-        let scratch = &mut self.bench.scratch;
+        let (scratch, extra) = (&mut self.bench.scratch, &mut self.bench.extra);
         scratch.clear();
+        extra.clear();
+        write_extra(refusal, request.message, &self.settings, extra);
         build::reply(
             request.message,
             request.source,
             refusal.code,
             refusal.reason,
             &tag,
-            extra.as_bytes(),
+            extra,
             scratch,
         );
         let stored = self.arena.store(scratch);
@@ -152,6 +155,7 @@ impl Core {
         }
         let branch = RelayBranch {
             hop,
+            outages: destination.as_ref().map_or(0, |one| one.outages()),
             destination,
             client: ClientTransaction::start(kind_of(context.method), now, timers),
             abandoned: false,
@@ -201,6 +205,10 @@ impl Core {
                 self.contexts.get_mut(index).candidates = None;
                 return false;
             };
+            // After a reload the order may be another.
+            if self.contexts.get(index).has_tried(&destination) {
+                continue;
+            }
             if let Some(hop) = self.hop_to(&destination, socket) {
                 break (destination, reservation, hop);
             }
@@ -312,6 +320,10 @@ impl Core {
                 cancel.on_reply(code, now, timers);
             }
         } else if cseq.method == method {
+            // Without a Via below ours it was meant for us alone (RFC 3261 section 16.7 step 3).
+            if reply.values(Name::Via).nth(1).is_none() {
+                return self.stats.counters.drop(Drop::NoWayBack);
+            }
             match branch.client.on_reply(code, now, timers) {
                 ReplyAction::Absorb => {}
                 ReplyAction::AckAgain => self.acknowledge(index, number, reply, out),
@@ -367,9 +379,13 @@ impl Core {
     ) {
         let context = self.contexts.get_mut(index);
         let branch = &mut context.branches[number];
-        branch.no_answer_at = Timestamp::FAR;
         if branch.cancel_wanted || branch.abandoned {
+            branch.no_answer_at = Timestamp::FAR;
             return self.cancel_branch(now, index, number, out);
+        }
+        // From now on it is looked whether the destination lives as long as it rings.
+        if branch.no_answer_at != Timestamp::FAR {
+            branch.no_answer_at = now + self.settings.failover.no_answer;
         }
         if code == 100 || context.server.is_answered() {
             return;
@@ -409,7 +425,10 @@ impl Core {
             out.send(context.socket, context.reply_to, |buffer| {
                 write_reply(reply, edits, buffer);
             });
-            context.last_reply.take()
+            // A 2xx after a negative answer does not take back that one.
+            context
+                .last_reply
+                .take_if(|_| !context.server.is_answered())
         };
         if let Some(stale) = stale {
             self.arena.free(stale);

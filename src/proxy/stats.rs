@@ -21,6 +21,8 @@ pub enum Drop {
     StrayAck,
     /// A reply whose next Via names no address that we can send to.
     NoWayBack,
+    /// An INVITE that came late: its call was tried anew since.
+    PastAttempt,
 }
 
 /// The counters of one shard; each only grows.
@@ -64,6 +66,7 @@ impl Counters {
             Drop::StrayReply => self.dropped_stray_replies += 1,
             Drop::StrayAck => self.dropped_stray_acks += 1,
             Drop::NoWayBack => self.dropped_no_way_back += 1,
+            Drop::PastAttempt => self.repeats += 1,
         }
     }
 

@@ -42,15 +42,27 @@ impl Core {
         }
     }
 
-    /// Nothing at all came back in time: the next destination gets the request. Without one, this
-    /// one may still answer.
+    /// Nothing at all came back in time: the next destination gets the request. So it does when
+    /// this one rings, and keepalives have found it dead since. Without a next one, this one may
+    /// still answer.
     fn run_no_answer(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
         let branch = &mut self.contexts.get_mut(index).branches[number];
         if now < branch.no_answer_at {
             return;
         }
         branch.no_answer_at = Timestamp::FAR;
-        if branch.client.is_silent() && self.try_next(now, index, out) {
+        if !branch.client.is_pending() {
+            return;
+        }
+        let is_silent = branch.client.is_silent();
+        if !is_silent && !branch.has_lost_its_destination() {
+            branch.no_answer_at = now + self.settings.failover.no_answer;
+            return;
+        }
+        if self.try_next(now, index, out) {
+            if !is_silent {
+                self.cancel_branch(now, index, number, out);
+            }
             self.abandon(now, index, number);
         }
     }

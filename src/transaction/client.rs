@@ -80,6 +80,11 @@ impl ClientTransaction {
         matches!(self.state, State::Calling | State::Proceeding)
     }
 
+    /// Whether it may have to acknowledge a negative answer to an INVITE (once more).
+    pub fn may_acknowledge(&self) -> bool {
+        self.kind == Kind::Invite && (self.is_pending() || self.state == State::Completed)
+    }
+
     /// Whether nothing at all has come back yet.
     pub fn is_silent(&self) -> bool {
         self.state == State::Calling

@@ -9,12 +9,13 @@ const CALLS: usize = 7_500;
 
 /// A keepalive each second that must be answered within one; out after two failures, back after two
 /// successes. So a change is seen within four seconds; the rest is for a busy machine.
-const PROBING: [&str; 5] = [
+const PARAMETERS: [&str; 6] = [
     "ds_ping_interval=1",
     "ds_ping_timeout_ms=1000",
     "ds_probing_mode=1",
     "ds_probing_threshold=2",
     "ds_inactive_threshold=2",
+    "ds_hash_check_interval=1",
 ];
 const SEEN_WITHIN: Duration = Duration::from_secs(8);
 
@@ -27,7 +28,7 @@ fn no_unanswered_call_fails_and_the_gateway_comes_back(signal: &str) {
         .collect();
     let list: Vec<String> = (0..4).map(|n| gateways[n].line(&format!("g{n}"))).collect();
     let proxy = place.address(1);
-    let options = PROBING
+    let options = PARAMETERS
         .iter()
         .fold(Options::new(proxy, 2), |options, text| {
             options.parameter(text)
@@ -50,6 +51,13 @@ fn no_unanswered_call_fails_and_the_gateway_comes_back(signal: &str) {
     victim.process.signal(signal);
     wait_until("the gateway is out", SEEN_WITHIN, || {
         server.kamcmd.flags(&uri) == "IP"
+    });
+    // The others take over what it had not answered, before it could answer after all.
+    let begun = newest_answered(&caller);
+    wait_until("the others answer", SEEN_WITHIN, || {
+        let log = caller.log();
+        let answered = log.calls("answered").into_iter().map(number);
+        answered.filter(|&number| number <= begun).count() == begun
     });
     victim.process.kill();
     let before = victim.log().calls("INVITE").len();
@@ -75,7 +83,20 @@ fn no_unanswered_call_fails_and_the_gateway_comes_back(signal: &str) {
     assert_eq!(outcome.failed, lost.len(), "{outcome:?}");
     let after = victim.log().calls("INVITE").len();
     assert!(after > 100, "it gets calls again: {after}, {before} before");
-    server.wait_until_idle(Duration::from_secs(5));
+    // A BYE that nobody answers ends its call after 64 T1, which is 32 seconds.
+    server.wait_until_idle(Duration::from_secs(40));
+}
+
+fn newest_answered(caller: &Caller) -> usize {
+    let log = caller.log();
+    let answered = log.calls("answered").into_iter().map(number);
+    answered.max().expect("calls were answered")
+}
+
+/// SIPp numbers its calls from 1, and its Call-IDs begin with the number.
+fn number(call: &str) -> usize {
+    let digits = call.split('-').next().expect("split gives something");
+    digits.parse().expect("a number")
 }
 
 #[test]

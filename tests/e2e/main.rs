@@ -1,6 +1,7 @@
 //! sipshard as its users meet it: the built program on loopback sockets, with the real SIPp calling
 //! and answering, and the real kamcmd asking.
 
+mod demo;
 mod gateway_death;
 mod listeners;
 mod loss;

@@ -100,6 +100,11 @@ impl Calls {
         }
     }
 
+    /// How many slots there are, in use and free.
+    pub fn capacity(&self) -> usize {
+        self.slots.len() as usize
+    }
+
     /// A fresh call in state [`Phase::Calling`].
     pub fn allocate(&mut self, now: Timestamp, next_hop: SocketAddr) -> Place {
         let serial = self.next_serial;

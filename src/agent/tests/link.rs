@@ -39,8 +39,10 @@ pub struct Link {
     pub now: Timestamp,
     pub caller: Caller,
     pub gateways: Vec<Gateway>,
-    /// Everything that was sent: when, from, to, first word, and the code of an answer's INVITE or not.
+    /// Everything that was sent: when, from where, and its [`summary`].
     pub log: Vec<(Timestamp, SocketAddr, String)>,
+    /// The same: to where, and its bytes.
+    pub wire: Vec<(SocketAddr, Vec<u8>)>,
     caller_addresses: Vec<SocketAddr>,
     weather: Weather,
     rng: Rng,
@@ -62,6 +64,7 @@ impl Link {
             caller,
             gateways,
             log: Vec::new(),
+            wire: Vec::new(),
             caller_addresses,
             weather,
             rng: Rng::from_seed(seed),
@@ -148,6 +151,7 @@ impl Link {
             };
             let bytes = self.out.bytes(packet).to_vec();
             self.log.push((self.now, from, summary(&bytes)));
+            self.wire.push((packet.to, bytes.clone()));
             let copies = 1 + u32::from(unit(&mut self.rng) < self.weather.duplication);
             for _ in 0..copies {
                 if unit(&mut self.rng) < self.weather.loss {
@@ -180,6 +184,23 @@ impl Link {
             .filter(|(_, _, sent)| sent == summary)
             .count()
     }
+}
+
+impl Link {
+    /// Where the first message with this summary went, and its text.
+    pub fn first(&self, summary: &str) -> (SocketAddr, String) {
+        let place = self.log.iter().position(|(_, _, sent)| sent == summary);
+        let (to, bytes) = &self.wire[place.unwrap_or_else(|| panic!("no {summary}"))];
+        (*to, String::from_utf8(bytes.clone()).unwrap())
+    }
+}
+
+/// The value of the first header line of this name.
+pub fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    let mut lines = message.lines();
+    lines
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        .unwrap_or_else(|| panic!("no {name} in {message}"))
 }
 
 /// `INVITE`, or `200 INVITE`. Panics for what is no complete and correct message.

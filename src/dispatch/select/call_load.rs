@@ -28,7 +28,7 @@ fn start(frame: &Frame<'_>) -> Result<Start, SelectError> {
         let default = &destinations[regular..];
         let of_default = match default.first() {
             None => return Err(error),
-            Some(default) if default.health().flags.is_skipped() => SelectError::NoDestination,
+            Some(default) if !default.is_usable() => SelectError::NoDestination,
             Some(default) => match count(default) {
                 Ok(reservation) => return Ok(chosen(regular, reservation)),
                 Err(Unusable) => SelectError::AllFull,
@@ -58,7 +58,7 @@ fn least_loaded(set: &Set, regular: usize) -> Result<Start, SelectError> {
         destination.recount();
     }
     let (best, _) = scan(&destinations[..regular])?;
-    let usable = (0..regular).filter(|&index| !destinations[index].health().flags.is_skipped());
+    let usable = (0..regular).filter(|&index| destinations[index].is_usable());
     std::iter::once(best)
         .chain(usable)
         .find_map(|index| Some(chosen(index, count(&destinations[index]).ok()?)))
@@ -88,7 +88,7 @@ fn scan(destinations: &[Arc<Destination>]) -> Result<(usize, u32), SelectError> 
     let mut best: Option<(usize, u32)> = None;
     let mut error = SelectError::NoDestination;
     for (index, destination) in destinations.iter().enumerate() {
-        if destination.health().flags.is_skipped() {
+        if !destination.is_usable() {
             continue;
         }
         let active = destination.active_calls();

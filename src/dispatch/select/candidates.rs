@@ -38,7 +38,7 @@ impl Order {
     ) -> Option<(usize, Rank)> {
         let usable = set.destinations[..regular].iter().enumerate();
         usable
-            .filter(|(_, destination)| !destination.health().flags.is_skipped())
+            .filter(|(_, destination)| destination.is_usable())
             .map(|(index, destination)| (index, self.rank(destination, index, regular)))
             .filter(|(_, rank)| last.is_none_or(|last| *rank > last))
             .min_by_key(|(_, rank)| *rank)
@@ -184,11 +184,10 @@ impl Candidates {
         destination: &Arc<Destination>,
         is_last: bool,
     ) -> Result<Option<Reservation>, Unusable> {
-        let flags = destination.health().flags;
         let usable = if self.use_default && is_last {
-            self.compat || !flags.has(Flags::DISABLED)
+            self.compat || !destination.health().flags.has(Flags::DISABLED)
         } else {
-            !flags.is_skipped()
+            destination.is_usable()
         };
         if !usable {
             Err(Unusable)

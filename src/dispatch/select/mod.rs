@@ -281,7 +281,7 @@ impl<'a> Frame<'a> {
     }
 
     fn is_usable(&self, index: usize) -> bool {
-        !self.set.destinations[index].health().flags.is_skipped()
+        self.set.destinations[index].is_usable()
     }
 
     /// The default, if there is one and it is not out.

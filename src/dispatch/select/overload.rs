@@ -13,7 +13,7 @@ fn start(frame: &Frame<'_>) -> Result<Start, SelectError> {
     let destinations = &frame.set.destinations;
     let is_taken = |index: &usize| {
         let destination = &destinations[*index];
-        !destination.health().flags.is_skipped() && !destination.is_passed_over(frame.keys.now)
+        destination.is_usable() && !destination.is_passed_over(frame.keys.now)
     };
     let taken = frame.round(slot).find(is_taken);
     let taken = taken.or_else(|| frame.usable_default());

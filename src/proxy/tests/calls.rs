@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::support::*;
+use crate::dispatch::Flags;
 use crate::proxy::RelayMode::{self, Stateful, Stateless};
 
 fn answered(bench: &mut Bench, call: &str) -> Sent {
@@ -124,6 +125,23 @@ fn a_call_tried_again_with_credentials_is_counted_again() {
 }
 
 #[test]
+fn what_comes_late_of_an_attempt_that_was_repeated_goes_nowhere() {
+    let mut bench = Bench::new(Stateless, 2, 1);
+    let first = bench.invite("a");
+    bench.answer(&first, 407, "");
+    bench.invite("b");
+    let again = request("INVITE", "a", "", "")
+        .replace("branch=z9hG4bK-a", "branch=z9hG4bK-a2")
+        .replace("CSeq: 1", "CSeq: 2");
+    let second = only_to_gateways(&bench.call(&again));
+    assert_ne!(second.to, first.to, "the first gateway is full");
+    assert!(bench.call(&request("INVITE", "a", "", "")).is_empty());
+    assert!(bench.call(&request("ACK", "a", "", "")).is_empty());
+    let answer = bench.call(&request("CANCEL", "a", "", ""));
+    assert!(answer[0].start().starts_with("SIP/2.0 481 "));
+}
+
+#[test]
 fn failover_moves_the_call_and_its_count_and_the_caller_sees_one_transaction() {
     let mut bench = Bench::new(Stateful, 3, 0);
     let first = bench.invite("one");
@@ -189,6 +207,49 @@ fn silence_moves_a_call_after_two_seconds_and_the_late_one_is_cancelled() {
     assert_eq!(ok[0].start(), "SIP/2.0 200 Reason");
     bench.answer(&first, 487, "");
     assert_eq!(bench.loads(), [0, 1]);
+}
+
+/// The state that a destination has when keepalives have failed.
+const DEAD: Flags = Flags(Flags::INACTIVE | Flags::PROBING);
+const ALIVE: Flags = Flags(Flags::PROBING);
+const TAKEN_OUT_BY_HAND: Flags = Flags(Flags::INACTIVE);
+
+#[test]
+fn a_call_that_rings_at_a_gateway_that_dies_moves_on_even_if_that_comes_back() {
+    let mut bench = Bench::new(Stateful, 2, 0);
+    let first = bench.invite("one");
+    bench.answer(&first, 180, "");
+    let before = bench.wait(Duration::from_secs(60));
+    assert!(before.is_empty(), "it may ring for long: {before:?}");
+    bench.sets.set_state(1, "sip:10.0.1.1:5060", DEAD);
+    bench.sets.set_state(1, "sip:10.0.1.1:5060", ALIVE);
+    let sent = bench.wait(Duration::from_secs(2));
+    let second = sent.iter().find(|sent| sent.to == gateway(2));
+    let second = second.expect("moved").clone();
+    assert!(second.branch().ends_with(".1"));
+    let cancel = sent.iter().find(|sent| sent.to == gateway(1));
+    let cancel = cancel.expect("the dead one may come back");
+    assert!(cancel.start().starts_with("CANCEL"), "{cancel:?}");
+    assert_eq!(bench.loads(), [0, 1]);
+    bench.answer(&second, 180, "");
+    let ok = bench.answer(&second, 200, "");
+    assert_eq!(ok[0].start(), "SIP/2.0 200 Reason");
+    bench.hang_up("one", 2);
+    assert_eq!(bench.loads(), [0, 0]);
+}
+
+#[test]
+fn a_call_rings_on_at_a_gateway_that_is_taken_out_by_hand_or_has_no_successor() {
+    for (gateways, flags) in [(2, TAKEN_OUT_BY_HAND), (1, DEAD)] {
+        let mut bench = Bench::new(Stateful, gateways, 0);
+        let first = bench.invite("one");
+        bench.answer(&first, 180, "");
+        bench.sets.set_state(1, "sip:10.0.1.1:5060", flags);
+        let sent = bench.wait(Duration::from_secs(10));
+        assert!(sent.is_empty(), "{sent:?}");
+        let ok = bench.answer(&first, 200, "");
+        assert_eq!(ok[0].start(), "SIP/2.0 200 Reason");
+    }
 }
 
 #[test]

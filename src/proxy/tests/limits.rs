@@ -70,6 +70,10 @@ fn full_tables_are_a_503_and_leak_nothing() {
     let sent = bench.call(&request("INVITE", "b", "", ""));
     assert_eq!(sent[0].start(), "SIP/2.0 503 Transaction Table Full");
     assert_eq!(bench.loads(), [1]);
+    // The call is known for a while, and yet the ACK is for us alone.
+    let tag = sent[0].value("To").split("tag=").nth(1).expect("a tag");
+    let ack = request("ACK", "b", tag, "");
+    assert!(bench.call(&ack).is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What one shard does with calls, message by message.
 
 mod calls;
+mod corners;
 mod limits;
 mod relaying;
 mod strangers;

@@ -43,6 +43,25 @@ fn answers_go_to_the_source_and_lose_our_via() {
 }
 
 #[test]
+fn an_answer_without_a_via_below_ours_goes_nowhere() {
+    for relay in [Stateful, Stateless] {
+        let mut bench = Bench::new(relay, 1, 0);
+        let invite = bench.invite("a");
+        let answer = reply(&invite, 486, "");
+        let last = answer.rfind("Via: ").expect("two");
+        let end = last + answer[last..].find("\r\n").expect("a line") + 2;
+        let cut = [&answer[..last], &answer[end..]].concat();
+        assert!(bench.receive(gateway(1), &cut).is_empty(), "{relay:?}");
+        let answer = bench.answer(&invite, 486, "");
+        assert!(
+            answer
+                .iter()
+                .any(|sent| sent.start().starts_with("SIP/2.0 486"))
+        );
+    }
+}
+
+#[test]
 fn without_rport_answers_go_to_the_port_of_the_via() {
     let mut bench = Bench::new(Stateful, 1, 0);
     let source = "10.0.0.9:7777".parse().expect("an address");

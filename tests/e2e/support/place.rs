@@ -48,6 +48,15 @@ impl Place {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.directory.disable_cleanup(true);
+            eprintln!("--- logs are left in {}", self.directory.path().display());
+        }
+    }
+}
+
 /// An address of this host whose port was free a moment ago.
 pub fn free_address(host: IpAddr) -> SocketAddr {
     let socket = UdpSocket::bind((host, 0)).expect("a free port");

@@ -163,8 +163,6 @@ impl Caller {
         option("-l", load.calls.to_string());
         option("-d", load.hold.as_millis().to_string());
         option("-stf", statistics.display().to_string());
-        // With a loss of 20% there and back, one call in a million and more is given up.
-        option("-max_retrans", "9".to_owned());
         arguments.extend(["-trace_stat".to_owned(), proxy.to_string()]);
         Self {
             started: Instant::now(),
@@ -217,6 +215,9 @@ fn common(address: SocketAddr, log: &Path, lost_percent: u32) -> Vec<String> {
         "-trace_err",
         "-buff_size",
         "2000000",
+        // With a fifth lost there and back, one request in four million is given up.
+        "-max_retrans",
+        "9",
     ]
     .map(str::to_owned)
     .to_vec()

@@ -11,7 +11,8 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use sipshard::time::Timestamp;
+
+use crate::time::Timestamp;
 
 /// Longest wait, so that a request to stop is seen.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);

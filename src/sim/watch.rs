@@ -1,0 +1,533 @@
+//! The witness at the proxy's door: it reads everything that goes in and out, and knows nothing of
+//! what is inside. Invariants 3, 4 and 5.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use super::story::Violation;
+use super::strangers::{forger, vandal};
+use crate::proxy::RelayMode;
+use crate::sip::{HeaderIndex, Message, Method, Name, StartLine, Via, scan};
+use crate::time::Timestamp;
+
+/// An ended call is forgotten after 64 * T1; so long a retransmission finds its way.
+const LINGER: Duration = Duration::from_secs(32);
+/// The answer at the limit of transactions: nothing is kept of it.
+const NO_ROOM: &[u8] = b"Transaction Table Full";
+/// The answers that are no reason to give up while another gateway can be tried.
+const FAILOVER: [u16; 3] = [408, 500, 503];
+/// The answers when no destination can take a call.
+const BUSY: [&[u8]; 2] = [b"All Destinations Busy", b"No Destination Available"];
+
+/// What made the proxy send something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A request from this address.
+    Request(SocketAddr),
+    /// A reply from this address.
+    Reply(SocketAddr),
+    /// A timer, or an error of the network.
+    Itself,
+}
+
+/// A server transaction of the proxy as its client sees it.
+#[derive(Debug, Default)]
+struct Transaction {
+    /// Where the request came from, each host once. (Ports are the business of Via and `rport`.)
+    sources: BTreeSet<IpAddr>,
+    /// Where it was sent, each branch once.
+    forwards: Vec<SocketAddr>,
+    /// The final answers, each (code, To tag) once.
+    finals: Vec<(u16, Vec<u8>)>,
+    /// It was refused for want of a destination.
+    refused: bool,
+    /// Its request belongs to a dialog.
+    in_dialog: bool,
+    /// Its INVITE is of a call that was known: it goes where that went.
+    follows: bool,
+    /// The caller wants no answer any more.
+    cancelled: bool,
+}
+
+/// A request that the proxy sent, by its branch.
+#[derive(Debug)]
+struct Sent {
+    to: SocketAddr,
+    is_invite: bool,
+    last: Timestamp,
+}
+
+/// What names a transaction: Via and CSeq, Call-ID and caller.
+type Key = Vec<u8>;
+
+/// What excuses the proxy in a world.
+#[derive(Debug, Default)]
+pub(super) struct Licence {
+    /// Gateways that have lost their memory answer one request twice.
+    pub memories_lost: bool,
+    /// Cells make room for others: a call may be forgotten at any time.
+    pub forgets: bool,
+    /// Gateways may have been told a wrong Contact.
+    pub contacts_spoilt: bool,
+    /// How many gateways must have been tried before a caller hears that there is none; 0 where that
+    /// cannot be said.
+    pub tries: usize,
+}
+
+/// Reads what passes.
+#[derive(Debug)]
+pub(super) struct Watch {
+    index: HeaderIndex,
+    relay: RelayMode,
+    listeners: BTreeSet<SocketAddr>,
+    gateways: BTreeSet<SocketAddr>,
+    /// Who may do what they like: what comes of their requests proves nothing.
+    strangers: BTreeSet<SocketAddr>,
+    transactions: BTreeMap<Key, Transaction>,
+    sent: BTreeMap<Vec<u8>, Sent>,
+    /// Who made a tag: (Call-ID, tag).
+    tags: BTreeMap<(Vec<u8>, Vec<u8>), SocketAddr>,
+    /// Where a call's INVITE went: (Call-ID, caller's tag, CSeq).
+    calls: BTreeMap<(Vec<u8>, Vec<u8>, u32), Vec<SocketAddr>>,
+    pub licence: Licence,
+    pub ledger: Ledger,
+    /// Calls that several gateways may have answered: (Call-ID, caller's tag).
+    forked: BTreeSet<(Vec<u8>, Vec<u8>)>,
+    /// Whether the request that a shard is dealing with says by Route where it goes.
+    is_routed: bool,
+    /// A call was refused for the first time since this was last asked.
+    is_busy: bool,
+}
+
+impl Watch {
+    pub fn new(
+        relay: RelayMode,
+        listeners: &[SocketAddr],
+        gateways: &[SocketAddr],
+        ledger: Ledger,
+    ) -> Self {
+        let strangers = listeners.iter().flat_map(|&it| [forger(it), vandal(it)]);
+        Self {
+            index: HeaderIndex::new(),
+            relay,
+            listeners: listeners.iter().copied().collect(),
+            gateways: gateways.iter().copied().collect(),
+            strangers: strangers.collect(),
+            transactions: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            licence: Licence::default(),
+            ledger,
+            forked: BTreeSet::new(),
+            is_routed: false,
+            is_busy: false,
+        }
+    }
+
+    /// Whether a call was refused for want of a destination since this was last asked.
+    pub fn take_busy(&mut self) -> bool {
+        std::mem::take(&mut self.is_busy)
+    }
+
+    /// A shard is going to deal with a datagram. Returns what its sendings are caused by.
+    pub fn received(&mut self, now: Timestamp, from: SocketAddr, bytes: &[u8]) -> Cause {
+        let mut index = std::mem::take(&mut self.index);
+        let cause = match scan(bytes, &mut index) {
+            Ok(message) if message.method().is_none() => {
+                self.reply_received(from, message);
+                Cause::Reply(from)
+            }
+            Ok(message) => {
+                self.request_received(now, from, message);
+                Cause::Request(from)
+            }
+            Err(_) => Cause::Request(from),
+        };
+        self.index = index;
+        cause
+    }
+
+    fn request_received(&mut self, now: Timestamp, from: SocketAddr, message: Message<'_>) {
+        let call_id = message.call_id().unwrap_or_default();
+        let by_vandal = vandal(from) == from;
+        if by_vandal {
+            self.ledger.touched(now, call_id);
+        }
+        self.is_routed = message.has(Name::Route);
+        let Ok(via) = message.top_via() else { return };
+        let Some(key) = key_of(message, &via) else {
+            return;
+        };
+        let method = message.method();
+        if method == Some(Method::Ack) {
+            return;
+        }
+        if method == Some(Method::Cancel)
+            && let Some(invite) = key_as(message, &via, Method::Invite)
+        {
+            self.transactions.entry(invite).or_default().cancelled = true;
+        }
+        let transaction = self.transactions.entry(key).or_default();
+        // With transactions a repeat changes nothing.
+        let is_repeat = self.relay == RelayMode::Stateful && !transaction.sources.is_empty();
+        transaction.sources.insert(from.ip());
+        transaction.in_dialog = message.to_tag().is_some();
+        if method == Some(Method::Bye) && !by_vandal && !is_repeat {
+            let tags = (message.from_tag(), message.to_tag());
+            let (caller, callee) = (tags.0.unwrap_or_default(), tags.1.unwrap_or_default());
+            self.ledger.bye(now, call_id, caller, callee);
+        }
+        let is_first = method == Some(Method::Invite) && message.to_tag().is_none();
+        if is_first && !self.strangers.contains(&from) {
+            self.learn(message, message.from_tag(), from);
+        }
+    }
+
+    fn reply_received(&mut self, from: SocketAddr, message: Message<'_>) {
+        let is_invite = message
+            .cseq()
+            .is_ok_and(|cseq| cseq.method == Method::Invite);
+        if is_invite && self.gateways.contains(&from) {
+            self.learn(message, message.to_tag(), from);
+        }
+    }
+
+    fn learn(&mut self, message: Message<'_>, tag: Option<&[u8]>, maker: SocketAddr) {
+        if let (Some(call_id), Some(tag)) = (message.call_id(), tag) {
+            let name = (call_id.to_vec(), tag.to_vec());
+            self.tags.entry(name).or_insert(maker);
+        }
+    }
+
+    /// A shard has sent a datagram.
+    pub fn sent(
+        &mut self,
+        now: Timestamp,
+        cause: Cause,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<(), Violation> {
+        let mut index = std::mem::take(&mut self.index);
+        let verdict = match scan(bytes, &mut index) {
+            Ok(message) => {
+                let verdict = if message.method().is_some() {
+                    self.request_sent(now, cause, to, message)
+                } else {
+                    self.reply_sent(now, cause, to, message)
+                };
+                verdict.map_err(|violation| violation.in_call(message.call_id().unwrap_or(b"")))
+            }
+            Err(error) => Err(Violation::new(8, format!("sent no SIP: {error}"))),
+        };
+        self.index = index;
+        verdict
+    }
+
+    /// Invariant 3.
+    fn reply_sent(
+        &mut self,
+        now: Timestamp,
+        cause: Cause,
+        to: SocketAddr,
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
+        // What a stranger is told of its spoilt copy is not what the caller sees.
+        let is_stranger = self.strangers.iter().any(|it| it.ip() == to.ip());
+        if is_stranger {
+            let call_id = message.call_id().unwrap_or_default();
+            self.ledger.touched(now, call_id);
+        } else {
+            self.book_answer(now, cause, message);
+        }
+        if !message.has(Name::Via) {
+            return Err(Violation::new(8, "sent an answer without Via"));
+        }
+        let Some(transaction) = message
+            .top_via()
+            .ok()
+            .and_then(|via| self.transactions.get_mut(&key_of(message, &via)?))
+        else {
+            return Ok(());
+        };
+        if !transaction.sources.contains(&to.ip()) {
+            let asked = &transaction.sources;
+            return Err(Violation::new(
+                3,
+                format!("an answer went to {to}, but {asked:?} asked"),
+            ));
+        }
+        if is_stranger {
+            return Ok(());
+        }
+        let code = message.reply_code().unwrap_or(0);
+        let answer = (code, message.to_tag().unwrap_or_default().to_vec());
+        let is_new = !transaction.finals.contains(&answer);
+        let is_stateful = self.relay == RelayMode::Stateful;
+        if BUSY.contains(&reason(message)) {
+            // A repeat gets the same refusal, though there may be room by then.
+            self.is_busy |= !is_stateful || !transaction.refused;
+            transaction.refused = true;
+        }
+        let is_kept = is_stateful && !is_without_trace(message, self.licence.forgets);
+        // At the limit what is in a dialog is relayed without a transaction.
+        let is_kept = is_kept && !(self.licence.forgets && transaction.in_dialog);
+        if code < 200 || !is_kept || !is_new {
+            return Ok(());
+        }
+        let is_invite = message
+            .cseq()
+            .is_ok_and(|cseq| cseq.method == Method::Invite);
+        let is_success = code < 300 && is_invite;
+        let forked = transaction.forwards.len() > 1 || self.licence.memories_lost;
+        let allowed = transaction.finals.is_empty() || is_success && forked;
+        transaction.finals.push(answer);
+        let tried: BTreeSet<_> = transaction.forwards.iter().collect();
+        let gives_up = is_invite && FAILOVER.contains(&code) && !transaction.in_dialog;
+        let is_waiting = !transaction.cancelled && !transaction.follows;
+        if gives_up && is_waiting && tried.len() < self.licence.tries {
+            let what = format!("a caller got {code} after only {tried:?} were tried");
+            return Err(Violation::new(8, what));
+        }
+        if allowed {
+            return Ok(());
+        }
+        let finals: Vec<u16> = transaction.finals.iter().map(|(code, _)| *code).collect();
+        Err(Violation::new(
+            3,
+            format!(
+                "a request got several final answers {finals:?}, sent to {:?}",
+                transaction.forwards
+            ),
+        ))
+    }
+
+    /// Writes a final answer that goes to a caller into the books.
+    fn book_answer(&mut self, now: Timestamp, cause: Cause, message: Message<'_>) {
+        let code = message.reply_code().unwrap_or(0);
+        let (Ok(cseq), Ok(via)) = (message.cseq(), message.top_via()) else {
+            return;
+        };
+        let Some(key) = key_of(message, &via) else {
+            return;
+        };
+        let Some(transaction) = self.transactions.get(&key) else {
+            return;
+        };
+        if code < 200 {
+            return;
+        }
+        let call_id = message.call_id().unwrap_or_default();
+        let from = message.from_tag().unwrap_or_default();
+        let to = message.to_tag().unwrap_or_default();
+        let name = (call_id.to_vec(), from.to_vec());
+        match cseq.method {
+            Method::Invite if !transaction.in_dialog => {
+                let by = match cause {
+                    Cause::Reply(by) => Some(by),
+                    _ => None,
+                };
+                self.ledger.answered(now, &name, &key, code, to, by);
+            }
+            Method::Invite | Method::Update if code < 300 => {
+                let is_first = !transaction.finals.iter().any(|(sent, _)| *sent < 300);
+                self.ledger.refreshed(now, &name, is_first);
+            }
+            Method::Bye if matches!(cause, Cause::Reply(_)) => {
+                let challenged = matches!(code, 401 | 407);
+                self.ledger
+                    .bye_answered(now, call_id, (from, to), challenged);
+            }
+            _ => {}
+        }
+    }
+
+    /// Invariants 4 and 5.
+    fn request_sent(
+        &mut self,
+        now: Timestamp,
+        cause: Cause,
+        to: SocketAddr,
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
+        let branch = message.top_via().ok().and_then(|via| via.branch);
+        let Some(branch) = branch else {
+            return Err(Violation::new(8, "sent a request without branch"));
+        };
+        let method = message.method();
+        if let Some(sent) = self.sent.get_mut(branch) {
+            let may_forget = self.relay == RelayMode::Stateless
+                && (self.licence.forgets || now.since(sent.last) >= LINGER || !sent.is_invite);
+            sent.last = now;
+            let follows = matches!(method, Some(Method::Ack | Method::Cancel));
+            if may_forget && !follows {
+                sent.to = to;
+            }
+            if sent.to == to {
+                return Ok(());
+            }
+            let (invariant, what) = if follows {
+                (5, "went elsewhere than its INVITE")
+            } else {
+                (4, "was sent again, but elsewhere")
+            };
+            return Err(Violation::new(
+                invariant,
+                format!("a {method:?} {what}: to {to}, not {}", sent.to),
+            ));
+        }
+        let is_invite = method == Some(Method::Invite);
+        self.sent.insert(
+            branch.to_vec(),
+            Sent {
+                to,
+                is_invite,
+                last: now,
+            },
+        );
+        let by_stranger = matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
+        if method == Some(Method::Cancel) && !by_stranger {
+            return Err(Violation::new(5, "a CANCEL has the branch of no INVITE"));
+        }
+        if message.to_tag().is_none() {
+            let selected = self.selected(now, cause, to, message);
+            return if by_stranger { Ok(()) } else { selected };
+        }
+        if by_stranger {
+            return Ok(());
+        }
+        self.in_dialog_sent(to, message)
+    }
+
+    /// A request outside a dialog was sent by a branch that was not seen before.
+    fn selected(
+        &mut self,
+        now: Timestamp,
+        cause: Cause,
+        to: SocketAddr,
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
+        let Some(Ok(upstream)) = message.vias().nth(1) else {
+            return Ok(());
+        };
+        let Some(key) = key_of(message, &upstream) else {
+            return Ok(());
+        };
+        let Some(transaction) = self.transactions.get_mut(&key) else {
+            return Ok(());
+        };
+        let earlier = std::mem::take(&mut transaction.forwards);
+        transaction.forwards.clone_from(&earlier);
+        transaction.forwards.push(to);
+        let is_request = matches!(cause, Cause::Request(_));
+        if self.relay == RelayMode::Stateful && is_request && !earlier.is_empty() {
+            return Err(Violation::new(
+                4,
+                format!("a retransmission was sent to {to}, after {earlier:?}"),
+            ));
+        }
+        if message.method() != Some(Method::Invite) {
+            return Ok(());
+        }
+        let call_id = message.call_id().unwrap_or_default().to_vec();
+        let tag = message.from_tag().unwrap_or_default().to_vec();
+        let cseq = message.cseq().map_or(0, |cseq| cseq.number);
+        let of_call = self
+            .calls
+            .entry((call_id.clone(), tag.clone(), cseq))
+            .or_default();
+        let is_known = of_call.contains(&to) || of_call.is_empty();
+        transaction.follows |= earlier.is_empty() && !of_call.is_empty();
+        of_call.push(to);
+        if of_call.iter().any(|other| *other != to) {
+            self.forked.insert((call_id.clone(), tag.clone()));
+        }
+        let surely = !matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
+        self.ledger
+            .invited(now, (call_id, tag), cseq, &key, to, surely);
+        if is_request && !is_known && !self.licence.forgets {
+            return Err(Violation::new(
+                4,
+                format!("a repeated INVITE of a call was sent to {to}, the first to {of_call:?}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A request inside a dialog goes to the maker of its To tag.
+    fn in_dialog_sent(&self, to: SocketAddr, message: Message<'_>) -> Result<(), Violation> {
+        let call_id = message.call_id().unwrap_or_default().to_vec();
+        let tag = message.to_tag().unwrap_or_default().to_vec();
+        let caller = message.from_tag().unwrap_or_default().to_vec();
+        let Some(&maker) = self.tags.get(&(call_id.clone(), tag)) else {
+            return Ok(());
+        };
+        // Without a Route nothing says which of the gateways that answered is meant.
+        let is_unclear = !self.is_routed && self.forked.contains(&(call_id, caller));
+        // Who takes a spoilt INVITE for the caller's calls back where that says.
+        let is_misled = self.licence.contacts_spoilt && !self.gateways.contains(&maker);
+        if maker == to || is_unclear || is_misled {
+            return Ok(());
+        }
+        let method = message.method();
+        Err(Violation::new(
+            5,
+            format!("a {method:?} went to {to}, its dialog is with {maker}"),
+        ))
+    }
+
+    /// Whether the proxy itself is at this address.
+    pub fn is_listener(&self, address: SocketAddr) -> bool {
+        self.listeners.contains(&address)
+    }
+}
+
+/// Whether a final answer is one that the proxy keeps nothing of, so that a repeat of the request
+/// may be answered otherwise: the answer at the limit of transactions and, if that limit is `near`,
+/// every refusal of a call; its own answers to requests other than INVITE (RFC 3261 section 8.2.7).
+fn is_without_trace(message: Message<'_>, near: bool) -> bool {
+    let by_limit = reason(message) == NO_ROOM || near && BUSY.contains(&reason(message));
+    let is_invite = message
+        .cseq()
+        .is_ok_and(|cseq| cseq.method == Method::Invite);
+    let is_ours =
+        !message.has(Name::Contact) && message.to_tag().is_some_and(|tag| tag.len() == 16);
+    by_limit || !is_invite && is_ours
+}
+
+/// The reason phrase of a reply.
+fn reason(message: Message<'_>) -> &[u8] {
+    match message.start() {
+        StartLine::Reply { reason, .. } => reason,
+        StartLine::Request { .. } => b"",
+    }
+}
+
+/// The name of the transaction of a request with this Via, or of the request that a reply answers.
+fn key_of(message: Message<'_>, via: &Via<'_>) -> Option<Key> {
+    let method = match message.cseq().ok()?.method {
+        Method::Ack => Method::Invite,
+        other => other,
+    };
+    key_as(message, via, method)
+}
+
+fn key_as(message: Message<'_>, via: &Via<'_>, method: Method) -> Option<Key> {
+    let cseq = message.cseq().ok()?;
+    let mut key = Vec::with_capacity(128);
+    for part in [
+        via.branch.unwrap_or_default(),
+        via.host,
+        message.call_id()?,
+        message.from_tag().unwrap_or_default(),
+    ] {
+        key.extend_from_slice(part);
+        key.push(b'\n');
+    }
+    key.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
+    key.extend_from_slice(&cseq.number.to_be_bytes());
+    key.push(method as u8);
+    Some(key)
+}
