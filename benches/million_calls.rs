@@ -6,7 +6,8 @@
 //! Each line is a process of its own with two shards, without sockets: one with few calls up and one
 //! with many. Both set up and end calls at the same rate, 1,000 a second of virtual time, and always
 //! end the oldest call, which has been out of the processor's caches for long. They take turns, so
-//! that what else goes on in the machine slows both; the middle turn counts.
+//! that what else goes on in the machine slows both: the growth is the middle one of the ratios of
+//! neighbouring turns, the times are those that a quarter of the turns kept below.
 
 #[path = "../tests/support/world.rs"]
 mod world;
@@ -24,7 +25,7 @@ const MANY: u64 = 1_000_000;
 const BATCH: u64 = 64;
 /// Batches in a turn, and turns that each shard gets.
 const TURN: u64 = 64;
-const TURNS: usize = 25;
+const TURNS: usize = 41;
 
 /// Time spent in the shard.
 #[derive(Default)]
@@ -150,21 +151,23 @@ fn line(relay: &str, hash_size: u32, calls: u64) {
     for _ in 0..TURN / 8 {
         many.turn();
     }
-    let (mut at_few, mut at_many): (Vec<f64>, Vec<f64>) =
-        (0..TURNS).map(|_| (few.turn(), many.turn())).unzip();
-    let (at_few, at_many) = (median(&mut at_few), median(&mut at_many));
+    let turns: Vec<(f64, f64)> = (0..TURNS).map(|_| (few.turn(), many.turn())).collect();
+    let at_few = quantile(0.25, turns.iter().map(|turn| turn.0));
+    let at_many = quantile(0.25, turns.iter().map(|turn| turn.1));
+    let growth = quantile(0.5, turns.iter().map(|turn| turn.1 / turn.0));
     let round = many.expiry_round();
     println!(
         "{relay:<10} {hash_size:>12}  {bytes:>12.0}  {:>17.2}  {:>10.2}  {:>6.2}  {round:>10.1?}",
         at_few / 1e3,
         at_many / 1e3,
-        at_many / at_few
+        growth
     );
 }
 
-fn median(values: &mut [f64]) -> f64 {
+fn quantile(part: f64, values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values[(values.len() as f64 * part) as usize]
 }
 
 fn resident_bytes() -> u64 {

@@ -1,6 +1,7 @@
 //! The verbs of the command line. To add one: a module with its options and its `execute`, and a line
 //! in [`Verb`] and in [`main`].
 
+mod check;
 mod demo;
 mod listen;
 mod rpc;
@@ -34,6 +35,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Run),
+    Check(check::Check),
     Demo(demo::Demo),
     Rpc(rpc::Rpc),
 }
@@ -42,6 +44,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     let done = match Command::parse().verb {
         Verb::Run(run) => run.execute(),
+        Verb::Check(check) => check.execute(),
         Verb::Demo(demo) => demo.execute(),
         Verb::Rpc(rpc) => rpc.execute(),
     };

@@ -1,9 +1,25 @@
-//! What the operator may say about routing: today the parameters, by one table.
+//! What the operator may say about routing: the language of configurations, and the parameters.
 //!
-//! Owns: the names, ranges and defaults of parameters, and how they become the settings of the other
-//! rooms. May touch: memory only.
+//! A configuration goes through [`preprocess`] and [`lexer`] to tokens, through [`parser`] to the tree
+//! of [`ast`], and is judged by [`check`] against the [`table`]s of all names. What is found is a
+//! [`diagnostic::Report`] with places in [`source`].
+//!
+//! Owns: the language, its tables, the names, ranges and defaults of parameters, and how they become
+//! the settings of the other rooms. May touch: memory only; files are read by who calls.
 
+pub mod ast;
+pub mod check;
+pub mod diagnostic;
+pub mod explain;
+pub mod lexer;
 pub mod nearest;
 pub mod parameters;
+pub mod parser;
+pub mod preprocess;
+pub mod source;
+pub mod table;
+pub mod variable;
 
+pub use check::{Checked, check};
+pub use explain::explain;
 pub use parameters::{Assignment, PARAMETERS, Parameter, ParameterError, Parameters, listing};

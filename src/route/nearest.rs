@@ -1,13 +1,15 @@
 //! The name that was probably meant: for hints in error messages.
 
 /// The candidate that is the fewest typing mistakes away from `name`, if it is near at all: at most
-/// a third of its letters are wrong. Case counts for nothing.
+/// a third of its letters are wrong, and not all. Case counts for nothing.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
     candidates
         .into_iter()
         .map(|candidate| (mistakes(&name, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(mistakes, candidate)| *mistakes <= 1.max(candidate.len() / 3))
+        .filter(|(mistakes, candidate)| {
+            *mistakes <= 1.max(candidate.len() / 3) && *mistakes < candidate.len()
+        })
         .min_by_key(|(mistakes, _)| *mistakes)
         .map(|(_, candidate)| candidate)
 }
@@ -57,6 +59,7 @@ mod tests {
     fn nothing_is_guessed_when_nothing_is_near() {
         assert_eq!(nearest("db_url", NAMES), None);
         assert_eq!(nearest("", NAMES), None);
+        assert_eq!(nearest("a", ["b", ""]), None);
     }
 
     #[test]
