@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use sipshard::dispatch::{Attributes, Destination, Flags};
+use sipshard::dispatch::{Attributes, Destination, Entry, Flags};
 use sipshard::load::{CallTable, Hold, Ownership, Side};
 use sipshard::proxy::CallLoadSettings;
 use sipshard::rng::Rng;
@@ -25,15 +25,15 @@ fn call_id(number: u64) -> [u8; 40] {
 }
 
 fn gateway() -> Arc<Destination> {
-    Arc::new(Destination {
+    let entry = Entry {
         set: 1,
         uri: "sip:192.0.2.1".into(),
-        address: None,
+        flags: Flags::default(),
         priority: 0,
-        loaded_flags: Flags::default(),
         attributes: Attributes::default(),
-        shared: Arc::default(),
-    })
+        address: None,
+    };
+    Arc::new(Destination::new(entry, Arc::default()))
 }
 
 fn counted(gateway: &Arc<Destination>) -> Hold {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use sipshard::control::director::{Director, summary};
+use sipshard::control::director::{Director, DirectorOptions, summary};
 use sipshard::control::server::Server;
 use sipshard::control::socket_path;
-use sipshard::dispatch::select::ALGORITHMS;
+use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
 use sipshard::plane::{Plane, PlaneOptions, TimerMode};
 use sipshard::proxy::{Listener, RelayMode, Settings};
@@ -70,8 +70,11 @@ pub struct Run {
         value_name = "N",
         default_value_t = 10,
         value_parser = algorithm,
-        help = "Algorithm that chooses, by Kamailio's number",
-        long_help = format!("Algorithm that chooses, by Kamailio's number: {}", algorithms()),
+        help = "Algorithm that chooses, by Kamailio's number (from 100 on: sipshard's own)",
+        long_help = format!(
+            "Algorithm that chooses, by Kamailio's number (from 100 on: sipshard's own): {}",
+            algorithms()
+        ),
     )]
     alg: u32,
 
@@ -101,14 +104,17 @@ fn algorithm(text: &str) -> Result<u32, String> {
     let known = text
         .parse()
         .ok()
-        .filter(|number| ALGORITHMS.iter().any(|one| one.number == *number));
+        .filter(|number| offered().any(|one| one.number == *number));
     known.ok_or_else(|| format!("none of {}", algorithms()))
 }
 
+/// The algorithms that work without a configuration.
+fn offered() -> impl Iterator<Item = &'static Algorithm> {
+    ALGORITHMS.iter().filter(|one| !one.needs_variable)
+}
+
 fn algorithms() -> String {
-    let names = ALGORITHMS
-        .iter()
-        .map(|one| format!("{} ({})", one.number, one.name));
+    let names = offered().map(|one| format!("{} ({})", one.number, one.name));
     names.collect::<Vec<_>>().join(", ")
 }
 
@@ -121,7 +127,11 @@ impl Run {
         let listen = settings.listeners.iter().map(|one| &one.address);
         let list = self.list.as_deref().unwrap_or(parameters.list_file());
         let source = ListFile::new(list, Families::of(listen));
-        let sets = Director::first_sets(&source)?;
+        let options = DirectorOptions {
+            build: parameters.build_options(),
+            shows_latency: parameters.has_latency_stats(),
+        };
+        let sets = Director::first_sets(&source, options)?;
         warn_of_oddities(&settings, &sets);
 
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -137,7 +147,7 @@ impl Run {
             let server = Server::bind(&path)?;
             let plane = Plane::start(&settings, &plane_options(&parameters), &sets)?;
             announce(&plane, &sets, &server);
-            let director = Arc::new(Director::new(source, sets, plane.handle()));
+            let director = Arc::new(Director::new(source, sets, plane.handle(), options));
             Ok(operate(plane, director, server, signals).await)
         });
         // A stop that takes too long is not waited for.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
-use crate::dispatch::{Flags, SetId, Sets};
+use crate::dispatch::{BuildOptions, Flags, SetId, Sets};
 use crate::plane::PlaneHandle;
 use crate::source::{ListFile, LoadError};
 
@@ -32,12 +32,22 @@ impl DataPlane for PlaneHandle {
     }
 }
 
+/// What the director is told once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DirectorOptions {
+    /// What holds for each publication; version and seed are the director's.
+    pub build: BuildOptions,
+    /// Whether lists show latencies.
+    pub shows_latency: bool,
+}
+
 /// The owner of the sets on the operator's side.
 pub struct Director {
     source: ListFile,
     sets: ArcSwap<Sets>,
     plane: Box<dyn DataPlane>,
     is_probing: AtomicBool,
+    options: DirectorOptions,
     /// Held while loading, so that publications come in the order of their versions.
     loading: Mutex<()>,
     started: Instant,
@@ -46,12 +56,18 @@ pub struct Director {
 
 impl Director {
     /// The director of a plane that runs on `sets`, which came from `source`.
-    pub fn new(source: ListFile, sets: Arc<Sets>, plane: impl DataPlane + 'static) -> Self {
+    pub fn new(
+        source: ListFile,
+        sets: Arc<Sets>,
+        plane: impl DataPlane + 'static,
+        options: DirectorOptions,
+    ) -> Self {
         Self {
             source,
             sets: ArcSwap::new(sets),
             plane: Box::new(plane),
             is_probing: AtomicBool::new(true),
+            options,
             loading: Mutex::new(()),
             started: Instant::now(),
             started_at: SystemTime::now(),
@@ -59,8 +75,13 @@ impl Director {
     }
 
     /// Loads the first sets, before there is a plane. Warnings are logged.
-    pub fn first_sets(source: &ListFile) -> Result<Arc<Sets>, LoadError> {
-        build(source, None)
+    pub fn first_sets(source: &ListFile, options: DirectorOptions) -> Result<Arc<Sets>, LoadError> {
+        build(source, None, options.build)
+    }
+
+    /// Whether lists show latencies.
+    pub fn shows_latency(&self) -> bool {
+        self.options.shows_latency
     }
 
     /// The sets that run now.
@@ -72,9 +93,11 @@ impl Director {
     /// stay are carried over. On an error everything runs on as it was.
     pub fn reload(&self) -> Result<Arc<Sets>, LoadError> {
         let _turn = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        let sets = build(&self.source, Some(&self.sets.load())).inspect_err(|error| {
-            warn!("reload failed, the old sets go on: {error}");
-        })?;
+        let previous = self.sets.load();
+        let sets =
+            build(&self.source, Some(&previous), self.options.build).inspect_err(|error| {
+                warn!("reload failed, the old sets go on: {error}");
+            })?;
         self.plane.publish(Arc::clone(&sets));
         self.sets.store(Arc::clone(&sets));
         info!("reloaded: {}", summary(&sets));
@@ -131,13 +154,25 @@ pub fn summary(sets: &Sets) -> String {
     format!("{} with {destinations}", count(sets.len(), "set"))
 }
 
-fn build(source: &ListFile, previous: Option<&Sets>) -> Result<Arc<Sets>, LoadError> {
+fn build(
+    source: &ListFile,
+    previous: Option<&Sets>,
+    options: BuildOptions,
+) -> Result<Arc<Sets>, LoadError> {
     let loaded = source.load()?;
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    let version = previous.map_or(0, Sets::version) + 1;
-    Ok(Arc::new(Sets::build(loaded.entries, previous, version)))
+    let options = BuildOptions {
+        version: previous.map_or(0, Sets::version) + 1,
+        seed: rand::random(),
+        ..options
+    };
+    Ok(Arc::new(Sets::build_with(
+        loaded.entries,
+        previous,
+        &options,
+    )))
 }
 
 #[cfg(test)]
@@ -178,9 +213,14 @@ pub(super) mod tests {
         file.write_all(list.as_bytes()).expect("written");
         let families = Families { v4: true, v6: true };
         let source = ListFile::new(file.path(), families);
-        let sets = Director::first_sets(&source).expect("a good list");
+        let options = DirectorOptions {
+            shows_latency: list.contains("latency="),
+            ..DirectorOptions::default()
+        };
+        let sets = Director::first_sets(&source, options).expect("a good list");
         let notes = Notes::default();
-        (Director::new(source, sets, notes.clone()), file, notes)
+        let director = Director::new(source, sets, notes.clone(), options);
+        (director, file, notes)
     }
 
     pub(in crate::control) fn rewrite(file: &NamedTempFile, list: &str) {

@@ -8,10 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
+use super::board::Place;
+use super::latency::{Latency, LatencyCell};
+use super::overload::OverloadCell;
+use super::select::name_hash;
+use super::sets::Entry;
 use super::state::{Flags, Health};
+use crate::time::Timestamp;
 
 /// The number of a set (group) of destinations.
 pub type SetId = i32;
@@ -23,6 +30,10 @@ pub struct Shared {
     counters: CachePadded<Counters>,
     /// On another line than the counters: written at each keepalive, read by nobody who dispatches.
     probes: CachePadded<ProbeCounters>,
+    latency: CachePadded<LatencyCell>,
+    overload: CachePadded<OverloadCell>,
+    /// Its place in the newest publication: who counts there hears of what changes here.
+    place: ArcSwapOption<Place>,
 }
 
 impl Shared {
@@ -34,6 +45,17 @@ impl Shared {
             .health
             .store(Health::new(flags).pack(), Ordering::Relaxed);
         shared
+    }
+
+    /// Gives it its place in a new publication; `None`: it is in no set any more.
+    pub(super) fn move_to(&self, place: Option<&Place>) {
+        self.place.store(place.cloned().map(Arc::new));
+    }
+
+    /// Calls and state of now.
+    pub(super) fn standing(&self) -> (u32, Health) {
+        let health = Health::unpack(self.counters.health.load(Ordering::SeqCst));
+        (self.counters.active.load(Ordering::SeqCst), health)
     }
 }
 
@@ -70,8 +92,20 @@ pub struct ProbeStats {
 }
 
 /// One line of a set, as loaded: never changed after it was published.
+///
+/// What each call looks at stands at its head, side by side: with ten thousand destinations all else
+/// is seldom in a cache.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Destination {
+    /// Active calls and state, shared by all shards and carried over reloads.
+    pub shared: Arc<Shared>,
+    /// Where it stands in its own publication.
+    place: Option<Place>,
+    /// Most calls counted at once; 0 means no limit.
+    maxload: u32,
+    /// Whether calls can be counted on it.
+    is_counted: bool,
     /// The set it belongs to.
     pub set: SetId,
     /// The URI as written in the list (with `sip:` prefixed if it had no scheme).
@@ -84,11 +118,52 @@ pub struct Destination {
     pub loaded_flags: Flags,
     /// The attributes column, parsed.
     pub attributes: Attributes,
-    /// Active calls and state, shared by all shards and carried over reloads.
-    pub shared: Arc<Shared>,
+    /// The hash of its name, for rendezvous hashing.
+    name_hash: u64,
 }
 
 impl Destination {
+    /// What a line of a list describes, sharing what `shared` holds.
+    pub fn new(entry: Entry, shared: Arc<Shared>) -> Self {
+        let name = entry.attributes.duid.as_deref().unwrap_or(&entry.uri);
+        Self {
+            name_hash: name_hash(&[name.as_bytes()]),
+            maxload: entry.attributes.maxload,
+            is_counted: entry.attributes.duid.is_some(),
+            set: entry.set,
+            uri: entry.uri,
+            address: entry.address,
+            priority: entry.priority,
+            loaded_flags: entry.flags,
+            attributes: entry.attributes,
+            shared,
+            place: None,
+        }
+    }
+
+    /// Gives it its place in the publication that it is made for.
+    pub(super) fn take_place(&mut self, place: Place) {
+        self.shared.move_to(Some(&place));
+        self.place = Some(place);
+    }
+
+    /// Has what follows from its calls and its state brought up to date, in the newest publication.
+    fn tell(&self, what: impl Fn(&Place, &Shared)) {
+        match &self.place {
+            Some(place) if !place.is_retired() => what(place, &self.shared),
+            _ => {
+                if let Some(place) = &*self.shared.place.load() {
+                    what(place, &self.shared);
+                }
+            }
+        }
+    }
+
+    /// Has its number of calls looked at again.
+    pub(super) fn recount(&self) {
+        self.tell(Place::on_calls);
+    }
+
     /// Calls counted on it now, over all shards.
     pub fn active_calls(&self) -> u32 {
         self.shared.counters.active.load(Ordering::Relaxed)
@@ -112,11 +187,14 @@ impl Destination {
         loop {
             let old = Health::unpack(seen);
             let new = change(old);
-            match cell.compare_exchange_weak(seen, new.pack(), Ordering::AcqRel, Ordering::Relaxed)
+            match cell.compare_exchange_weak(seen, new.pack(), Ordering::SeqCst, Ordering::Relaxed)
             {
                 Ok(_) => {
                     if !old.flags.is_dead() && new.flags.is_dead() {
                         self.shared.counters.outages.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if old.flags.is_skipped() != new.flags.is_skipped() {
+                        self.tell(Place::on_state);
                     }
                     return (old, new);
                 }
@@ -139,7 +217,7 @@ impl Destination {
 
     /// Whether calls can be counted on it: only if it has a name that outlives a reload.
     pub fn is_counted(&self) -> bool {
-        self.attributes.duid.is_some()
+        self.is_counted
     }
 
     /// What has come of its keepalives so far.
@@ -172,9 +250,52 @@ impl Destination {
         self.shared.probes.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The hash of its duid, else of its URI.
+    pub(super) fn name_hash(&self) -> u64 {
+        self.name_hash
+    }
+
+    /// What is known about its round trips.
+    pub fn latency(&self) -> Latency {
+        self.shared.latency.load()
+    }
+
+    /// Replaces what is known about its round trips, and with congestion control its relative weight.
+    /// For the one who probes it.
+    pub fn set_latency(&self, latency: Latency) {
+        self.shared.latency.store(latency);
+        if self.attributes.congestion_control && self.attributes.weight > 0 {
+            self.tell(|place, _| place.on_congestion(latency.congestion_ms()));
+        }
+    }
+
+    /// Its relative weight of now: the attribute, unless congestion control has changed it.
+    pub fn relative_weight(&self) -> u32 {
+        let place = self.place.as_ref();
+        place.map_or(self.attributes.rweight, Place::rweight)
+    }
+
+    /// Overload control (`ds_oc_set_attrs`): until `until`, `rate` percent of its turns with
+    /// algorithm 64 go to others; the attributes `ocmin` and `ocmax` bound the rate. `false` if
+    /// `sequence` is not higher than that of the last call.
+    pub fn set_overload(&self, rate: u32, until: Timestamp, sequence: u64) -> bool {
+        let bounds = &self.attributes;
+        self.shared.overload.set(rate, until, sequence, bounds)
+    }
+
+    /// The overload rate that holds at `now`, in percent.
+    pub fn overload_rate(&self, now: Timestamp) -> u32 {
+        self.shared.overload.rate(now)
+    }
+
+    /// Takes a turn of overload control: whether it is passed over in it.
+    pub(super) fn is_passed_over(&self, now: Timestamp) -> bool {
+        self.shared.overload.is_passed_over(now)
+    }
+
     /// Whether one more call would pass `maxload` (0 means no limit) if `active` calls are counted.
     pub fn is_full_at(&self, active: u32) -> bool {
-        self.attributes.maxload != 0 && active >= self.attributes.maxload
+        self.maxload != 0 && active >= self.maxload
     }
 
     /// Counts one more call, provided that still exactly `seen` calls are counted and that this is
@@ -183,11 +304,14 @@ impl Destination {
         if self.is_full_at(seen) {
             return Err(seen);
         }
-        self.shared
-            .counters
-            .active
-            .compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed)
-            .map(|_| Reservation(Arc::clone(self)))
+        self.shared.counters.active.compare_exchange(
+            seen,
+            seen + 1,
+            Ordering::SeqCst,
+            Ordering::Relaxed,
+        )?;
+        self.recount();
+        Ok(Reservation(Arc::clone(self)))
     }
 
     /// Counts one more call unless maxload is reached. One step: never above maxload, on any number
@@ -219,8 +343,9 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let before = self.0.shared.counters.active.fetch_sub(1, Ordering::AcqRel);
+        let before = self.0.shared.counters.active.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "a released call was counted before");
+        self.0.recount();
     }
 }
 
@@ -229,18 +354,18 @@ mod tests {
     use super::*;
 
     fn destination(maxload: u32) -> Arc<Destination> {
-        Arc::new(Destination {
+        let entry = Entry {
             set: 1,
             uri: "sip:h".into(),
-            address: None,
+            flags: Flags(0),
             priority: 0,
-            loaded_flags: Flags(0),
             attributes: Attributes {
                 maxload,
                 ..Attributes::default()
             },
-            shared: Arc::new(Shared::new(Flags(0))),
-        })
+            address: None,
+        };
+        Arc::new(Destination::new(entry, Arc::default()))
     }
 
     #[test]

@@ -4,9 +4,12 @@
 //! are resolved and files are read in `source`.
 
 pub mod attributes;
+mod board;
 pub mod destination;
 pub mod hash;
+mod latency;
 pub mod list;
+mod overload;
 pub mod select;
 pub mod sets;
 pub mod state;
@@ -14,6 +17,7 @@ pub mod target;
 
 pub use attributes::Attributes;
 pub use destination::{Destination, ProbeStats, Reservation, SetId, Shared};
+pub use latency::Latency;
 pub use select::{Candidates, Keys, SelectError, SelectOptions, Selection, select};
-pub use sets::{Entry, Set, Sets};
+pub use sets::{BuildOptions, Entry, Set, Sets};
 pub use state::{Flags, Health, Origin, Thresholds};

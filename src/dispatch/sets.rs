@@ -15,7 +15,9 @@ use std::sync::atomic::AtomicU32;
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
+use super::board::{Board, Place, Terms};
 use super::destination::{Destination, SetId, Shared};
+use super::latency::Latency;
 use super::state::{Flags, Health};
 
 /// One destination as it was read from a list, before it has a place in a set.
@@ -44,14 +46,26 @@ pub struct Set {
     pub destinations: Box<[Arc<Destination>]>,
     /// Where round robin goes on, over all shards. A reload starts it again, as the peers do.
     pub(super) cursor: CachePadded<AtomicU32>,
+    /// What follows from the states of its destinations.
+    pub(super) board: Arc<Board>,
 }
 
 impl Set {
-    fn new(id: SetId, destinations: Vec<Arc<Destination>>) -> Self {
+    fn new(id: SetId, mut destinations: Vec<Destination>, options: &BuildOptions) -> Self {
+        let seed = options.seed ^ u64::from(id as u32).rotate_left(16);
+        let board = Arc::new(Board::new(&destinations, seed, options.compat));
+        for (index, destination) in destinations.iter_mut().enumerate() {
+            destination.take_place(Place {
+                board: Arc::clone(&board),
+                index: index as u32,
+                terms: Terms::of(destination),
+            });
+        }
         Self {
             id,
-            destinations: destinations.into(),
+            destinations: destinations.into_iter().map(Arc::new).collect(),
             cursor: CachePadded::default(),
+            board,
         }
     }
 
@@ -83,11 +97,27 @@ impl Set {
     }
 }
 
+/// What holds for a publication as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// The number of the publication; later ones are bigger.
+    pub version: u64,
+    /// Decides the order of turns in tables of weights.
+    pub seed: u64,
+    /// Whether latencies measured so far are kept (`ds_retain_latency_stats`).
+    pub retain_latency: bool,
+    /// Whether it is as Kamailio does it (`ds_compat`): states begin anew, and algorithm 15 hears of
+    /// them only from destinations with an `rweight`.
+    pub compat: bool,
+}
+
 /// All sets as published at one time, sorted by number.
 #[derive(Debug, Default)]
 pub struct Sets {
     by_id: Vec<Set>,
     version: u64,
+    /// Whether operators' commands leave the counters of results as they are (`ds_compat`).
+    compat: bool,
     /// Destinations that are in no set any more while calls are counted on them. A later load that
     /// brings one back goes on with its count.
     draining: Vec<Arc<Destination>>,
@@ -100,21 +130,46 @@ impl Sets {
     ///
     /// What it passes on takes effect at once, so only build what will be published.
     pub fn build(entries: Vec<Entry>, previous: Option<&Self>, version: u64) -> Self {
+        let options = BuildOptions {
+            version,
+            seed: version,
+            ..BuildOptions::default()
+        };
+        Self::build_with(entries, previous, &options)
+    }
+
+    /// Like [`Sets::build`], with all that can be said.
+    pub fn build_with(
+        entries: Vec<Entry>,
+        previous: Option<&Self>,
+        options: &BuildOptions,
+    ) -> Self {
         let mut past = Past::of(previous);
-        let mut by_set: BTreeMap<SetId, Vec<Arc<Destination>>> = BTreeMap::new();
+        let mut by_set: BTreeMap<SetId, Vec<Destination>> = BTreeMap::new();
         for entry in entries {
             let destinations = by_set.entry(entry.set).or_default();
-            destinations.push(Arc::new(past.take_over(entry)));
+            destinations.push(past.take_over(entry, options));
         }
         let sets = by_set.into_iter().map(|(id, mut destinations)| {
             destinations.reverse();
             destinations.sort_by_key(|destination| Reverse(destination.priority));
-            Set::new(id, destinations)
+            Set::new(id, destinations, options)
         });
+        let by_id: Vec<Set> = sets.collect();
+        let draining = past.into_draining(previous);
+        // First all changes come to the new boards, then these look at how things stand: so none is
+        // missed.
+        for set in previous.into_iter().flat_map(|previous| &previous.by_id) {
+            set.board.retire();
+        }
+        for set in &by_id {
+            set.board.fill(&set.destinations);
+        }
         Self {
-            by_id: sets.collect(),
-            version,
-            draining: past.into_draining(previous),
+            by_id,
+            version: options.version,
+            compat: options.compat,
+            draining,
         }
     }
 
@@ -174,7 +229,10 @@ impl Sets {
             .flat_map(|set| set.matching(target));
         matching
             .map(|destination| {
-                let (before, _) = destination.update_health(|health| health.set(requested));
+                let (before, _) = destination.update_health(|health| Health {
+                    probing_count: if self.compat { health.probing_count } else { 0 },
+                    ..health.set(requested)
+                });
                 (Arc::clone(destination), before)
             })
             .collect()
@@ -217,25 +275,22 @@ impl Past {
     }
 
     /// Makes a destination of an entry, with the calls and the state of the one it continues.
-    fn take_over(&mut self, entry: Entry) -> Destination {
+    fn take_over(&mut self, entry: Entry, options: &BuildOptions) -> Destination {
         let shared = match self.claim(&entry) {
             Some(before) => {
-                if before.loaded_flags != entry.flags {
+                if options.compat || before.loaded_flags != entry.flags {
                     before.update_health(|_| Health::new(entry.flags));
                 }
                 Arc::clone(&before.shared)
             }
             None => Arc::new(Shared::new(entry.flags)),
         };
-        Destination {
-            set: entry.set,
-            uri: entry.uri,
-            address: entry.address,
-            priority: entry.priority,
-            loaded_flags: entry.flags,
-            attributes: entry.attributes,
-            shared,
+        let destination = Destination::new(entry, shared);
+        if !(options.retain_latency && destination.latency().count > 0) {
+            let assumed = destination.attributes.latency_ms;
+            destination.set_latency(Latency::assumed(assumed));
         }
+        destination
     }
 
     fn claim(&mut self, entry: &Entry) -> Option<Arc<Destination>> {
@@ -261,6 +316,7 @@ impl Past {
         self.unclaimed
             .into_values()
             .flatten()
+            .inspect(|destination| destination.shared.move_to(None))
             .filter(|destination| destination.active_calls() > 0 || !was_draining(destination))
             .collect()
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::dispatch::{Attributes, Destination, Flags};
+use crate::dispatch::{Attributes, Destination, Entry, Flags};
 use crate::proxy::CallLoadSettings;
 use crate::time::Timestamp;
 
@@ -17,15 +17,15 @@ const LINGER: Duration = Duration::from_secs(32);
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
 fn gateway(number: u32) -> Arc<Destination> {
-    Arc::new(Destination {
+    let entry = Entry {
         set: 1,
         uri: format!("sip:192.0.2.{number}").into(),
-        address: None,
+        flags: Flags::default(),
         priority: 0,
-        loaded_flags: Flags::default(),
         attributes: Attributes::default(),
-        shared: Arc::default(),
-    })
+        address: None,
+    };
+    Arc::new(Destination::new(entry, Arc::default()))
 }
 
 fn counted(destination: &Arc<Destination>) -> Hold {

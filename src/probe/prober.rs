@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::{self, Marks};
-use super::settings::ProbeSettings;
+use super::settings::{ProbeSettings, ProbingMode};
 use super::tokens::Tokens;
-use crate::dispatch::{Destination, Sets};
+use crate::dispatch::target::Target;
+use crate::dispatch::{Destination, Latency, Sets};
 use crate::proxy::{Outbox, ProbeAnswer, SocketId};
 use crate::rng::Rng;
 use crate::time::Timestamp;
@@ -228,7 +229,13 @@ impl Prober {
         }
         if let Some((index, flight)) = self.land(answer.token) {
             let rtt = now.since(flight.sent);
-            self.watches[index].destination.count_probe_answered(rtt);
+            let destination = &self.watches[index].destination;
+            destination.count_probe_answered(rtt);
+            if answer.code != CODE_TIMEOUT {
+                self.measure(index, |latency, alpha| {
+                    latency.sample(rtt.as_millis() as u32, alpha)
+                });
+            }
             let alive = self.settings.reply_codes.contains(answer.code);
             self.conclude(index, alive, answer.code);
         }
@@ -250,15 +257,17 @@ impl Prober {
     /// Where a destination's keepalives go, and by which of our sockets. `None`: it cannot be probed,
     /// having no address or none of our family.
     fn route(&self, destination: &Destination) -> Option<(SocketAddr, SocketId)> {
-        let to = destination.address?;
         let attributes = &destination.attributes;
+        let to = match &attributes.obproxy {
+            Some(proxy) => Target::parse(proxy).ok()?.address?,
+            None => self.settings.outbound_proxy.or(destination.address)?,
+        };
         let wanted = attributes.ping_socket.as_deref();
         let wanted = wanted.or(attributes.socket.as_deref());
-        let named = wanted.and_then(|name| {
-            let address = name.strip_prefix("udp:").unwrap_or(name).parse();
-            let address: SocketAddr = address.ok()?;
-            self.listeners.iter().position(|own| *own == address)
-        });
+        let of_own = wanted.and_then(|name| name.strip_prefix("udp:").unwrap_or(name).parse().ok());
+        let named = of_own.or(self.settings.socket);
+        let named = named
+            .and_then(|address: SocketAddr| self.listeners.iter().position(|own| *own == address));
         let of_family = || {
             // A loopback socket reaches loopback addresses only.
             let usable = |own: &SocketAddr| own.is_ipv4() == to.is_ipv4();
@@ -285,7 +294,11 @@ impl Prober {
         if let Some(flight) = self.watches[place].flight {
             if now >= flight.deadline {
                 self.land(flight.marks.token);
-                self.conclude(place, false, CODE_TIMEOUT);
+                self.measure(place, |latency, _| latency.timeout());
+                // Silence is no answer, whatever codes mean alive (to Kamailio it is a 408).
+                let settings = &self.settings;
+                let alive = settings.compat && settings.reply_codes.contains(CODE_TIMEOUT);
+                self.conclude(place, alive, CODE_TIMEOUT);
             } else if now >= flight.resend_at {
                 self.resend(place, flight, now, out);
             }
@@ -359,14 +372,28 @@ impl Prober {
         Some((place, flight))
     }
 
+    /// Takes what a keepalive tells about latency, if that is wanted.
+    fn measure(&self, place: usize, change: impl Fn(Latency, f32) -> Latency) {
+        if let Some(alpha) = self.settings.latency_alpha {
+            let destination = &self.watches[place].destination;
+            destination.set_latency(change(destination.latency(), alpha));
+        }
+    }
+
     fn conclude(&mut self, place: usize, alive: bool, code: u16) {
         let settings = &self.settings;
         let destination = &self.watches[place].destination;
         if !alive {
             destination.count_probe_failed();
         }
-        let (old, new) = destination
-            .update_health(|health| settings.mode.outcome(health, alive, settings.thresholds));
+        let (old, new) = destination.update_health(|health| {
+            let outcome = if settings.compat {
+                ProbingMode::outcome_as_kamailio
+            } else {
+                ProbingMode::outcome
+            };
+            outcome(settings.mode, health, alive, settings.thresholds)
+        });
         let change = match (old.flags.is_skipped(), new.flags.is_skipped()) {
             (false, true) => Change::Down,
             (true, false) => Change::Up,

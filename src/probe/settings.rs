@@ -1,5 +1,6 @@
 //! What probing is told at start: the `ds_ping_*` parameters, and what the probing modes mean.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::dispatch::{Flags, Health, Origin, Thresholds};
@@ -28,6 +29,16 @@ pub struct ProbeSettings {
     pub mode: ProbingMode,
     /// How many results in a row change a state (`ds_probing_threshold`, `ds_inactive_threshold`).
     pub thresholds: Thresholds,
+    /// Whether latencies are kept (`ds_ping_latency_stats`), and the weight that a new one has in the
+    /// estimate, 0 to 1 (`ds_latency_estimator_alpha`).
+    pub latency_alpha: Option<f32>,
+    /// The next hop of keepalives, unless a destination has its own (`outbound_proxy`).
+    pub outbound_proxy: Option<SocketAddr>,
+    /// The listen address that keepalives leave by, unless a destination has its own
+    /// (`ds_ping_socket`, `ds_default_socket`).
+    pub socket: Option<SocketAddr>,
+    /// Whether results mean what they mean to Kamailio also where that is at fault (`ds_compat`).
+    pub compat: bool,
 }
 
 impl Default for ProbeSettings {
@@ -43,6 +54,10 @@ impl Default for ProbeSettings {
             reply_codes: ReplyCodes::default(),
             mode: ProbingMode::default(),
             thresholds: Thresholds::default(),
+            latency_alpha: None,
+            outbound_proxy: None,
+            socket: None,
+            compat: false,
         }
     }
 }
@@ -95,6 +110,27 @@ impl ProbingMode {
             return health;
         }
         let requested = match (alive, self) {
+            (false, _) => Flags::TRYING | Flags::PROBING,
+            (true, Self::All | Self::Marked) => Flags::PROBING,
+            (true, Self::UntilAlive | Self::Inactive) => 0,
+        };
+        health.update(Flags(requested), Origin::Probe, thresholds)
+    }
+
+    /// The same as Kamailio has it: mode 0 clears the probing flag whatever the result, so a failing
+    /// destination is never asked again; and in modes 0 and 2 late results count.
+    pub fn outcome_as_kamailio(
+        self,
+        health: Health,
+        alive: bool,
+        thresholds: Thresholds,
+    ) -> Health {
+        let is_late = self == Self::Marked && !health.flags.has(Flags::PROBING);
+        if is_late || health.flags.has(Flags::DISABLED) {
+            return health;
+        }
+        let requested = match (alive, self) {
+            (false, Self::UntilAlive) => Flags::TRYING,
             (false, _) => Flags::TRYING | Flags::PROBING,
             (true, Self::All | Self::Marked) => Flags::PROBING,
             (true, Self::UntilAlive | Self::Inactive) => 0,

@@ -1,5 +1,6 @@
 //! Probing in virtual time: a prober, a clock, and destinations that answer as told.
 
+mod parameters;
 mod world;
 
 use std::sync::Arc;
@@ -56,27 +57,6 @@ fn a_keepalive_is_a_request_to_the_destinations_uri() {
         )
     );
     assert_eq!((sent.socket, &*sent.to), (1, "10.0.0.1:5070"));
-}
-
-#[test]
-fn method_and_from_are_parameters_and_from_an_attribute() {
-    let mut settings = settings();
-    settings.method = "INFO".to_owned();
-    settings.from = "sip:all@h".to_owned();
-    let own = "1 sip:10.0.0.1 0 0 ping_from=\"<sip:own@h>\"";
-    for (list, from) in [
-        ("1 sip:10.0.0.1", "\r\nFrom: <sip:all@h>;tag="),
-        (
-            "1 sip:10.0.0.1 0 0 ping_from=sip:own@h",
-            "\r\nFrom: <sip:own@h>;tag=",
-        ),
-        (own, "\r\nFrom: <sip:own@h>;tag="),
-    ] {
-        let text = World::new(settings.clone(), list).first().text;
-        assert!(text.starts_with("INFO sip:10.0.0.1 SIP/2.0\r\n"), "{text}");
-        assert!(text.contains("\r\nCSeq: 10 INFO\r\n"), "{text}");
-        assert!(text.contains(from), "{text}");
-    }
 }
 
 #[test]

@@ -59,6 +59,7 @@ const TOO_MANY_HOPS: Refusal = Refusal::new(483, "Too Many Hops");
 const LOOP_DETECTED: Refusal = Refusal::new(482, "Loop Detected");
 const NO_SUCH_CALL: Refusal = Refusal::new(481, "Call/Transaction Does Not Exist");
 const UNRESOLVABLE: Refusal = Refusal::new(478, "Unresolvable Destination");
+const NO_KEY: Refusal = Refusal::new(400, "Nothing To Dispatch By");
 const ALL_BUSY: Refusal = Refusal::busy("All Destinations Busy");
 const NONE_ACTIVE: Refusal = Refusal::busy("No Destination Available");
 const TABLE_FULL: Refusal = Refusal::busy("Call Table Full");
@@ -98,7 +99,7 @@ impl Core {
         match request.method {
             Method::Invite => self.route_call(now, request),
             Method::Cancel => self.route_cancel(request),
-            _ => self.route_other(request),
+            _ => self.route_other(now, request),
         }
     }
 
@@ -164,7 +165,7 @@ impl Core {
         if self.draining {
             return Decision::Answer(SHUTTING_DOWN);
         }
-        match self.dispatch(request) {
+        match self.dispatch(now, request) {
             Ok((target, hold)) => {
                 let cell = match known {
                     Some((cell, Side::Caller)) => {
@@ -244,12 +245,12 @@ impl Core {
         }
     }
 
-    fn route_other(&mut self, request: &Request<'_>) -> Decision {
+    fn route_other(&mut self, now: Timestamp, request: &Request<'_>) -> Decision {
         let known = self.calls.find(request.call_id, request.from_tag, b"");
         if let Some((cell, Side::Caller)) = known {
             return self.route_to_call(cell, request);
         }
-        match self.dispatch(request) {
+        match self.dispatch(now, request) {
             Ok((target, _)) => Decision::Relay(Target {
                 record_route: matches!(
                     request.method,
@@ -263,21 +264,33 @@ impl Core {
 
     /// Selects a destination and reserves it, in one step. Destinations that cannot be sent to (no
     /// address, no socket of that family) are passed over.
-    fn dispatch(&mut self, request: &Request<'_>) -> Result<(Target, Hold), Refusal> {
+    fn dispatch(
+        &mut self,
+        now: Timestamp,
+        request: &Request<'_>,
+    ) -> Result<(Target, Hold), Refusal> {
         let sets = Arc::clone(&self.sets);
         let set = sets.get(self.settings.set).ok_or(NONE_ACTIVE)?;
         let keys = Keys {
+            message: Some(request.message),
             call_id: Some(request.call_id),
+            request_uri: request.routing.new_request_uri,
+            variable: None,
             invite: request.method == Method::Invite,
+            chance: self.rng.next(),
+            now,
         };
         let options = SelectOptions {
             use_default: self.settings.use_default,
             limit: self.settings.failover.max_branches as u32,
+            user_only: self.settings.user_only,
+            compat: self.settings.compat,
         };
         let selection =
             select(set, self.settings.algorithm, &keys, options).map_err(|error| match error {
                 SelectError::AllFull => ALL_BUSY,
-                _ => NONE_ACTIVE,
+                SelectError::NoKey => NO_KEY,
+                SelectError::NoDestination | SelectError::UnknownAlgorithm => NONE_ACTIVE,
             })?;
         let mut candidates = selection.candidates;
         let mut chosen = (selection.destination, selection.reservation);
@@ -305,6 +318,7 @@ impl Core {
             .socket
             .as_deref()
             .and_then(|text| text.strip_prefix("udp:").unwrap_or(text).parse().ok())
+            .or(self.settings.default_socket)
             .and_then(|bound| self.locals.bound_to(bound))
             .or_else(|| self.locals.socket_for(address, came_by))?;
         Some(Hop { socket, address })

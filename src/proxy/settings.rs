@@ -130,6 +130,13 @@ pub struct Settings {
     pub algorithm: u32,
     /// Whether the last destination of a set is kept for when all others are out (`use_default`).
     pub use_default: bool,
+    /// Whether algorithms that hash a URI take its user alone (`flags`, bit 1).
+    pub user_only: bool,
+    /// Whether choices are Kamailio's also where sipshard does better (`ds_compat`).
+    pub compat: bool,
+    /// The listen address that dispatched requests leave by, unless the destination has its own
+    /// (`ds_default_socket`).
+    pub default_socket: Option<SocketAddr>,
     /// Protocol timers.
     pub timers: Timers,
     /// When the next destination is tried.
@@ -151,6 +158,9 @@ impl Default for Settings {
             set: 1,
             algorithm: 10,
             use_default: false,
+            user_only: false,
+            compat: false,
+            default_socket: None,
             timers: Timers::default(),
             failover: FailoverSettings::default(),
             call_load: CallLoadSettings::default(),

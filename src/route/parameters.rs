@@ -15,7 +15,7 @@ mod tests;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::dispatch::Thresholds;
+use crate::dispatch::{BuildOptions, Thresholds};
 use crate::load::owner::MAX_HASH_SIZE;
 use crate::probe::{ProbeSettings, ProbingMode, ReplyCodes};
 use crate::proxy::{CallLoadSettings, FailoverSettings, Limits, Settings, Timers};
@@ -43,7 +43,15 @@ struct Values {
     ds_probing_threshold: i64,
     ds_inactive_threshold: i64,
     ds_timer_mode: i64,
+    ds_ping_latency_stats: i64,
+    ds_latency_estimator_alpha: i64,
+    ds_retain_latency_stats: i64,
+    outbound_proxy: String,
+    ds_default_socket: String,
+    ds_ping_socket: String,
+    ds_compat: i64,
     use_default: i64,
+    flags: i64,
     failover_timeout_ms: i64,
     failover_codes: String,
     max_branches: i64,
@@ -156,6 +164,58 @@ pub const PARAMETERS: &[Parameter] = &[
         |p| &mut p.ds_inactive_threshold,
     ),
     number(
+        "ds_ping_latency_stats",
+        "1: keep statistics of keepalives' round trips; algorithm 13 and cc need them",
+        (0, 1),
+        0,
+        |p| &mut p.ds_ping_latency_stats,
+    ),
+    number(
+        "ds_latency_estimator_alpha",
+        "thousandths that a new round trip weighs in the estimate",
+        (1, 999),
+        100,
+        |p| &mut p.ds_latency_estimator_alpha,
+    ),
+    number(
+        "ds_retain_latency_stats",
+        "1: a reload keeps the statistics",
+        (0, 1),
+        0,
+        |p| &mut p.ds_retain_latency_stats,
+    ),
+    text(
+        "outbound_proxy",
+        "where keepalives are sent instead of to the destination: sip:IP:PORT",
+        "URI",
+        "",
+        check::proxy,
+        |p| &mut p.outbound_proxy,
+    ),
+    text(
+        "ds_default_socket",
+        "listen address that requests and keepalives leave by: udp:IP:PORT",
+        "SOCKET",
+        "",
+        check::socket,
+        |p| &mut p.ds_default_socket,
+    ),
+    text(
+        "ds_ping_socket",
+        "listen address that keepalives leave by: udp:IP:PORT",
+        "SOCKET",
+        "",
+        check::socket,
+        |p| &mut p.ds_ping_socket,
+    ),
+    own(number(
+        "ds_compat",
+        "1: do as Kamailio where docs/compatibility.md says that sipshard does otherwise",
+        (0, 1),
+        0,
+        |p| &mut p.ds_compat,
+    )),
+    number(
         "ds_timer_mode",
         "1: a timer thread probes and paces expiry; 0: each shard does it itself",
         (0, 1),
@@ -168,6 +228,13 @@ pub const PARAMETERS: &[Parameter] = &[
         (0, 1),
         0,
         |p| &mut p.use_default,
+    ),
+    number(
+        "flags",
+        "sum of 1: URIs are hashed by their user alone; 2: failover (Kamailio's default: 0)",
+        (0, 3),
+        2,
+        |p| &mut p.flags,
     ),
     own(number(
         "failover_timeout_ms",
@@ -243,11 +310,28 @@ impl Parameters {
         self.0.ds_timer_mode == 1
     }
 
+    /// Whether statistics of round trips are kept (`ds_ping_latency_stats`).
+    pub fn has_latency_stats(&self) -> bool {
+        self.0.ds_ping_latency_stats == 1
+    }
+
+    /// What the parameters say about publications; the version and the seed are the caller's.
+    pub fn build_options(&self) -> BuildOptions {
+        BuildOptions {
+            retain_latency: self.0.ds_retain_latency_stats == 1,
+            compat: self.0.ds_compat == 1,
+            ..BuildOptions::default()
+        }
+    }
+
     /// What the parameters say about shards; everything else as it is in `base`.
     pub fn settings(&self, base: Settings) -> Settings {
         let Self(values) = self;
         Settings {
             use_default: values.use_default == 1,
+            user_only: values.flags & 1 != 0,
+            compat: values.ds_compat == 1,
+            default_socket: check::address(&values.ds_default_socket),
             timers: Timers {
                 t1: milliseconds(values.t1_ms),
                 c: milliseconds(values.timer_c_ms),
@@ -256,7 +340,10 @@ impl Parameters {
             failover: FailoverSettings {
                 no_answer: milliseconds(values.failover_timeout_ms),
                 codes: check::codes(&values.failover_codes).unwrap_or_default(),
-                max_branches: values.max_branches as usize,
+                max_branches: match values.flags & 2 {
+                    0 => 1,
+                    _ => values.max_branches as usize,
+                },
             },
             call_load: CallLoadSettings {
                 hash_size: values.ds_hash_size as u32,
@@ -288,6 +375,13 @@ impl Parameters {
                 down: values.ds_probing_threshold as u32,
                 up: values.ds_inactive_threshold as u32,
             },
+            latency_alpha: self
+                .has_latency_stats()
+                .then_some(values.ds_latency_estimator_alpha as f32 / 1000.0),
+            outbound_proxy: check::target(&values.outbound_proxy),
+            socket: check::address(&values.ds_ping_socket)
+                .or_else(|| check::address(&values.ds_default_socket)),
+            compat: values.ds_compat == 1,
             ..ProbeSettings::default()
         }
     }

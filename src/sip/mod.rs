@@ -13,6 +13,7 @@
 
 mod amend;
 pub mod build;
+mod digest;
 mod edit;
 mod error;
 mod fault;
@@ -31,6 +32,7 @@ mod values;
 mod via;
 
 pub use amend::Amend;
+pub use digest::digest_username;
 pub use edit::{Edits, remove_first_value};
 pub use error::{HeaderError, ScanError, UriError};
 pub use fault::Fault;

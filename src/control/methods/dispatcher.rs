@@ -5,7 +5,7 @@
 use super::{Answer, Arguments};
 use crate::control::director::Director;
 use crate::control::value::{Fault, Name, Value};
-use crate::dispatch::{Attributes, Destination, Flags, Set};
+use crate::dispatch::{Destination, Flags, Latency, Set};
 use crate::sip::Uri;
 
 /// How much a list tells.
@@ -31,23 +31,23 @@ pub(super) fn list(director: &Director, arguments: Arguments<'_>) -> Answer {
     }
     let records = sets
         .iter()
-        .map(|set| named("SET", describe_set(set, detail)));
+        .map(|set| named("SET", describe_set(set, detail, director.shows_latency())));
     Ok(vec![Value::members([
         ("NRSETS", Value::Int(sets.len() as i64)),
         ("RECORDS", Value::Struct(records.collect())),
     ])])
 }
 
-fn describe_set(set: &Set, detail: Detail) -> Value {
+fn describe_set(set: &Set, detail: Detail, shows_latency: bool) -> Value {
     let destinations = set.destinations.iter();
-    let targets = destinations.map(|one| named("DEST", describe(one, detail)));
+    let targets = destinations.map(|one| named("DEST", describe(one, detail, shows_latency)));
     Value::members([
         ("ID", Value::Int(i64::from(set.id))),
         ("TARGETS", Value::Struct(targets.collect())),
     ])
 }
 
-fn describe(destination: &Destination, detail: Detail) -> Value {
+fn describe(destination: &Destination, detail: Detail, shows_latency: bool) -> Value {
     let mut members = vec![
         named("URI", Value::text(&*destination.uri)),
         named("FLAGS", Value::text(destination.health().flags.letters())),
@@ -57,7 +57,10 @@ fn describe(destination: &Destination, detail: Detail) -> Value {
         members.extend(whereabouts(destination));
     }
     if detail != Detail::Short && !destination.attributes.body.is_empty() {
-        members.push(named("ATTRS", describe_attributes(&destination.attributes)));
+        members.push(named("ATTRS", describe_attributes(destination)));
+    }
+    if shows_latency {
+        members.push(named("LATENCY", describe_latency(&destination.latency())));
     }
     let load = Value::Int(i64::from(destination.active_calls()));
     members.push(named("RUNTIME", Value::members([("DLGLOAD", load)])));
@@ -83,14 +86,27 @@ fn whereabouts(destination: &Destination) -> [(Name, Value); 6] {
     ]
 }
 
-fn describe_attributes(attributes: &Attributes) -> Value {
+/// Milliseconds.
+fn describe_latency(latency: &Latency) -> Value {
+    let milliseconds = |number: f32| Value::Double(f64::from(number));
+    Value::members([
+        ("AVG", milliseconds(latency.average_ms)),
+        ("STD", milliseconds(latency.deviation_ms)),
+        ("EST", milliseconds(latency.estimate_ms)),
+        ("MAX", Value::Int(i64::from(latency.max_ms))),
+        ("TIMEOUT", Value::Int(i64::from(latency.timeouts))),
+    ])
+}
+
+fn describe_attributes(destination: &Destination) -> Value {
+    let attributes = &destination.attributes;
     let number = |number: u32| Value::Int(i64::from(number));
     Value::members([
         ("BODY", Value::text(&*attributes.body)),
         ("DUID", Value::text_or_null(attributes.duid.as_deref())),
         ("MAXLOAD", number(attributes.maxload)),
         ("WEIGHT", number(attributes.weight)),
-        ("RWEIGHT", number(attributes.rweight)),
+        ("RWEIGHT", number(destination.relative_weight())),
         ("SOCKET", Value::text_or_null(attributes.socket.as_deref())),
         (
             "SOCKNAME",

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::control::director::tests::{director, rewrite};
 
@@ -273,4 +275,27 @@ fn methods_are_listed_by_name_and_each_has_help() {
     assert_eq!(listed, names.join("\n"));
     assert!(names.is_sorted());
     assert!(METHODS.iter().all(|method| !method.help.is_empty()));
+}
+
+#[test]
+fn a_list_with_latencies_has_them_behind_the_attributes() {
+    let (director, _file, _) = director("1 sip:127.0.0.1:7001 0 0 latency=40\n");
+    let latency = director
+        .sets()
+        .destinations()
+        .next()
+        .expect("one")
+        .latency();
+    let destination = Arc::clone(director.sets().destinations().next().expect("one"));
+    destination.set_latency(latency.timeout());
+    let list = run(&director, "dispatcher.list");
+    let part = "  LATENCY: {
+            AVG: 40
+            STD: 0
+            EST: 40
+            MAX: 40
+            TIMEOUT: 1
+          }
+          RUNTIME: {";
+    assert!(list.contains(&tabs(part)), "{list}");
 }

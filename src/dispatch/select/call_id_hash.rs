@@ -4,13 +4,8 @@
 use super::{Algorithm, Frame, SelectError, Start};
 use crate::dispatch::hash;
 
-pub(super) const ALGORITHM: Algorithm = Algorithm {
-    number: 0,
-    name: "hash over Call-ID",
-    start,
-};
+pub(super) const ALGORITHM: Algorithm = Algorithm::new(0, "hash over Call-ID", start);
 
 fn start(frame: &Frame<'_>) -> Result<Start, SelectError> {
-    let call_id = frame.keys.call_id.ok_or(SelectError::NoKey)?;
-    Ok(Start::Slot(hash::hash(hash::trim(call_id), None)))
+    Ok(Start::Slot(hash::hash(frame.call_id()?, None)))
 }

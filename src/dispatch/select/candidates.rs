@@ -1,13 +1,63 @@
 //! The order of failover: what is tried after the chosen destination.
 //!
 //! After the chosen one come those behind it in the set, then those before it, and at the very end
-//! the default. The peers write this list down when they choose; here each step is taken when it is
+//! the default; algorithms that rank destinations go on in the order of their ranks. The peers write this list down when they choose; here each step is taken when it is
 //! needed and goes by the states of that moment.
 
 use std::sync::Arc;
 
-use super::{SelectOptions, Unusable, count, regular_len};
+use super::{SelectOptions, Unusable, count, latency, regular_len, rendezvous};
 use crate::dispatch::{Destination, Flags, Reservation, Set};
+
+/// The order in which destinations are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// From the chosen one on, going round.
+    Round,
+    /// By algorithm 13, beginning with `rotation` among equals.
+    Latency { rotation: u32 },
+    /// By rendezvous hashing with this key.
+    Rendezvous { key: u64 },
+}
+
+/// What decides on a destination's place in an order; the lowest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    pub(super) cost: u64,
+    /// Decides among equals; no two destinations have the same.
+    pub(super) place: u32,
+}
+
+impl Order {
+    /// The first usable destination behind `last`, among the first `regular` of the set.
+    pub(super) fn next(
+        self,
+        set: &Set,
+        regular: usize,
+        last: Option<Rank>,
+    ) -> Option<(usize, Rank)> {
+        let usable = set.destinations[..regular].iter().enumerate();
+        usable
+            .filter(|(_, destination)| destination.is_usable())
+            .map(|(index, destination)| (index, self.rank(destination, index, regular)))
+            .filter(|(_, rank)| last.is_none_or(|last| *rank > last))
+            .min_by_key(|(_, rank)| *rank)
+    }
+
+    fn rank(self, destination: &Destination, index: usize, regular: usize) -> Rank {
+        match self {
+            Self::Round => Rank {
+                cost: 0,
+                place: index as u32,
+            },
+            Self::Latency { rotation } => {
+                let first = rotation as usize % regular;
+                latency::rank(destination, (index + regular - first) % regular)
+            }
+            Self::Rendezvous { key } => rendezvous::rank(destination, key, index),
+        }
+    }
+}
 
 /// Where failover stands: a few numbers, to be kept with the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +72,15 @@ pub struct Candidates {
     use_default: bool,
     /// Whether calls are counted (algorithm 10).
     reserving: bool,
+    /// Whether the default is taken even if it is disabled.
+    compat: bool,
+    order: Order,
+    /// With another order than round: the rank of the last one tried; `None` before the first.
+    last: Option<Rank>,
 }
 
 impl Candidates {
-    pub(super) fn after(chosen: usize, set: &Set, options: SelectOptions, reserving: bool) -> Self {
+    pub(super) fn after(chosen: usize, set: &Set, options: SelectOptions) -> Self {
         Self {
             chosen: chosen as u32,
             looked_at: 0,
@@ -34,7 +89,27 @@ impl Candidates {
                 limit => limit - 1,
             },
             use_default: options.use_default && set.len() > 1,
-            reserving,
+            reserving: false,
+            compat: options.compat,
+            order: Order::Round,
+            last: None,
+        }
+    }
+
+    /// Counts the call on each destination.
+    pub(super) fn reserving(self) -> Self {
+        Self {
+            reserving: true,
+            ..self
+        }
+    }
+
+    /// Goes on in `order`, behind `last`.
+    pub(super) fn ranked(self, order: Order, last: Option<Rank>) -> Self {
+        Self {
+            order,
+            last,
+            ..self
         }
     }
 
@@ -46,6 +121,9 @@ impl Candidates {
     /// the new set from the same place on; a destination may then come twice or not at all, so a
     /// caller who minds compares with [`Destination::is_same`].
     pub fn next(&mut self, set: &Set) -> Option<(Arc<Destination>, Option<Reservation>)> {
+        if self.order != Order::Round {
+            return self.next_ranked(set);
+        }
         while self.left > 0 {
             let step = self.looked_at as usize + 1;
             let index = self.index(step, set)?;
@@ -57,6 +135,29 @@ impl Candidates {
             }
         }
         None
+    }
+
+    fn next_ranked(&mut self, set: &Set) -> Option<(Arc<Destination>, Option<Reservation>)> {
+        if self.left == 0 || set.is_empty() {
+            return None;
+        }
+        let regular = regular_len(set, self.use_default);
+        let has_default_left = regular < set.len() && (self.chosen as usize) < regular;
+        let index = match self.order.next(set, regular, self.last) {
+            Some((index, rank)) => {
+                self.last = Some(rank);
+                index
+            }
+            None if has_default_left && self.looked_at == 0 => {
+                self.looked_at = 1;
+                regular
+            }
+            None => return None,
+        };
+        let destination = &set.destinations[index];
+        self.admit(destination, index + 1 == set.len()).ok()?;
+        self.left -= 1;
+        Some((Arc::clone(destination), None))
     }
 
     /// The place that comes `step` steps after the chosen one.
@@ -84,7 +185,7 @@ impl Candidates {
         is_last: bool,
     ) -> Result<Option<Reservation>, Unusable> {
         let usable = if self.use_default && is_last {
-            !destination.health().flags.has(Flags::DISABLED)
+            self.compat || !destination.health().flags.has(Flags::DISABLED)
         } else {
             destination.is_usable()
         };

@@ -7,25 +7,56 @@
 mod call_id_hash;
 mod call_load;
 mod candidates;
+mod from_uri_hash;
+mod latency;
+mod overload;
+mod priority_weight;
+mod random;
+mod relative_weight;
+mod rendezvous;
+mod request_uri_hash;
 mod round_robin;
+mod round_robin_or_serial;
 mod serial;
+mod smooth_weight;
 #[cfg(test)]
 mod tests;
+mod to_uri_hash;
+mod uri_hash;
+mod user_hash;
+mod variable_hash;
+mod weight;
 
 use std::sync::Arc;
 
 use super::destination::{Destination, Reservation};
+use super::hash;
 use super::sets::Set;
+use crate::sip::Message;
+use crate::time::Timestamp;
+use candidates::{Order, Rank};
+use uri_hash::UriKey;
 
 pub use candidates::Candidates;
+pub(super) use rendezvous::name_hash;
 
-/// What a message gives an algorithm to go by.
+/// What an algorithm can go by. Headers are decoded only if the algorithm asks for them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keys<'a> {
-    /// The value of Call-ID.
+    /// The message.
+    pub message: Option<Message<'a>>,
+    /// The value of Call-ID, if it is known already; else it is looked up in the message.
     pub call_id: Option<&'a [u8]>,
+    /// The Request-URI as it is now; `None`: as it is in the message.
+    pub request_uri: Option<&'a [u8]>,
+    /// The value of `hash_pvar`.
+    pub variable: Option<&'a [u8]>,
     /// Whether it is an INVITE that begins a call; algorithm 10 counts only these.
     pub invite: bool,
+    /// A random number, for algorithm 6.
+    pub chance: u64,
+    /// The time, for algorithm 64.
+    pub now: Timestamp,
 }
 
 /// What holds for a selection besides the algorithm.
@@ -35,6 +66,10 @@ pub struct SelectOptions {
     pub use_default: bool,
     /// Most destinations to try for one request, the first included; 0 means no limit.
     pub limit: u32,
+    /// Whether algorithms that hash a URI take its user alone (parameter `flags`, bit 1).
+    pub user_only: bool,
+    /// Whether failover takes the default whatever its state, as Kamailio does (`ds_compat`).
+    pub compat: bool,
 }
 
 /// A destination for a request, and where to go on if it fails.
@@ -68,40 +103,93 @@ pub enum SelectError {
 /// An algorithm: a number for the configuration, a name for people, and how it begins.
 #[derive(Debug)]
 pub struct Algorithm {
-    /// The peers' number.
+    /// The peers' number, or one of ours from 100 on.
     pub number: u32,
     /// Its name.
     pub name: &'static str,
+    /// Whether it hashes a text that only a configuration can make ([`Keys::variable`]).
+    pub needs_variable: bool,
     start: fn(&Frame<'_>) -> Result<Start, SelectError>,
+}
+
+impl Algorithm {
+    const fn new(
+        number: u32,
+        name: &'static str,
+        start: fn(&Frame<'_>) -> Result<Start, SelectError>,
+    ) -> Self {
+        Self {
+            number,
+            name,
+            needs_variable: false,
+            start,
+        }
+    }
+
+    const fn needing_a_variable(self) -> Self {
+        Self {
+            needs_variable: true,
+            ..self
+        }
+    }
 }
 
 /// Every algorithm there is.
 pub const ALGORITHMS: &[Algorithm] = &[
     call_id_hash::ALGORITHM,
+    from_uri_hash::ALGORITHM,
+    to_uri_hash::ALGORITHM,
+    request_uri_hash::ALGORITHM,
     round_robin::ALGORITHM,
+    user_hash::ALGORITHM,
+    random::ALGORITHM,
+    variable_hash::ALGORITHM,
     serial::ALGORITHM,
+    weight::ALGORITHM,
     call_load::ALGORITHM,
+    relative_weight::ALGORITHM,
+    latency::ALGORITHM,
+    round_robin_or_serial::ALGORITHM,
+    priority_weight::ALGORITHM,
+    overload::ALGORITHM,
+    rendezvous::OVER_CALL_ID,
+    rendezvous::OVER_FROM,
+    rendezvous::OVER_TO,
+    rendezvous::OVER_REQUEST_URI,
+    rendezvous::OVER_USER,
+    rendezvous::OVER_VARIABLE,
+    smooth_weight::BY_WEIGHT,
+    smooth_weight::BY_RELATIVE_WEIGHT,
 ];
 
 /// What an algorithm sees.
 struct Frame<'a> {
     set: &'a Set,
     keys: &'a Keys<'a>,
-    use_default: bool,
+    options: SelectOptions,
 }
 
 /// How an algorithm begins.
+#[derive(Debug)]
 enum Start {
     /// At this place, which may lie beyond the end of the set; from there on to the next usable one.
     Slot(u32),
     /// At the cursor's place `slot`, after moving the cursor to `next`. Once the choice is made, the
     /// cursor goes behind it, unless somebody else has moved it.
     Cursor { slot: u32, next: u32 },
-    /// The choice is made. `reserving`: failover counts the call on each destination it goes to.
-    Chosen {
+    /// As with a cursor, but the choice is made.
+    Passing { slot: usize, next: u32 },
+    /// The choice is made, and calls are counted: failover counts the call on each destination it
+    /// goes to.
+    Counted {
         index: usize,
         reservation: Option<Reservation>,
-        reserving: bool,
+    },
+    /// The best of an order is chosen; failover goes on in that order.
+    Ranked {
+        index: usize,
+        order: Order,
+        rank: Option<Rank>,
     },
 }
 
@@ -120,52 +208,109 @@ pub fn select(
     options: SelectOptions,
 ) -> Result<Selection, SelectError> {
     let algorithm = algorithm(number).ok_or(SelectError::UnknownAlgorithm)?;
-    let frame = Frame {
-        set,
-        keys,
-        use_default: options.use_default,
-    };
+    let frame = Frame { set, keys, options };
     if set.is_empty() {
         return Err(SelectError::NoDestination);
     }
-    let (index, reservation, reserving) = match (algorithm.start)(&frame)? {
-        Start::Slot(slot) => (frame.usable_from(slot)?, None, false),
+    let after = |index| Candidates::after(index, set, options);
+    let (index, reservation, candidates) = match (algorithm.start)(&frame)? {
+        Start::Slot(slot) => {
+            let index = frame.usable_from(slot)?;
+            (index, None, after(index))
+        }
         Start::Cursor { slot, next } => {
             let index = frame.usable_from(slot)?;
             round_robin::go_behind(set, index, next);
-            (index, None, false)
+            (index, None, after(index))
         }
-        Start::Chosen {
-            index,
-            reservation,
-            reserving,
-        } => (index, reservation, reserving),
+        Start::Passing { slot: index, next } => {
+            round_robin::go_behind(set, index, next);
+            (index, None, after(index))
+        }
+        Start::Counted { index, reservation } => (index, reservation, after(index).reserving()),
+        Start::Ranked { index, order, rank } => (index, None, after(index).ranked(order, rank)),
     };
     Ok(Selection {
         destination: Arc::clone(&set.destinations[index]),
         reservation,
-        candidates: Candidates::after(index, set, options, reserving),
+        candidates,
     })
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    fn call_id(&self) -> Result<&'a [u8], SelectError> {
+        let known = self.keys.call_id;
+        let call_id = known.or_else(|| self.keys.message?.call_id());
+        call_id.map(hash::trim).ok_or(SelectError::NoKey)
+    }
+
+    fn key_of_from(&self) -> Result<UriKey<'a>, SelectError> {
+        let from = self.keys.message.and_then(|message| message.from().ok());
+        UriKey::of(from.ok_or(SelectError::NoKey)?.uri, self.options.user_only)
+    }
+
+    fn key_of_to(&self) -> Result<UriKey<'a>, SelectError> {
+        let to = self.keys.message.and_then(|message| message.to().ok());
+        UriKey::of(to.ok_or(SelectError::NoKey)?.uri, self.options.user_only)
+    }
+
+    fn key_of_request(&self) -> Result<UriKey<'a>, SelectError> {
+        let now = self.keys.request_uri;
+        let uri = now.or_else(|| self.keys.message?.request_uri());
+        UriKey::of(uri.ok_or(SelectError::NoKey)?, self.options.user_only)
+    }
+
+    /// The value of `hash_pvar`, if it is not empty.
+    fn variable(&self) -> Result<&'a [u8], SelectError> {
+        let value = self.keys.variable.map(hash::trim);
+        value
+            .filter(|value| !value.is_empty())
+            .ok_or(SelectError::NoKey)
+    }
+
     /// How many destinations take part: all but the default, if there is one besides.
     fn regular_len(&self) -> usize {
-        regular_len(self.set, self.use_default)
+        regular_len(self.set, self.options.use_default)
+    }
+
+    /// The places of those that take part, from `slot` on, going round.
+    fn round(&self, slot: u32) -> impl Iterator<Item = usize> + use<> {
+        let regular = self.regular_len();
+        let first = slot as usize % regular;
+        (first..regular).chain(0..first)
+    }
+
+    fn is_usable(&self, index: usize) -> bool {
+        self.set.destinations[index].is_usable()
+    }
+
+    /// The default, if there is one and it is not out.
+    fn usable_default(&self) -> Option<usize> {
+        let last = self.set.len() - 1;
+        (self.options.use_default && self.is_usable(last)).then_some(last)
     }
 
     /// The first usable destination from `slot` on, going round. A destination that is out thus
     /// leaves its whole share to its next neighbour, and the default is taken when all are out.
     fn usable_from(&self, slot: u32) -> Result<usize, SelectError> {
-        let destinations = &self.set.destinations;
-        let regular = self.regular_len();
-        let first = slot as usize % regular;
-        let order = (first..regular).chain(0..first);
-        let default = self.use_default.then_some(destinations.len() - 1);
-        order
-            .chain(default)
-            .find(|&index| destinations[index].is_usable())
+        self.round(slot)
+            .find(|&index| self.is_usable(index))
+            .or_else(|| self.usable_default())
             .ok_or(SelectError::NoDestination)
+    }
+
+    /// The usable destination that comes first in an order; the default when all others are out.
+    fn best_by(&self, order: Order) -> Result<Start, SelectError> {
+        if let Some((index, rank)) = order.next(self.set, self.regular_len(), None) {
+            let rank = Some(rank);
+            return Ok(Start::Ranked { index, order, rank });
+        }
+        let index = self.usable_default().ok_or(SelectError::NoDestination)?;
+        Ok(Start::Ranked {
+            index,
+            order,
+            rank: None,
+        })
     }
 }
 

@@ -9,14 +9,10 @@ use std::sync::atomic::Ordering;
 use super::{Algorithm, Frame, SelectError, Start};
 use crate::dispatch::Set;
 
-pub(super) const ALGORITHM: Algorithm = Algorithm {
-    number: 4,
-    name: "round robin",
-    start,
-};
+pub(super) const ALGORITHM: Algorithm = Algorithm::new(4, "round robin", start);
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of all algorithms")]
-fn start(frame: &Frame<'_>) -> Result<Start, SelectError> {
+pub(super) fn start(frame: &Frame<'_>) -> Result<Start, SelectError> {
     // The default counts as a place here, and falls to the head of the set: the peers' rotation.
     let len = frame.set.len() as u32;
     let step = |slot| (slot + 1) % len;

@@ -2,11 +2,7 @@
 
 use super::{Algorithm, Frame, SelectError, Start};
 
-pub(super) const ALGORITHM: Algorithm = Algorithm {
-    number: 8,
-    name: "priority (serial)",
-    start,
-};
+pub(super) const ALGORITHM: Algorithm = Algorithm::new(8, "priority (serial)", start);
 
 /// Begins at the set's head, whatever the message.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of all algorithms")]

@@ -1,5 +1,9 @@
 //! Selection by example, on threads, and against a plain model of the peers.
 
+mod least;
+mod messages;
+mod shares;
+
 use std::sync::Barrier;
 use std::thread;
 
@@ -34,16 +38,25 @@ fn mark(sets: &Sets, place: usize, flags: u32) {
 }
 
 const INVITE: Keys<'_> = Keys {
+    message: None,
     call_id: Some(b"abc"),
+    request_uri: None,
+    variable: None,
     invite: true,
+    chance: 0,
+    now: Timestamp::ZERO,
 };
 const NO_DEFAULT: SelectOptions = SelectOptions {
     use_default: false,
     limit: 0,
+    user_only: false,
+    compat: false,
 };
 const USE_DEFAULT: SelectOptions = SelectOptions {
     use_default: true,
     limit: 0,
+    user_only: false,
+    compat: false,
 };
 
 fn choose(sets: &Sets, algorithm: u32, options: SelectOptions) -> Result<usize, SelectError> {
@@ -68,6 +81,7 @@ fn failover_goes_on_behind_the_chosen_one_and_then_round() {
     let keys = Keys {
         call_id: Some(&third),
         invite: true,
+        ..Keys::default()
     };
     let set = sets.get(1).unwrap();
     let mut selection = select(set, 0, &keys, NO_DEFAULT).unwrap();
@@ -91,6 +105,7 @@ fn call_ids_are_hashed_without_the_blanks_around_them() {
         let keys = Keys {
             call_id: Some(call_id),
             invite: false,
+            ..Keys::default()
         };
         place(&select(set, 0, &keys, NO_DEFAULT).unwrap().destination)
     };
@@ -109,6 +124,7 @@ fn what_is_out_leaves_its_share_to_its_neighbour() {
     let keys = Keys {
         call_id: Some(&hash_to(1, 4)),
         invite: true,
+        ..Keys::default()
     };
     let selection = select(set, 0, &keys, NO_DEFAULT).unwrap();
     assert_eq!(place(&selection.destination), 3);
@@ -189,6 +205,8 @@ fn the_limit_counts_the_chosen_one() {
     let sets = plain(4);
     mark(&sets, 1, Flags::INACTIVE);
     let limited = |limit| SelectOptions {
+        user_only: false,
+        compat: false,
         use_default: false,
         limit,
     };
@@ -327,6 +345,17 @@ fn failover_counts_the_call_where_it_goes_and_passes_full_ones() {
     assert_eq!(loads(), [0, 1, 0, 0]);
 }
 
+#[test]
+fn with_compat_failover_ends_at_a_disabled_default() {
+    let sets = plain(3);
+    mark(&sets, 2, Flags::DISABLED);
+    let compat = SelectOptions {
+        compat: true,
+        ..USE_DEFAULT
+    };
+    assert_eq!(order(&sets, 8, compat), [0, 1, 2]);
+}
+
 /// Runs `work` on four threads that begin together.
 fn together<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
     let begin = Barrier::new(4);
@@ -462,7 +491,7 @@ proptest! {
         use_default in any::<bool>(),
         limit in 0..5_u32,
     ) {
-        let options = SelectOptions { use_default, limit };
+        let options = SelectOptions { use_default, limit, user_only: false, compat: false };
         let sets = numbered(rows.len(), |place| {
             let (flags, maxload, has_duid) = rows[place];
             let duid = if has_duid { format!("duid=d{place};") } else { String::new() };
@@ -480,7 +509,7 @@ proptest! {
                 model.rows[place(ended.destination())].1 -= 1;
             }
             let call_id = number.to_string();
-            let keys = Keys { call_id: Some(call_id.as_bytes()), invite };
+            let keys = Keys { call_id: Some(call_id.as_bytes()), invite, ..Keys::default() };
             let expected = model.choose(algorithm, &keys, use_default);
             let selection = select(set, algorithm, &keys, options);
             prop_assert_eq!(selection.as_ref().ok().map(|s| place(&s.destination)), expected);

@@ -189,3 +189,33 @@ fn duids_find_their_destination() {
     assert_eq!(&*set.by_duid("GW2").unwrap().uri, "sip:b");
     assert!(set.by_duid("gw3").is_none());
 }
+
+#[test]
+fn with_compat_states_begin_anew_and_commands_keep_counters() {
+    let entries = || entries("1 sip:10.0.0.1");
+    for compat in [true, false] {
+        let options = |version| BuildOptions {
+            version,
+            compat,
+            ..BuildOptions::default()
+        };
+        let before = Sets::build_with(entries(), None, &options(1));
+        let destination = before.destinations().next().unwrap();
+        destination.update_health(|_| Health {
+            flags: Flags(Flags::TRYING),
+            probing_count: 2,
+        });
+        before.set_state(1, "all", Flags(Flags::INACTIVE));
+        let count = destination.health().probing_count;
+        assert_eq!(count, if compat { 2 } else { 0 });
+        let after = Sets::build_with(entries(), Some(&before), &options(2));
+        let letters = after
+            .destinations()
+            .next()
+            .unwrap()
+            .health()
+            .flags
+            .letters();
+        assert_eq!(letters, if compat { "AX" } else { "IX" });
+    }
+}

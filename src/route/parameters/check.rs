@@ -1,5 +1,8 @@
 //! Which texts are good values.
 
+use std::net::SocketAddr;
+
+use crate::dispatch::target::Target;
 use crate::probe::ReplyCodes;
 use crate::sip::Uri;
 
@@ -52,4 +55,32 @@ pub(super) fn codes(text: &str) -> Result<Vec<u16>, String> {
             _ => Err(format!("\"{code}\" is not a code from 300 to 699")),
         })
         .collect()
+}
+
+/// Nothing, or a URI whose host is an address: where keepalives go.
+pub(super) fn proxy(text: &str) -> Result<(), String> {
+    if text.is_empty() || target(text).is_some() {
+        return Ok(());
+    }
+    Err(format!(
+        "\"{text}\" is not sip:IP:PORT (names are not resolved here)"
+    ))
+}
+
+/// The address that a URI names.
+pub(super) fn target(uri: &str) -> Option<SocketAddr> {
+    Target::parse(uri).ok()?.address
+}
+
+/// Nothing, or a listen address.
+pub(super) fn socket(text: &str) -> Result<(), String> {
+    if text.is_empty() || address(text).is_some() {
+        return Ok(());
+    }
+    Err(format!("\"{text}\" is not udp:IP:PORT"))
+}
+
+/// The address of a socket as configurations write it.
+pub(super) fn address(socket: &str) -> Option<SocketAddr> {
+    socket.strip_prefix("udp:").unwrap_or(socket).parse().ok()
 }

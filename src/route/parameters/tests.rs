@@ -189,3 +189,63 @@ fn the_listing_has_every_parameter_with_its_default() {
     assert!(listing.contains("[2; also ds_probing_threshhold]"));
     assert!(listing.contains("[2000; sipshard's own]"));
 }
+
+#[test]
+fn flags_say_whether_there_is_failover_and_what_is_hashed() {
+    for (flags, branches, user_only) in [(0, 1, false), (1, 1, true), (2, 5, false), (3, 5, true)] {
+        let flags = format!("flags={flags}");
+        let parameters = with(&[&flags, "max_branches=5"]).expect("good");
+        let settings = parameters.settings(Settings::default());
+        assert_eq!(settings.failover.max_branches, branches);
+        assert_eq!(settings.user_only, user_only);
+    }
+}
+
+#[test]
+fn sockets_and_proxies_are_addresses() {
+    let parameters = with(&[
+        "ds_default_socket=udp:10.0.0.1:5080",
+        "outbound_proxy=sip:10.0.0.2",
+    ])
+    .expect("good");
+    let (probing, settings) = (
+        parameters.probing(),
+        parameters.settings(Settings::default()),
+    );
+    assert_eq!(probing.socket, "10.0.0.1:5080".parse().ok());
+    assert_eq!(settings.default_socket, probing.socket);
+    assert_eq!(probing.outbound_proxy, "10.0.0.2:5060".parse().ok());
+    let both = with(&[
+        "ds_default_socket=10.0.0.1:5080",
+        "ds_ping_socket=10.0.0.1:5090",
+    ]);
+    let probing = both.expect("good").probing();
+    assert_eq!(probing.socket, "10.0.0.1:5090".parse().ok());
+    assert_eq!(
+        error("ds_ping_socket=x"),
+        "ds_ping_socket: \"x\" is not udp:IP:PORT"
+    );
+    assert_eq!(
+        error("outbound_proxy=sip:gw.example.com"),
+        "outbound_proxy: \"sip:gw.example.com\" is not sip:IP:PORT (names are not resolved here)"
+    );
+}
+
+#[test]
+fn statistics_and_compatibility_are_off_until_wished() {
+    let parameters = Parameters::default();
+    assert_eq!(parameters.probing().latency_alpha, None);
+    assert!(!parameters.has_latency_stats() && !parameters.probing().compat);
+    assert_eq!(parameters.build_options(), BuildOptions::default());
+    let parameters = with(&[
+        "ds_ping_latency_stats=1",
+        "ds_latency_estimator_alpha=250",
+        "ds_retain_latency_stats=1",
+        "ds_compat=1",
+    ])
+    .expect("good");
+    assert_eq!(parameters.probing().latency_alpha, Some(0.25));
+    assert!(parameters.has_latency_stats() && parameters.probing().compat);
+    assert!(parameters.build_options().retain_latency && parameters.build_options().compat);
+    assert!(parameters.settings(Settings::default()).compat);
+}
