@@ -73,7 +73,7 @@ impl Kamailio {
         while start.elapsed() < patience {
             // Refused until it listens.
             let _ = self.socket.send(&message);
-            let mut buffer = [0; 65_535];
+            let mut buffer = vec![0; 65_535];
             while let Ok(length) = self.socket.recv(&mut buffer) {
                 let answer = String::from_utf8_lossy(&buffer[..length]);
                 if answer.contains(&mark) {
@@ -85,9 +85,11 @@ impl Kamailio {
                 break;
             }
         }
-        if is_first {
-            panic!("it does not serve: {}", log_of(self.directory.path()));
-        }
+        assert!(
+            !is_first,
+            "it does not serve: {}",
+            log_of(self.directory.path())
+        );
         "no answer".to_owned()
     }
 

@@ -88,6 +88,7 @@ pub fn configuration(scripts: &[Script]) -> String {
 const NUMBERS: &[&str] = &["a", "b", "c", "d"];
 const TEXTS: &[&str] = &["s", "t", "u"];
 const AVPS: &[&str] = &["x", "y", "z"];
+// $rm is not among them: it is a text and a number at once in Kamailio.
 const MESSAGE_TEXTS: &[&str] = &[
     "$rd",
     "$rp",
@@ -99,7 +100,6 @@ const MESSAGE_TEXTS: &[&str] = &[
     "$td",
     "$tu",
     "$ci",
-    "$rm",
     "$ua",
     "$hdr(X-List)",
     "$hdr(X-Number)",
@@ -308,7 +308,7 @@ impl Writer {
 
     fn block(&mut self) {
         self.depth += 1;
-        for _ in 0..1 + self.below(2) {
+        for _ in 0..=self.below(2) {
             self.statement();
         }
         self.depth -= 1;
@@ -347,7 +347,7 @@ impl Writer {
         self.line(&format!("switch ({subject}) {{"));
         let outer = std::mem::replace(&mut self.breakable, true);
         let first = self.below(3);
-        for case in 0..1 + self.below(3) {
+        for case in 0..=self.below(3) {
             let label = if is_text {
                 format!(
                     "\"{}\"",

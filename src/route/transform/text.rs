@@ -20,9 +20,10 @@ fn part(name: &str) -> Option<Part> {
     Some(match name {
         "len" => |text, _| Made::Number(text.len() as i64),
         "int" => |text, _| match number_of(text) {
-            Some(number) => Made::Number(number),
-            None if text.is_empty() => Made::Unset,
-            None => Made::Null,
+            // Hex is a number for (int), not here.
+            Some(number) if !text.contains(&b'x') && !text.contains(&b'X') => Made::Number(number),
+            _ if text.is_empty() => Made::Unset,
+            _ => Made::Null,
         },
         "corehash" => corehash,
         "count" => |text, given| {
@@ -89,7 +90,11 @@ fn corehash(text: &[u8], given: &Arguments<'_>) -> Made {
     let hashed = i64::from(hash(text, None));
     let slots = given.numbers[0];
     // So many slots if it is a power of two; else Kamailio leaves some out, and so do we.
-    Made::Number(if slots > 0 { hashed & (slots - 1) } else { hashed })
+    Made::Number(if slots > 0 {
+        hashed & (slots - 1)
+    } else {
+        hashed
+    })
 }
 
 /// From a place, so many bytes; 0 bytes: to the end. A negative place counts from the end.
