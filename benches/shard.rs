@@ -45,6 +45,7 @@ impl Bench {
             relay,
             listeners: vec![Listener {
                 address: address("10.0.0.1:5060"),
+                name: None,
             }],
             ..Settings::default()
         };

@@ -16,9 +16,9 @@ use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
 use sipshard::plane::{Plane, PlaneOptions, TimerMode};
-use sipshard::proxy::{Listener, RelayMode, Settings};
+use sipshard::proxy::{RelayMode, Settings};
 use sipshard::route::{Assignment, Parameters, listing};
-use sipshard::source::{Families, ListFile};
+use sipshard::source::{Families, ListFile, ListRules};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -53,8 +53,13 @@ pub struct Run {
     /// Address to listen on; may be given several times
     ///
     /// 0.0.0.0 and [::] stand for all addresses of the machine, port 0 for a free one. `udp:` and the
-    /// port 5060 may be left out.
-    #[arg(long, value_name = "udp:IP:PORT", default_value = "udp:127.0.0.1:5060")]
+    /// port 5060 may be left out. The attribute `sockname` and the parameter `ds_default_sockname` use the
+    /// name, if there is one.
+    #[arg(
+        long,
+        value_name = "udp:IP:PORT[/NAME]",
+        default_value = "udp:127.0.0.1:5060"
+    )]
     listen: Vec<ListenAddress>,
 
     /// List of destinations [default: /etc/sipshard/dispatcher.list]
@@ -126,10 +131,18 @@ impl Run {
         let settings = parameters.settings(self.base_settings());
         let listen = settings.listeners.iter().map(|one| &one.address);
         let list = self.list.as_deref().unwrap_or(parameters.list_file());
-        let source = ListFile::new(list, Families::of(listen));
+        check_sockets(&settings)?;
+        let rules = ListRules {
+            listeners: settings.listeners.clone(),
+            is_strict: parameters.is_strict(),
+            has_attrs_none: parameters.has_attrs_none(),
+        };
+        let source = ListFile::new(list, Families::of(listen)).with_rules(rules);
+        let plane_options = plane_options(&parameters, &source)?;
         let options = DirectorOptions {
             build: parameters.build_options(),
             shows_latency: parameters.has_latency_stats(),
+            reload_delta: parameters.reload_delta(),
         };
         let sets = Director::first_sets(&source, options)?;
         warn_of_oddities(&settings, &sets);
@@ -145,7 +158,7 @@ impl Run {
                 None => socket_path::choose().context("no place for a control socket")?,
             };
             let server = Server::bind(&path)?;
-            let plane = Plane::start(&settings, &plane_options(&parameters), &sets)?;
+            let plane = Plane::start(&settings, &plane_options, &sets)?;
             announce(&plane, &sets, &server);
             let director = Arc::new(Director::new(source, sets, plane.handle(), options));
             Ok(operate(plane, director, server, signals).await)
@@ -166,9 +179,7 @@ impl Run {
     fn base_settings(&self) -> Settings {
         let listeners = self.listen.iter();
         Settings {
-            listeners: listeners
-                .map(|listen| Listener { address: listen.0 })
-                .collect(),
+            listeners: listeners.map(|listen| listen.0.clone()).collect(),
             shards: self.workers.map_or_else(super::cores, NonZeroU16::get),
             relay: if self.stateless {
                 RelayMode::Stateless
@@ -192,16 +203,36 @@ fn log_to_stderr() {
         .init();
 }
 
-fn plane_options(parameters: &Parameters) -> PlaneOptions {
-    PlaneOptions {
+/// Whether the sockets that parameters name are ours.
+fn check_sockets(settings: &Settings) -> anyhow::Result<()> {
+    if let Some(name) = &settings.default_sockname
+        && !settings.listeners.iter().any(|one| one.is_named(name))
+    {
+        anyhow::bail!("ds_default_sockname: no listen address has the name {name}");
+    }
+    if let Some(address) = settings.default_socket
+        && !settings.listeners.iter().any(|one| one.may_become(address))
+    {
+        anyhow::bail!("ds_default_socket: udp:{address} is not a listen address");
+    }
+    Ok(())
+}
+
+fn plane_options(parameters: &Parameters, source: &ListFile) -> anyhow::Result<PlaneOptions> {
+    let mut probe = parameters.probing();
+    if let Some(uri) = parameters.outbound_proxy() {
+        let address = source.resolve(uri).map_err(anyhow::Error::msg);
+        probe.outbound_proxy = Some(address.context("outbound_proxy")?);
+    }
+    Ok(PlaneOptions {
         timer_mode: if parameters.has_timer_thread() {
             TimerMode::Thread
         } else {
             TimerMode::Shards
         },
-        probe: Arc::new(parameters.probing()),
+        probe: Arc::new(probe),
         ..PlaneOptions::default()
-    }
+    })
 }
 
 /// What is allowed and hardly meant.

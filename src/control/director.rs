@@ -39,6 +39,19 @@ pub struct DirectorOptions {
     pub build: BuildOptions,
     /// Whether lists show latencies.
     pub shows_latency: bool,
+    /// The least time between two reloads (`reload_delta`).
+    pub reload_delta: Duration,
+}
+
+/// Why there was no reload.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The last one was a moment ago (`reload_delta`).
+    #[error("the last reload was less than {0:?} ago")]
+    TooSoon(Duration),
+    /// The source gave nothing.
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// The owner of the sets on the operator's side.
@@ -48,8 +61,9 @@ pub struct Director {
     plane: Box<dyn DataPlane>,
     is_probing: AtomicBool,
     options: DirectorOptions,
-    /// Held while loading, so that publications come in the order of their versions.
-    loading: Mutex<()>,
+    /// When the last reload began. Held while loading, so that publications come in the order of
+    /// their versions.
+    loading: Mutex<Option<Instant>>,
     started: Instant,
     started_at: SystemTime,
 }
@@ -68,7 +82,7 @@ impl Director {
             plane: Box::new(plane),
             is_probing: AtomicBool::new(true),
             options,
-            loading: Mutex::new(()),
+            loading: Mutex::new(None),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }
@@ -91,8 +105,14 @@ impl Director {
 
     /// Reads the source again and publishes what it gives. Calls and states of destinations that
     /// stay are carried over. On an error everything runs on as it was.
-    pub fn reload(&self) -> Result<Arc<Sets>, LoadError> {
-        let _turn = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn reload(&self) -> Result<Arc<Sets>, ReloadError> {
+        let mut last = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let delta = self.options.reload_delta;
+        if last.is_some_and(|last| last.elapsed() < delta) {
+            warn!("no reload: the last one was less than {delta:?} ago");
+            return Err(ReloadError::TooSoon(delta));
+        }
+        *last = Some(Instant::now());
         let previous = self.sets.load();
         let sets =
             build(&self.source, Some(&previous), self.options.build).inspect_err(|error| {
@@ -274,6 +294,21 @@ pub(super) mod tests {
         assert!(!director.is_probing());
         assert!(!director.set_probing(true));
         assert_eq!(notes.take(), ["probing false", "probing true"]);
+    }
+
+    #[test]
+    fn reloads_keep_their_distance_if_told_to() {
+        let (patient, file, notes) = director("1 sip:192.0.2.1\n");
+        let options = DirectorOptions {
+            reload_delta: Duration::from_secs(3_600),
+            ..DirectorOptions::default()
+        };
+        let source = ListFile::new(file.path(), Families { v4: true, v6: true });
+        let director = Director::new(source, patient.sets(), notes.clone(), options);
+        director.reload().expect("the first");
+        let error = director.reload().expect_err("too soon");
+        assert!(matches!(error, ReloadError::TooSoon(_)), "{error}");
+        assert_eq!(notes.take(), ["version 2: 1 set with 1 destination"]);
     }
 
     #[test]

@@ -150,19 +150,18 @@ fn bind_all(
     settings: &Settings,
     options: SocketOptions,
 ) -> Result<(Settings, Vec<Vec<UdpSocket>>), PlaneError> {
-    let wanted: Vec<_> = settings.listeners.iter().map(|one| one.address).collect();
-    let addresses = socket::expand(&wanted).map_err(PlaneError::Interfaces)?;
-    if addresses.is_empty() {
+    let listeners = socket::expand(&settings.listeners).map_err(PlaneError::Interfaces)?;
+    if listeners.is_empty() {
         return Err(PlaneError::NoListener);
     }
-    if addresses.len() > usize::from(SocketId::MAX) {
-        return Err(PlaneError::TooManyListeners(addresses.len()));
+    if listeners.len() > usize::from(SocketId::MAX) {
+        return Err(PlaneError::TooManyListeners(listeners.len()));
     }
     let mut settings = settings.clone();
     settings.listeners.clear();
     let mut told = false;
-    let mut groups = Vec::with_capacity(addresses.len());
-    for address in addresses {
+    let mut groups = Vec::with_capacity(listeners.len());
+    for Listener { address, name } in listeners {
         let bind_error = |source| PlaneError::Bind { address, source };
         let group = socket::bind_group(address, usize::from(settings.shards), options)
             .map_err(bind_error)?;
@@ -176,6 +175,7 @@ fn bind_all(
         }
         settings.listeners.push(Listener {
             address: group[0].local_addr().map_err(bind_error)?,
+            name,
         });
         groups.push(group);
     }
@@ -269,8 +269,7 @@ impl Blueprint<'_> {
     }
 
     fn prober(&self, share: Share, accept: impl Fn(&[u8]) -> bool + Send + 'static) -> Prober {
-        let listeners = self.settings.listeners.iter();
-        let listeners = listeners.map(|one| one.address).collect();
+        let listeners = self.settings.listeners.clone();
         let probe = Arc::clone(&self.options.probe);
         let mut prober = Prober::new(probe, share, listeners, rand::random(), Box::new(accept));
         prober.publish(self.sets, self.clock.clone().now());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::core::Core;
 use super::forward::Hop;
 use super::request::{BAD_EXTENSION, Refusal, Request};
-use super::settings::{RelayMode, SocketId};
+use super::settings::{Listener, RelayMode, SocketId};
 use super::stats::Drop;
 use crate::dispatch::Destination;
 use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, select};
@@ -310,17 +310,19 @@ impl Core {
         }
     }
 
-    /// How a destination is reached; by the socket it names, else by the one the request came by.
+    /// How a destination is reached: by the socket that it names, else by the default one, else by
+    /// the one the request came by.
     pub(super) fn hop_to(&self, destination: &Destination, came_by: SocketId) -> Option<Hop> {
         let address = destination.address?;
-        let socket = destination
-            .attributes
-            .socket
-            .as_deref()
-            .and_then(|text| text.strip_prefix("udp:").unwrap_or(text).parse().ok())
-            .or(self.settings.default_socket)
-            .and_then(|bound| self.locals.bound_to(bound))
-            .or_else(|| self.locals.socket_for(address, came_by))?;
+        let (attributes, settings) = (&destination.attributes, &self.settings);
+        let called = |name: &Option<Box<str>>| self.locals.called(name.as_deref()?);
+        let bound_to = |bound| self.locals.bound_to(bound);
+        let wanted = called(&attributes.sockname)
+            .or_else(|| bound_to(Listener::parse_address(attributes.socket.as_deref()?)?))
+            .or_else(|| called(&settings.default_sockname))
+            .or_else(|| bound_to(settings.default_socket?));
+        let preferred = wanted.unwrap_or(came_by);
+        let socket = self.locals.socket_for(address, preferred)?;
         Some(Hop { socket, address })
     }
 }

@@ -9,6 +9,7 @@ use crate::sip::{Scheme, Uri};
 #[derive(Debug)]
 struct Local {
     address: SocketAddr,
+    name: Option<Box<str>>,
     /// `127.0.0.1:5060` or `[::1]:5060`, as in a Via's sent-by.
     sent_by: Vec<u8>,
 }
@@ -26,6 +27,7 @@ impl Locals {
             .iter()
             .map(|listener| Local {
                 address: listener.address,
+                name: listener.name.clone(),
                 sent_by: listener.address.to_string().into_bytes(),
             })
             .collect();
@@ -69,6 +71,14 @@ impl Locals {
         self.locals
             .iter()
             .position(fits)
+            .and_then(|index| SocketId::try_from(index).ok())
+    }
+
+    /// The first socket of this name (a destination's `sockname` attribute).
+    pub fn called(&self, name: &str) -> Option<SocketId> {
+        self.locals
+            .iter()
+            .position(|local| local.name.as_deref() == Some(name))
             .and_then(|index| SocketId::try_from(index).ok())
     }
 

@@ -57,6 +57,7 @@ impl<W: Watch> World<W> {
         let settings = Settings {
             listeners: vec![Listener {
                 address: PROXY.parse().expect("an address"),
+                name: None,
             }],
             relay,
             call_load: CallLoadSettings {

@@ -88,6 +88,7 @@ impl Bench {
     pub fn with(mut settings: Settings, sets: Arc<Sets>) -> Self {
         settings.listeners = vec![Listener {
             address: PROXY.parse().expect("an address"),
+            name: None,
         }];
         let now = Timestamp::from_secs(1000);
         let shard = Shard::new(0, Arc::new(settings), Arc::clone(&sets), 7, 8, now);
