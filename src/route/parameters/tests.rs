@@ -176,6 +176,26 @@ fn defaults_are_those_of_the_rooms_where_the_command_line_wants_nothing_else() {
 }
 
 #[test]
+fn keepalives_and_counting_are_on_unless_told_otherwise() {
+    let probing = Parameters::default().probing();
+    assert_eq!(probing.interval, Duration::from_secs(10));
+    assert_eq!(probing.mode, ProbingMode::All);
+    assert_eq!(probing.thresholds, Thresholds { down: 2, up: 1 });
+    let settings = Parameters::default().settings(Settings::default());
+    assert_eq!(settings.call_load.hash_size, 16);
+    // What the language's table says of a configuration that says nothing.
+    for (name, theirs) in [
+        ("ds_ping_interval", "0"),
+        ("ds_hash_size", "0"),
+        ("ds_probing_mode", "0"),
+        ("ds_probing_threshold", "1"),
+    ] {
+        let row = DISPATCHER.iter().find(|row| row.name == name);
+        assert_eq!(row.map(|row| row.default), Some(theirs), "{name}");
+    }
+}
+
+#[test]
 fn no_name_is_there_twice() {
     let mut names: Vec<_> = PARAMETERS
         .iter()
