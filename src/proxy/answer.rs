@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::context::BestAnswer;
-use super::core::{Core, send_stored};
+use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Message, Method, build};
+use crate::sip::{Message, Method};
 use crate::time::Timestamp;
 
 /// The answer when no destination answered.
@@ -48,19 +48,10 @@ impl Core {
         context
             .server
             .on_final_sent(code, now, &self.settings.timers);
-        context.candidates = None;
+        context.choice = None;
         self.contexts.answered();
         self.cancel_pending(now, index, out);
-        let context = self.contexts.get_mut(index);
-        let best = context.best.take().map(|best| best.bytes);
-        let request = if context.needs_request() {
-            None
-        } else {
-            context.request.take()
-        };
-        for stored in [best, request].into_iter().flatten() {
-            self.arena.free(stored);
-        }
+        self.contexts.release(index, &mut self.arena);
     }
 
     fn note_success(&mut self, now: Timestamp, index: u32, number: usize, reply: Message<'_>) {
@@ -86,8 +77,9 @@ impl Core {
                     .insert(call_id, from_tag, context.cseq, hold, now);
                 again.unwrap_or(cell)
             } else {
-                if branch.abandoned {
-                    // Given up for another and yet answered first: the call is here.
+                let goes_to = self.calls.get(cell).map(|call| call.destination);
+                if goes_to.is_some_and(|other| !other.is_same(destination)) {
+                    // Given up for another, or one of several, and yet answered first: the call is here.
                     self.calls.move_to(cell, self.hold_on(destination));
                 }
                 cell
@@ -117,14 +109,15 @@ impl Core {
             return;
         }
         if code == 503 {
-            return self.keep_own(index, SERVER_ERROR);
+            return self.keep_own(index, SERVER_ERROR, code);
         }
         let scratch = &mut self.bench.scratch;
         scratch.clear();
-        write_reply(reply, &mut self.bench.edits, scratch);
+        write_reply(reply, &mut self.bench.reply_edits, scratch);
         let stored = self.arena.store(scratch);
         let best = BestAnswer {
             code,
+            branch_code: code,
             is_own: false,
             bytes: stored,
         };
@@ -140,7 +133,7 @@ impl Core {
             _ => SERVER_ERROR,
         };
         if self.is_better(index, refusal.code) {
-            self.keep_own(index, refusal);
+            self.keep_own(index, refusal, code);
         }
     }
 
@@ -152,28 +145,21 @@ impl Core {
                 .is_none_or(|kept| rank(code) <= rank(kept.code))
     }
 
-    fn keep_own(&mut self, index: u32, refusal: Refusal) {
-        let context = self.contexts.get(index);
-        let Some(stored) = context.request else {
-            return;
-        };
-        let (socket, source) = (context.socket, context.source);
-        self.with_stored_request(stored, socket, source, false, |core, request| {
+    fn keep_own(&mut self, index: u32, refusal: Refusal, branch_code: u16) {
+        self.with_base(index, |core, request, _| {
             let tag = core.branch_keys.tag(request.message);
+            let answer = OwnAnswer {
+                code: refusal.code,
+                reason: refusal.reason.as_bytes(),
+                headers: b"",
+            };
             let scratch = &mut core.bench.scratch;
             scratch.clear();
-            build::reply(
-                request.message,
-                request.source,
-                refusal.code,
-                refusal.reason,
-                &tag,
-                b"",
-                scratch,
-            );
+            answer.write(request, &tag, scratch);
             let stored = core.arena.store(scratch);
             let best = BestAnswer {
                 code: refusal.code,
+                branch_code,
                 is_own: true,
                 bytes: stored,
             };
@@ -187,6 +173,19 @@ impl Core {
         }
     }
 
+    /// Puts a negative answer back that was set aside, if the request still waits for one.
+    pub(super) fn restore_best(&mut self, index: u32, best: Option<BestAnswer>) {
+        let context = self.contexts.get_mut(index);
+        let stale = if context.server.is_answered() {
+            best
+        } else {
+            std::mem::replace(&mut context.best, best)
+        };
+        if let Some(stale) = stale {
+            self.arena.free(stale.bytes);
+        }
+    }
+
     /// Sends the best answer if no wanted one is awaited any more.
     pub(super) fn conclude_if_done(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
         let context = self.contexts.get(index);
@@ -195,6 +194,13 @@ impl Core {
         }
         if context.best.is_none() {
             self.keep_own_best(index, TIMEOUT.code);
+        }
+        if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
+            self.run_failure_route(now, index, route, out);
+            let context = self.contexts.get(index);
+            if context.server.is_answered() || context.awaits_answer() {
+                return;
+            }
         }
         let context = self.contexts.get_mut(index);
         let Some(best) = context.best.take() else {
@@ -210,7 +216,7 @@ impl Core {
         context
             .server
             .on_final_sent(code, now, &self.settings.timers);
-        context.candidates = None;
+        context.choice = None;
         let stale = context.last_reply.replace(stored);
         self.contexts.answered();
         let context = self.contexts.get(index);

@@ -7,6 +7,7 @@
 //! A request runs through `request` (is it sound?), `core` (is it a repeat?), `default_route` (what
 //! is to be done with it?) and `stateless` or `stateful` (do it), and is written by `forward`.
 
+mod act;
 mod answer;
 pub mod branch;
 mod call_load;
@@ -14,8 +15,10 @@ mod cancel;
 mod context;
 mod core;
 mod default_route;
+mod draft;
 mod forward;
 mod local;
+mod next;
 pub mod outbox;
 mod request;
 mod routing;

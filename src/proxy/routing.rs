@@ -97,18 +97,8 @@ impl<'a> Routing<'a> {
         }
     }
 
-    /// Drops all Route values that are left: a dispatched request goes to its destination alone.
-    pub fn forget_routes(&mut self) {
-        if let Some(remaining) = &mut self.remaining {
-            remaining.clear();
-        }
-    }
-
-    /// Writes the decision into the edits of the request that it was read from.
+    /// Writes what stays of the Route headers into the edits of the request that it was read from.
     pub fn apply(&self, message: Message<'a>, edits: &mut Edits) {
-        if let Some(uri) = self.new_request_uri {
-            edits.replace(message.uri_range(), uri);
-        }
         let Some(remaining) = &self.remaining else {
             return;
         };
