@@ -166,9 +166,7 @@ impl Run {
     fn base_settings(&self) -> Settings {
         let listeners = self.listen.iter();
         Settings {
-            listeners: listeners
-                .map(|listen| Listener { address: listen.0 })
-                .collect(),
+            listeners: listeners.map(|listen| Listener::from(listen.0)).collect(),
             shards: self.workers.map_or_else(super::cores, NonZeroU16::get),
             relay: if self.stateless {
                 RelayMode::Stateless

@@ -174,9 +174,9 @@ fn bind_all(
                 "bursts may be lost: raise net.core.rmem_max to let the receive buffers grow"
             );
         }
-        settings.listeners.push(Listener {
-            address: group[0].local_addr().map_err(bind_error)?,
-        });
+        settings
+            .listeners
+            .push(Listener::from(group[0].local_addr().map_err(bind_error)?));
         groups.push(group);
     }
     Ok((settings, groups))

@@ -8,13 +8,19 @@ mod hooks;
 mod relay;
 mod respond;
 mod select;
+mod transaction;
+
+use std::net::SocketAddr;
 
 pub use relay::Leg;
 
+use super::context::Context;
 use super::core::Core;
 use super::draft::Draft;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, StateChange};
 use super::request::{BAD_EXTENSION, Refusal, Request};
+use super::settings::SocketId;
+use super::shard::Incoming;
 use super::stats::Drop;
 use crate::load::{CellId, Phase, Side};
 use crate::sip::{Message, Method, Name};
@@ -54,6 +60,17 @@ pub enum Standing {
     Ended(CellId),
 }
 
+/// Where a chosen destination is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// It is the next hop: `$du`.
+    NextHop,
+    /// It is the host of the Request-URI.
+    Domain,
+    /// It is only noted.
+    Nothing,
+}
+
 /// A message at work.
 pub struct Act<'a> {
     /// The shard.
@@ -68,19 +85,54 @@ pub struct Act<'a> {
     pub message: Message<'a>,
     /// The request, unless it is a reply.
     pub request: Option<&'a Request<'a>>,
+    /// Where a reply came from, and by which socket.
+    pub came_from: Option<(SocketAddr, SocketId)>,
     /// What is to become of it.
     pub draft: Box<Draft>,
     /// The transaction, if there is one.
     pub context: Option<u32>,
-    /// By which the transaction is found.
-    pub key: Option<TransactionKey>,
+    /// The transaction of the INVITE that a CANCEL is for.
+    pub cancels: Option<u32>,
+    /// The number of the branch that it is about.
+    pub branch: usize,
+    /// What an event route is told.
+    pub event: Option<StateChange>,
     /// Whether a final answer of our own was sent.
     pub is_answered: bool,
+    key: Option<TransactionKey>,
     standing: Standing,
     known: Option<Option<(CellId, Side)>>,
 }
 
 impl<'a> Act<'a> {
+    fn new(
+        core: &'a mut Core,
+        now: Timestamp,
+        stage: Stage,
+        message: Message<'a>,
+        out: &'a mut Outbox,
+    ) -> Self {
+        let draft = core.bench.draft.take().unwrap_or_default();
+        Self {
+            core,
+            now,
+            out,
+            stage,
+            message,
+            request: None,
+            came_from: None,
+            draft,
+            context: None,
+            cancels: None,
+            branch: 0,
+            event: None,
+            is_answered: false,
+            key: None,
+            standing: Standing::New,
+            known: None,
+        }
+    }
+
     /// A request that just came.
     pub fn on_request(
         core: &'a mut Core,
@@ -89,20 +141,10 @@ impl<'a> Act<'a> {
         key: TransactionKey,
         out: &'a mut Outbox,
     ) -> Self {
-        let draft = core.bench.draft.take().unwrap_or_default();
         Self {
-            core,
-            now,
-            out,
-            stage: Stage::Request,
-            message: request.message,
             request: Some(request),
-            draft,
-            context: None,
             key: Some(key),
-            is_answered: false,
-            standing: Standing::New,
-            known: None,
+            ..Self::new(core, now, Stage::Request, request.message, out)
         }
     }
 
@@ -114,27 +156,61 @@ impl<'a> Act<'a> {
         context: u32,
         out: &'a mut Outbox,
     ) -> Self {
-        let draft = core.bench.draft.take().unwrap_or_default();
         let mut act = Self {
-            core,
-            now,
-            out,
-            stage: Stage::Failure,
-            message: request.message,
             request: Some(request),
-            draft,
-            context: Some(context),
-            key: None,
-            is_answered: false,
-            standing: Standing::New,
-            known: None,
+            ..Self::new(core, now, Stage::Failure, request.message, out)
         };
+        act.take_context(context);
         let context = act.core.contexts.get(context);
-        act.draft.flags = context.flags;
-        act.draft.armed = context.armed;
-        act.draft.patience = context.patience;
+        act.branch = context.best.map_or(0, |best| usize::from(best.branch));
         act.draft.choice = context.choice;
         act
+    }
+
+    /// An event, with a request that nobody sent: it has no key, so that no transaction can be made.
+    pub fn on_event(
+        core: &'a mut Core,
+        now: Timestamp,
+        request: &'a Request<'a>,
+        change: &StateChange,
+        out: &'a mut Outbox,
+    ) -> Self {
+        Self {
+            request: Some(request),
+            event: Some(change.clone()),
+            is_answered: true,
+            ..Self::new(core, now, Stage::Request, request.message, out)
+        }
+    }
+
+    /// A reply, with its transaction and branch if there are such.
+    pub fn on_reply(
+        core: &'a mut Core,
+        now: Timestamp,
+        reply: &Incoming<'a>,
+        context: Option<(u32, usize)>,
+        out: &'a mut Outbox,
+    ) -> Self {
+        let mut act = Self {
+            came_from: Some((reply.source, reply.socket)),
+            ..Self::new(core, now, Stage::Reply, reply.message, out)
+        };
+        act.draft.edits.copy_from(&act.core.bench.reply_edits);
+        if let Some((context, branch)) = context {
+            act.take_context(context);
+            act.branch = branch;
+        }
+        act
+    }
+
+    fn take_context(&mut self, index: u32) {
+        let context = self.core.contexts.get(index);
+        self.context = Some(index);
+        self.draft.flags = context.flags;
+        self.draft.further_flags = context.further_flags;
+        self.draft.armed = context.armed;
+        self.draft.patience = context.patience;
+        self.draft.options = context.options;
     }
 
     /// Ends the work: what was reserved and not used is given back.
@@ -149,12 +225,17 @@ impl<'a> Act<'a> {
         if let Some(index) = context {
             let context = core.contexts.get_mut(index);
             context.flags = draft.flags;
+            context.further_flags = draft.further_flags;
             context.armed = draft.armed;
             context.patience = draft.patience;
+            context.options = draft.options;
             if stage == Stage::Request {
                 core.contexts.end_unused(index);
                 core.contexts.settle(index, &mut core.arena);
             }
+        }
+        if stage == Stage::Reply {
+            core.bench.reply_edits.copy_from(&draft.edits);
         }
         draft.clear();
         core.bench.draft = Some(draft);
@@ -225,6 +306,31 @@ impl<'a> Act<'a> {
     pub fn fail<T>(&mut self, error: Refusal) -> Result<T, Refusal> {
         self.draft.error = Some(error);
         Err(error)
+    }
+
+    /// The transaction, if there is one.
+    pub fn transaction(&self) -> Option<&Context> {
+        self.context.map(|index| self.core.contexts.get(index))
+    }
+
+    /// Its Max-Forwards as it is now; 70 if it has none.
+    pub fn max_forwards(&self) -> u32 {
+        let received = self.request.map(|request| request.max_forwards);
+        self.draft.max_forwards.or(received).unwrap_or(70)
+    }
+
+    /// Who sent it.
+    pub fn source(&self) -> Option<SocketAddr> {
+        let of_reply = self.came_from.map(|(source, _)| source);
+        of_reply.or_else(|| Some(self.request?.source))
+    }
+
+    /// The socket that it came by.
+    pub fn came_by(&self) -> SocketId {
+        let of_reply = self.came_from.map(|(_, socket)| socket);
+        of_reply
+            .or_else(|| Some(self.request?.socket))
+            .unwrap_or_default()
     }
 
     /// The Request-URI as it is now.

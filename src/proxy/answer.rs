@@ -19,9 +19,6 @@ const TERMINATED: Refusal = Refusal::new(487, "Request Terminated");
 /// What a 503 from downstream becomes: it spoke of that destination, not of us (16.7 step 6).
 const SERVER_ERROR: Refusal = Refusal::new(500, "Server Internal Error");
 
-/// The algorithm that counts calls.
-const CALL_LOAD: u32 = 10;
-
 impl Core {
     /// A 2xx goes upstream at once, also when it is not the first (16.7 step 5).
     pub(super) fn on_success(
@@ -71,7 +68,7 @@ impl Core {
                 let (call_id, from_tag) = (reply.call_id(), reply.from_tag());
                 let (call_id, from_tag) =
                     (call_id.unwrap_or_default(), from_tag.unwrap_or_default());
-                let hold = self.hold_on(destination);
+                let hold = self.hold_on(destination, context.is_counted);
                 let again = self
                     .calls
                     .insert(call_id, from_tag, context.cseq, hold, now);
@@ -80,7 +77,8 @@ impl Core {
                 let goes_to = self.calls.get(cell).map(|call| call.destination);
                 if goes_to.is_some_and(|other| !other.is_same(destination)) {
                     // Given up for another, or one of several, and yet answered first: the call is here.
-                    self.calls.move_to(cell, self.hold_on(destination));
+                    let hold = self.hold_on(destination, context.is_counted);
+                    self.calls.move_to(cell, hold);
                 }
                 cell
             };
@@ -94,22 +92,22 @@ impl Core {
         }
     }
 
-    /// What ties a call to a destination that has taken it: counted if its set is, and if it is not
+    /// What ties a call to a destination that has taken it: counted if the call was, and if it is not
     /// full meanwhile.
-    fn hold_on(&self, destination: &Arc<Destination>) -> Hold {
-        let counts = self.settings.algorithm == CALL_LOAD && destination.is_counted();
+    fn hold_on(&self, destination: &Arc<Destination>, counts: bool) -> Hold {
+        let counts = counts && destination.is_counted();
         let reservation = counts.then(|| destination.try_reserve()).flatten();
         reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
     }
 
     /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
     /// class; among equals the last (16.7 step 6).
-    pub(super) fn keep_best(&mut self, index: u32, reply: Message<'_>, code: u16) {
+    pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: Message<'_>, code: u16) {
         if !self.is_better(index, code) {
             return;
         }
-        if code == 503 {
-            return self.keep_own(index, SERVER_ERROR, code);
+        if code == 503 && self.settings.modules.remaps_503 {
+            return self.keep_own(index, number, SERVER_ERROR, code);
         }
         let scratch = &mut self.bench.scratch;
         scratch.clear();
@@ -118,6 +116,7 @@ impl Core {
         let best = BestAnswer {
             code,
             branch_code: code,
+            branch: number as u8,
             is_own: false,
             bytes: stored,
         };
@@ -125,7 +124,7 @@ impl Core {
     }
 
     /// Keeps an answer of our own as [`Core::keep_best`] does.
-    pub(super) fn keep_own_best(&mut self, index: u32, code: u16) {
+    pub(super) fn keep_own_best(&mut self, index: u32, number: usize, code: u16) {
         let context = self.contexts.get(index);
         let refusal = match code {
             _ if context.cancelled => TERMINATED,
@@ -133,7 +132,7 @@ impl Core {
             _ => SERVER_ERROR,
         };
         if self.is_better(index, refusal.code) {
-            self.keep_own(index, refusal, code);
+            self.keep_own(index, number, refusal, code);
         }
     }
 
@@ -145,7 +144,7 @@ impl Core {
                 .is_none_or(|kept| rank(code) <= rank(kept.code))
     }
 
-    fn keep_own(&mut self, index: u32, refusal: Refusal, branch_code: u16) {
+    fn keep_own(&mut self, index: u32, number: usize, refusal: Refusal, branch_code: u16) {
         self.with_base(index, |core, request, _| {
             let tag = core.branch_keys.tag(request.message);
             let answer = OwnAnswer {
@@ -160,6 +159,7 @@ impl Core {
             let best = BestAnswer {
                 code: refusal.code,
                 branch_code,
+                branch: number as u8,
                 is_own: true,
                 bytes: stored,
             };
@@ -193,7 +193,7 @@ impl Core {
             return;
         }
         if context.best.is_none() {
-            self.keep_own_best(index, TIMEOUT.code);
+            self.keep_own_best(index, 0, TIMEOUT.code);
         }
         if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
             self.run_failure_route(now, index, route, out);
@@ -216,6 +216,7 @@ impl Core {
         context
             .server
             .on_final_sent(code, now, &self.settings.timers);
+        context.sent_code = code;
         context.choice = None;
         let stale = context.last_reply.replace(stored);
         self.contexts.answered();

@@ -12,7 +12,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::act::Leg;
-use super::draft::{Armed, Choice, Patience};
+use super::draft::{Armed, Choice, Options, Patience};
 use super::forward::{Head, Hop};
 use super::request::Request;
 use super::settings::{SocketId, Timers};
@@ -83,7 +83,7 @@ impl RelayBranch {
             cancel: None,
             sent,
             head,
-            timeout_at: after(context.patience.answer),
+            timeout_at: after(context.patience.answer).min(context.ends_at()),
             silence_at: after(context.patience.silence),
             timed_out: false,
             last_code: 0,
@@ -100,10 +100,16 @@ impl RelayBranch {
 
     /// A provisional answer came. From now on it is looked whether the destination lives as long as
     /// it rings.
-    pub fn wait_on(&mut self, now: Timestamp, method: Method, patience: Patience) {
+    pub fn wait_on(
+        &mut self,
+        now: Timestamp,
+        method: Method,
+        patience: Patience,
+        ends_at: Timestamp,
+    ) {
         let after = |span: Option<Duration>| span.map_or(Timestamp::FAR, |span| now + span);
         if method == Method::Invite {
-            self.timeout_at = after(patience.ringing);
+            self.timeout_at = after(patience.ringing).min(ends_at);
         }
         if self.silence_at != Timestamp::FAR {
             self.silence_at = after(patience.silence);
@@ -124,6 +130,8 @@ pub struct BestAnswer {
     pub code: u16,
     /// The status code that the branch ended with: a 503 is sent as 500.
     pub branch_code: u16,
+    /// The branch.
+    pub branch: u8,
     /// Whether it is an answer of our own.
     pub is_own: bool,
     /// Its bytes.
@@ -166,8 +174,22 @@ pub struct Context {
     pub armed: Armed,
     /// How long its branches may take.
     pub patience: Patience,
+    /// Choices about it.
+    pub options: Options,
     /// Its flags.
     pub flags: u32,
+    /// Its further flags.
+    pub further_flags: u32,
+    /// AVPs of the configuration.
+    pub saved: Option<Bytes>,
+    /// The request for further branches, where it is not the first branch as sent.
+    pub base: Option<(Bytes, Head)>,
+    /// Whether the call that it opened was counted.
+    pub is_counted: bool,
+    /// When it began.
+    pub started: Timestamp,
+    /// The code of the last answer sent, 0 before.
+    pub sent_code: u16,
     /// Whether the caller cancelled it.
     pub cancelled: bool,
     timer: Option<TimerId>,
@@ -176,7 +198,7 @@ pub struct Context {
 
 impl Context {
     /// The context of a request, without branches.
-    pub fn new(key: TransactionKey, request: &Request<'_>) -> Self {
+    pub fn new(key: TransactionKey, request: &Request<'_>, now: Timestamp) -> Self {
         Self {
             key,
             method: request.method,
@@ -184,7 +206,7 @@ impl Context {
             server: ServerTransaction::start(kind_of(request.method)),
             socket: request.socket,
             source: request.source,
-            reply_to: request.reply_to,
+            reply_to: request.reply_to(),
             token: 0,
             last_reply: None,
             best: None,
@@ -192,12 +214,25 @@ impl Context {
             choice: None,
             armed: Armed::default(),
             patience: Patience::default(),
+            options: Options::default(),
             flags: 0,
+            further_flags: 0,
+            saved: None,
+            base: None,
+            is_counted: false,
+            started: now,
+            sent_code: 0,
             branches: SmallVec::new(),
             cancelled: false,
             timer: None,
             timer_at: Timestamp::FAR,
         }
+    }
+
+    /// When its lifetime is over.
+    pub fn ends_at(&self) -> Timestamp {
+        let lifetime = self.patience.lifetime;
+        lifetime.map_or(Timestamp::FAR, |lifetime| self.started + lifetime)
     }
 
     /// Whether a branch whose answer is wanted has not got its final answer yet.
@@ -232,7 +267,10 @@ impl Context {
     fn deadline(&self) -> Timestamp {
         let mut at = self.server.deadline();
         for branch in &self.branches {
-            at = at.min(branch.client.deadline()).min(branch.timeout_at).min(branch.silence_at);
+            at = at
+                .min(branch.client.deadline())
+                .min(branch.timeout_at)
+                .min(branch.silence_at);
             if let Some(cancel) = &branch.cancel {
                 at = at.min(cancel.deadline());
             }
@@ -366,6 +404,9 @@ impl Contexts {
         if let Some(best) = context.best.take() {
             arena.free(best.bytes);
         }
+        if let Some((base, _)) = context.base.take() {
+            arena.free(base);
+        }
     }
 
     /// Notes that a final answer was sent; from then on the request is no longer in flight.
@@ -405,7 +446,12 @@ impl Contexts {
         if let Some(timer) = context.timer {
             self.wheel.cancel(timer);
         }
-        let stored = [context.last_reply, context.best.map(|best| best.bytes)];
+        let stored = [
+            context.last_reply,
+            context.best.map(|best| best.bytes),
+            context.saved,
+            context.base.map(|(bytes, _)| bytes),
+        ];
         for bytes in stored.into_iter().flatten() {
             arena.free(bytes);
         }

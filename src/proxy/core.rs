@@ -15,6 +15,7 @@ use super::draft::Draft;
 use super::local::Locals;
 use super::outbox::Outbox;
 use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
+use super::script::Script;
 use super::settings::{Settings, SocketId};
 use super::shard::{Datagram, ShardId};
 use super::stats::{Drop, Stats};
@@ -22,6 +23,7 @@ use crate::arena::{Arena, Bytes};
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership};
 use crate::rng::Rng;
+use crate::route::machine::Machine;
 use crate::sip::{Edits, HeaderIndex, Message, Method, Name, build};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
@@ -39,6 +41,9 @@ pub struct Core {
     pub(super) branch_keys: BranchKeys,
     pub(super) contexts: Contexts,
     pub(super) arena: Arena,
+    pub(super) script: Arc<Script>,
+    /// What runs the script; taken while it runs.
+    pub(super) machine: Option<Box<Machine>>,
     pub(super) bench: Workbench,
     pub(super) stats: Stats,
     pub(super) rng: Rng,
@@ -58,6 +63,8 @@ pub struct Workbench {
     pub(super) sent_index: Option<Box<HeaderIndex>>,
     /// What becomes of the message at hand.
     pub(super) draft: Option<Box<Draft>>,
+    /// Changes of the request that are not for the branch at hand alone.
+    pub(super) branch_edits: Edits,
     /// Changes that a reply gets on its way.
     pub(super) reply_edits: Edits,
     /// An answer before it is stored.
@@ -75,6 +82,7 @@ impl Workbench {
             stored_index: Some(Box::default()),
             sent_index: Some(Box::default()),
             draft: Some(Box::new(Draft::new())),
+            branch_edits: Edits::new(),
             reply_edits: Edits::new(),
             scratch: Vec::with_capacity(4096),
             stored: Vec::with_capacity(4096),
@@ -98,7 +106,9 @@ impl Core {
             Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
         };
         let key = self.keys.key(message, &request.via, request.method);
-        if let Some(context) = self.contexts.find(key)
+        let known = self.contexts.find(key);
+        let is_cancel = request.method == Method::Cancel;
+        if let Some(context) = known.filter(|_| !is_cancel)
             && self.repeat(now, context, &request, out)
         {
             return;
@@ -107,8 +117,11 @@ impl Core {
             return;
         }
         let mut act = Act::on_request(self, now, &request, key, out);
-        if act.admit() {
-            act.default_route();
+        act.cancels = known.filter(|_| is_cancel);
+        if act.admit()
+            && let Some(route) = act.core.script.request
+        {
+            act.run(route);
         }
         act.finish();
     }
@@ -127,7 +140,7 @@ impl Core {
     ) {
         self.count_answer(answer.code);
         let tag = self.branch_keys.tag(request.message);
-        out.send(request.socket, request.reply_to, |buffer| {
+        out.send(request.socket, request.reply_to(), |buffer| {
             answer.write(request, &tag, buffer);
         });
     }

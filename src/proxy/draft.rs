@@ -8,11 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::request::Refusal;
+use super::script::Figures;
 use super::settings::SocketId;
 use crate::dispatch::select::Candidates;
 use crate::dispatch::{Destination, SetId};
 use crate::load::Hold;
 use crate::sip::{Edits, Message};
+
+/// Most branches beside the first.
+pub const MAX_FURTHER: usize = 11;
 
 /// Most bytes that a draft keeps: no message that can be sent is longer, and a runaway script must
 /// not take all memory.
@@ -73,8 +77,32 @@ pub struct Choice {
     pub candidates: Candidates,
 }
 
-/// A route of the configuration.
-pub type RouteId = u16;
+pub use crate::route::program::RouteId;
+
+/// Choices about a transaction, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options(u8);
+
+impl Options {
+    /// An INVITE is not answered with 100 at once.
+    pub const NO_TRYING: u8 = 1;
+    /// A 6xx does not end the other branches.
+    pub const NO_6XX: u8 = 2;
+
+    /// Chooses.
+    pub fn set(&mut self, bit: u8, is_on: bool) {
+        if is_on {
+            self.0 |= bit;
+        } else {
+            self.0 &= !bit;
+        }
+    }
+
+    /// Whether it was chosen.
+    pub fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
 
 /// Routes that run later in the life of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +124,8 @@ pub struct Patience {
     pub ringing: Option<Duration>,
     /// Until anything has come back, as long as there is a next destination.
     pub silence: Option<Duration>,
+    /// From the begin of the transaction, all branches together.
+    pub lifetime: Option<Duration>,
 }
 
 /// What a request is to become.
@@ -114,6 +144,10 @@ pub struct Draft {
     pub routes: Routes,
     /// Whether it gets a Record-Route, and with which parameters.
     pub record_route: Option<Text>,
+    /// Parameters for a Record-Route that is yet to come.
+    pub record_route_parameters: Option<Text>,
+    /// Its Max-Forwards, if that was counted down or is to be added.
+    pub max_forwards: Option<u32>,
     /// Changes of the header lines and the body, not of the start line, Via or Route.
     pub edits: Edits,
     /// Header lines for answers of our own.
@@ -122,14 +156,22 @@ pub struct Draft {
     pub flags: u32,
     /// Flags of the first branch.
     pub branch_flags: u32,
+    /// Further flags of the transaction.
+    pub further_flags: u32,
     /// Branches beside the first.
     pub further: Vec<FurtherBranch>,
     /// Routes for later.
     pub armed: Armed,
     /// Timers of the transaction.
     pub patience: Patience,
+    /// Choices about the transaction.
+    pub options: Options,
     /// What was chosen last.
     pub choice: Option<Choice>,
+    /// The destination that was chosen last.
+    pub current: Option<Arc<Destination>>,
+    /// Figures of the set that was asked for.
+    pub figures: Option<Figures>,
     /// Whether the next hop was chosen for this request, and not only known.
     pub is_dispatched: bool,
     /// What ties the call to the destination that was chosen, until the call is in the table.
@@ -159,14 +201,20 @@ impl Draft {
         self.socket = None;
         self.routes = Routes::Kept;
         self.record_route = None;
+        self.record_route_parameters = None;
+        self.max_forwards = None;
         self.edits.clear();
         self.reply_headers.clear();
         self.flags = 0;
         self.branch_flags = 0;
+        self.further_flags = 0;
         self.further.clear();
         self.armed = Armed::default();
         self.patience = Patience::default();
+        self.options = Options::default();
         self.choice = None;
+        self.current = None;
+        self.figures = None;
         self.is_dispatched = false;
         self.hold = None;
         self.error = None;
@@ -199,6 +247,16 @@ impl Draft {
         }
     }
 
+    /// Keeps one of its texts with what `write` appends.
+    pub fn keep_joined(&mut self, text: Option<Text>, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+        self.keep_with(|texts| {
+            if let Some(text) = text {
+                texts.extend_from_within(text.start as usize..text.end as usize);
+            }
+            write(texts);
+        })
+    }
+
     /// One of its texts, or the Request-URI as received.
     pub fn uri_or_received<'a>(&'a self, uri: Option<Text>, message: Message<'a>) -> &'a [u8] {
         match uri {
@@ -216,5 +274,19 @@ impl Draft {
     /// Sets the next hop: `$du`.
     pub fn set_next_hop(&mut self, uri: &[u8]) {
         self.next_hop = NextHop::Uri(self.keep(uri));
+    }
+
+    /// Sets the next hop to a host, or an address with or without its port; 0 is none.
+    pub fn set_next_hop_to(&mut self, host: &[u8], port: i64) {
+        use std::io::Write as _;
+        let uri = self.keep_with(|texts| {
+            texts.extend_from_slice(b"sip:");
+            texts.extend_from_slice(host);
+            if port != 0 {
+                // Writing to a vector cannot fail.
+                write!(texts, ":{port}").ok();
+            }
+        });
+        self.next_hop = NextHop::Uri(uri);
     }
 }

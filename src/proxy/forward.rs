@@ -87,6 +87,9 @@ pub fn write_request(
     };
     edits.copy_from(&draft.edits);
     amendment(request).apply(&request.via, message, edits);
+    if let Some(left) = draft.max_forwards {
+        write_max_forwards(left, message, edits);
+    }
     match draft.routes {
         Routes::Kept => {}
         Routes::Followed => request.routing.apply(message, edits),
@@ -95,6 +98,19 @@ pub fn write_request(
     message.complete(edits);
     edits.write_from(bytes, message.headers_start(), out);
     head
+}
+
+fn write_max_forwards(left: u32, message: Message<'_>, edits: &mut Edits) {
+    use std::io::Write as _;
+    // Writing to a vector cannot fail.
+    match message.first(Name::MaxForwards) {
+        Some(line) => edits.replace_with(line.value_range, |text| {
+            write!(text, "{left}").ok();
+        }),
+        None => edits.insert_with(message.headers_start(), |text| {
+            write!(text, "Max-Forwards: {left}\r\n").ok();
+        }),
+    }
 }
 
 fn remove_routes(message: Message<'_>, edits: &mut Edits) {

@@ -31,6 +31,8 @@ pub struct Routing<'a> {
     /// The socket that the last of our own Route values names: the one by which the request leaves,
     /// if it can (see [`super::forward`] on the two Record-Route values).
     pub leaves_by: Option<SocketId>,
+    /// Whether a Route value was ours, or the R-URI.
+    pub was_ours: bool,
     /// The Route values that stay, in order; `None` when the headers stay as they are.
     remaining: Option<ArrayVec<&'a [u8], MAX_ROUTES>>,
 }
@@ -44,6 +46,7 @@ impl<'a> Routing<'a> {
                 next_uri: request_uri,
                 new_request_uri: None,
                 leaves_by: None,
+                was_ours: false,
                 remaining: None,
             });
         }
@@ -93,6 +96,7 @@ impl<'a> Routing<'a> {
             next_uri,
             new_request_uri: (target != request_uri).then_some(target),
             leaves_by,
+            was_ours: rest.len() < routes.len(),
             remaining: Some(remaining),
         }
     }

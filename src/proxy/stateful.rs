@@ -7,11 +7,11 @@ use super::act::Leg;
 use super::branch::Branch;
 use super::context::RelayBranch;
 use super::core::{Core, OwnAnswer, send_stored};
-use super::draft::Draft;
+use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
 use super::request::Request;
-use super::shard::Datagram;
+use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::arena::Bytes;
 use crate::sip::{Message, Method, Name, build, scan};
@@ -43,6 +43,7 @@ impl Core {
         if let Some(stale) = context.last_reply.replace(stored) {
             self.arena.free(stale);
         }
+        context.sent_code = answer.code;
         if answer.code < 200 {
             return;
         }
@@ -57,7 +58,7 @@ impl Core {
         self.cancel_pending(now, index, out);
     }
 
-    /// A request whose transaction is known came again, or is an ACK or CANCEL of it. Says whether
+    /// A request whose transaction is known came again, or is an ACK of it. Says whether
     /// it was dealt with: the ACK to a 2xx is not.
     pub(super) fn repeat(
         &mut self,
@@ -67,7 +68,6 @@ impl Core {
         out: &mut Outbox,
     ) -> bool {
         match request.method {
-            Method::Cancel => self.cancel(now, index, request, out),
             Method::Ack => return self.absorb_ack(now, index),
             _ => {
                 self.stats.counters.repeats += 1;
@@ -76,8 +76,11 @@ impl Core {
                     (RepeatAction::Answer, Some(stored)) => {
                         send_stored(&self.arena, stored, context.socket, context.reply_to, out);
                     }
-                    (RepeatAction::Answer, None) if request.method == Method::Invite => {
-                        send_trying(request, out);
+                    (RepeatAction::Answer, None)
+                        if request.method == Method::Invite
+                            && !context.options.has(Options::NO_TRYING) =>
+                    {
+                        send_trying(request, &self.settings.modules.trying_reason, out);
                     }
                     _ => {}
                 }
@@ -137,19 +140,47 @@ impl Core {
         self.contexts.add_branch(index, branch);
     }
 
+    /// Keeps the request for further branches before a route changes it for the first one.
+    pub(super) fn keep_base(&mut self, index: u32, request: &Request<'_>, draft: &Draft) {
+        if !self.contexts.get(index).branches.is_empty() {
+            return;
+        }
+        let way = Way {
+            hop: Hop {
+                socket: request.socket,
+                address: request.source,
+            },
+            branch: &Branch::Probe { token: 0 },
+            uri: draft.uri_or_received(draft.uri, request.message),
+            record_route: draft.record_route.map(|text| draft.text(text)),
+        };
+        let scratch = &mut self.bench.scratch;
+        scratch.clear();
+        let head = write_request(
+            request,
+            draft,
+            &way,
+            &self.locals,
+            &mut self.bench.edits,
+            scratch,
+        );
+        let base = self.arena.store(scratch);
+        self.contexts.get_mut(index).base = Some((base, head));
+    }
+
     /// Whether there is a destination that the request can still be sent to.
     pub(super) fn has_next(&self, index: u32) -> bool {
         let context = self.contexts.get(index);
         let Some(mut choice) = context.choice else {
             return false;
         };
-        if context.cancelled || context.branches.len() >= self.settings.failover.max_branches {
+        if context.cancelled {
             return false;
         }
         let Some(set) = self.sets.get(choice.set) else {
             return false;
         };
-        // What is reserved on the way is given back at once.
+        choice.candidates.stop_reserving();
         while let Some((destination, _)) = choice.candidates.next(set) {
             if !context.has_tried(&destination)
                 && self.hop_to(&destination, context.socket).is_some()
@@ -168,17 +199,19 @@ impl Core {
         act: impl FnOnce(&mut Self, &Request<'_>, &[u8]),
     ) {
         let context = self.contexts.get(index);
-        let Some(first) = context.branches.first() else {
+        let first = context.branches.first();
+        let of_first = first.map(|first| (first.sent, first.head));
+        let Some((sent, head)) = context.base.or(of_first) else {
             debug_assert!(false, "only what was sent can fail");
             return;
         };
         let (socket, source) = (context.socket, context.source);
-        let sent = self.arena.get(first.sent);
-        let (record_routes, end) = first.head.places();
+        let sent = self.arena.get(sent);
+        let (record_routes, end) = head.places();
         let mut index = self.bench.stored_index.take().unwrap_or_default();
         let mut bytes = std::mem::take(&mut self.bench.stored);
         bytes.clear();
-        bytes.extend_from_slice(&sent[..first.head.start as usize]);
+        bytes.extend_from_slice(&sent[..head.start as usize]);
         bytes.extend_from_slice(&sent[end..]);
         let message_end = bytes.len();
         bytes.extend_from_slice(&sent[record_routes..end]);
@@ -213,9 +246,13 @@ impl Core {
         now: Timestamp,
         index: u32,
         number: usize,
-        reply: Message<'_>,
+        incoming: &Incoming<'_>,
         out: &mut Outbox,
     ) {
+        let reply = incoming.message;
+        if !self.run_reply_routes(now, index, number, incoming, out) {
+            return;
+        }
         let code = reply.reply_code().unwrap_or(0);
         let Ok(cseq) = reply.cseq() else { return };
         let timers = &self.settings.timers;
@@ -224,7 +261,6 @@ impl Core {
         let Some(branch) = context.branches.get_mut(number) else {
             return;
         };
-        self.bench.reply_edits.clear();
         if cseq.method == Method::Cancel {
             if let Some(cancel) = &mut branch.cancel {
                 cancel.on_reply(code, now, timers);
@@ -248,6 +284,32 @@ impl Core {
             }
         }
         self.contexts.settle(index, &mut self.arena);
+    }
+
+    /// The configuration sees a reply before anything else happens. False: it is dropped.
+    fn run_reply_routes(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        number: usize,
+        reply: &Incoming<'_>,
+        out: &mut Outbox,
+    ) -> bool {
+        let branch = Some((index, number));
+        if let Some(route) = self.script.reply
+            && !self.run_reply_route(now, reply, branch, route, out)
+        {
+            return false;
+        }
+        let context = self.contexts.get(index);
+        let is_ours = reply
+            .message
+            .cseq()
+            .is_ok_and(|cseq| cseq.method == context.method);
+        match context.armed.reply {
+            Some(route) if is_ours => self.run_reply_route(now, reply, branch, route, out),
+            _ => true,
+        }
     }
 
     /// Acknowledges a negative answer, hop by hop (RFC 3261 section 17.1.1.3).
@@ -290,7 +352,10 @@ impl Core {
             branch.stop_waiting();
             return self.cancel_branch(now, index, number, out);
         }
-        branch.wait_on(now, context.method, context.patience);
+        branch.last_code = code;
+        let (method, patience, ends_at) = (context.method, context.patience, context.ends_at());
+        context.branches[number].wait_on(now, method, patience, ends_at);
+        let branch = &mut context.branches[number];
         if code == 100 || context.server.is_answered() {
             return;
         }
@@ -361,8 +426,9 @@ impl Core {
             return;
         }
         self.note_failure(index, number, code);
-        self.keep_best(index, reply, code);
-        if code >= 600 {
+        self.keep_best(index, number, reply, code);
+        let context = self.contexts.get(index);
+        if code >= 600 && !context.options.has(Options::NO_6XX) {
             self.cancel_pending(now, index, out);
         }
         self.conclude_if_done(now, index, out);
@@ -380,13 +446,13 @@ impl Core {
 }
 
 /// Answers a request with 100.
-pub(super) fn send_trying(request: &Request<'_>, out: &mut Outbox) {
-    out.send(request.socket, request.reply_to, |buffer| {
+pub(super) fn send_trying(request: &Request<'_>, reason: &str, out: &mut Outbox) {
+    out.send(request.socket, request.reply_to(), |buffer| {
         build::reply(
             request.message,
             request.source,
             100,
-            "Trying",
+            reason,
             b"",
             b"",
             buffer,

@@ -4,8 +4,8 @@ use super::core::Core;
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::settings::SocketId;
+use super::shard::Incoming;
 use super::stats::Drop;
-use crate::sip::Message;
 use crate::time::Timestamp;
 
 impl Core {
@@ -13,11 +13,12 @@ impl Core {
     pub(super) fn relay_stateless_reply(
         &mut self,
         now: Timestamp,
-        reply: Message<'_>,
+        incoming: &Incoming<'_>,
         mac: u64,
         socket: SocketId,
         out: &mut Outbox,
     ) {
+        let reply = incoming.message;
         let Some(Ok(upstream)) = reply.vias().nth(1) else {
             return self.stats.counters.drop(Drop::NoWayBack);
         };
@@ -32,8 +33,12 @@ impl Core {
         }
         self.observe_stateless(now, reply);
         self.stats.counters.relayed_replies += 1;
+        if let Some(route) = self.script.reply
+            && !self.run_reply_route(now, incoming, None, route, out)
+        {
+            return;
+        }
         let edits = &mut self.bench.reply_edits;
-        edits.clear();
         out.send(socket, reply_to, |buffer| {
             write_reply(reply, edits, buffer);
         });

@@ -91,7 +91,7 @@ impl Core {
         branch.abandoned = true;
         branch.stop_waiting();
         branch.client.give_up(now, &timers);
-        self.keep_own_best(index, TIMEOUT);
+        self.keep_own_best(index, number, TIMEOUT);
         self.conclude_if_done(now, index, out);
     }
 
@@ -135,7 +135,7 @@ impl Core {
             return;
         }
         self.note_failure(index, number, code);
-        self.keep_own_best(index, code);
+        self.keep_own_best(index, number, code);
         self.conclude_if_done(now, index, out);
     }
 

@@ -111,7 +111,9 @@ impl Edits {
     pub fn write_from(&self, original: &[u8], start: usize, out: &mut Vec<u8>) {
         out.reserve(original.len() + self.arena.len());
         let mut copied = start.min(original.len());
-        let first = self.splices.partition_point(|splice| (splice.at as usize) < start);
+        let first = self
+            .splices
+            .partition_point(|splice| (splice.at as usize) < start);
         for splice in &self.splices[first..] {
             let at = (splice.at as usize).min(original.len());
             if at > copied {

@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use super::{Act, NO_ROOM, Stage, Standing, TABLE_FULL, UNRESOLVABLE};
 use crate::dispatch::Destination;
-use crate::load::CellId;
+use crate::load::{CellId, Hold};
 use crate::proxy::branch::Branch;
 use crate::proxy::context::Context;
-use crate::proxy::draft::{FurtherBranch, NextHop, Text};
+use crate::proxy::draft::{MAX_FURTHER, NextHop, Options, Text};
 use crate::proxy::forward::{Hop, Way, write_request};
 use crate::proxy::next::Next;
 use crate::proxy::request::{Refusal, Request};
 use crate::proxy::settings::SocketId;
 use crate::proxy::stateful::send_trying;
+use crate::route::machine::Machine;
 use crate::sip::Method;
+
+/// Most branches of a transaction.
+const MAX_BRANCHES: usize = 2 * MAX_FURTHER;
 
 /// One branch, ready to be sent.
 #[derive(Clone, Debug)]
@@ -28,46 +32,49 @@ pub struct Leg {
 
 impl Act<'_> {
     /// Relays by a transaction, on all branches. An ACK makes none.
-    pub fn relay(&mut self) -> Result<(), Refusal> {
+    pub fn relay(&mut self, machine: &mut Machine) -> Result<(), Refusal> {
         let Some(request) = self.request else {
             return self.fail(UNRESOLVABLE);
         };
         if request.method == Method::Ack {
             return self.forward();
         }
-        let leg = self.first_leg()?;
-        let is_full = self.core.contexts.is_full(&self.core.arena);
-        if self.context.is_none() && is_full {
-            if request.goes_by_its_routes() {
-                // A call that stands must be able to end: without a transaction it can.
-                return self.forward();
-            }
-            return self.fail(NO_ROOM);
-        }
-        let index = if self.stage == Stage::Request {
-            let cell = self.open_call(request, false)?;
-            let index = self.open_transaction(request)?;
-            self.core.contexts.get_mut(index).cell = cell;
-            if request.method == Method::Invite {
-                send_trying(request, self.out);
-            }
-            index
-        } else {
-            let Some(index) = self.context else {
+        self.first_leg()?;
+        let index = match self.context {
+            Some(index) if !self.has_room_for_branch(index) => return self.fail(NO_ROOM),
+            None if self.core.contexts.is_full(&self.core.arena) => {
+                if request.goes_by_its_routes() {
+                    // A call that stands must be able to end: without a transaction it can.
+                    return self.forward();
+                }
                 return self.fail(NO_ROOM);
-            };
-            self.core.stats.counters.failovers += 1;
-            self.move_call(index);
-            index
+            }
+            _ if self.stage == Stage::Request => self.begin_relaying(request)?,
+            Some(index) => {
+                self.core.stats.counters.failovers += 1;
+                self.move_call(index);
+                index
+            }
+            None => return self.fail(NO_ROOM),
         };
         let context = self.core.contexts.get_mut(index);
         context.armed = self.draft.armed;
         context.patience = self.draft.patience;
+        context.options = self.draft.options;
         context.choice = self.draft.choice;
-        self.send_leg(index, request, leg);
-        for number in 0..self.draft.further.len() {
-            if let Some(leg) = self.further_leg(&self.draft.further[number]) {
-                self.send_leg(index, request, leg);
+        let route = self.draft.armed.branch.take();
+        if route.is_some() {
+            self.core.contexts.get_mut(index).armed.branch = None;
+            self.core.keep_base(index, request, &self.draft);
+        }
+        for number in 0..=self.draft.further.len() {
+            match route {
+                Some(route) => self.send_by_branch_route(index, request, number, route, machine),
+                None => {
+                    if let Some(leg) = self.numbered_leg(number) {
+                        self.send_leg(index, request, leg);
+                    }
+                }
             }
         }
         self.draft.further.clear();
@@ -75,21 +82,59 @@ impl Act<'_> {
         Ok(())
     }
 
+    /// The transaction of a request that just came, with the call that it opens.
+    fn begin_relaying(&mut self, request: &Request<'_>) -> Result<u32, Refusal> {
+        let is_counted = self.draft.hold.as_ref().is_some_and(Hold::is_counted);
+        let cell = self.open_call(request, false)?;
+        let index = self.open_transaction(request)?;
+        let context = self.core.contexts.get_mut(index);
+        context.cell = cell;
+        context.is_counted = is_counted;
+        let is_first = context.branches.is_empty();
+        if request.method == Method::Invite
+            && is_first
+            && !self.draft.options.has(Options::NO_TRYING)
+        {
+            send_trying(request, &self.core.settings.modules.trying_reason, self.out);
+        }
+        Ok(index)
+    }
+
+    fn has_room_for_branch(&self, index: u32) -> bool {
+        let context = self.core.contexts.get(index);
+        !context.server.is_answered() && context.branches.len() < MAX_BRANCHES
+    }
+
     /// The transaction of the request; it is made if there is none.
-    pub fn open_transaction(&mut self, request: &Request<'_>) -> Result<u32, Refusal> {
+    fn open_transaction(&mut self, request: &Request<'_>) -> Result<u32, Refusal> {
         if let Some(index) = self.context {
             return Ok(index);
         }
-        let Some(key) = self.key.filter(|_| !self.core.contexts.is_full(&self.core.arena)) else {
+        let is_full = self.core.contexts.is_full(&self.core.arena);
+        let Some(key) = self.key.filter(|_| !is_full) else {
             return self.fail(NO_ROOM);
         };
-        let context = Context::new(key, request);
+        let context = Context::new(key, request, self.now);
         let index = self.core.contexts.insert(context, &mut self.core.rng);
         self.context = Some(index);
         Ok(index)
     }
 
-    fn send_leg(&mut self, index: u32, request: &Request<'_>, leg: Leg) {
+    /// Makes the transaction of the request now: `t_newtran()`.
+    pub fn make_transaction(&mut self) -> bool {
+        let error = self.draft.error;
+        let made = match self.request {
+            Some(request) if !matches!(request.method, Method::Ack | Method::Cancel) => {
+                self.open_transaction(request).is_ok()
+            }
+            _ => false,
+        };
+        // What went wrong before is what is to be said.
+        self.draft.error = error.or(self.draft.error);
+        made
+    }
+
+    pub(super) fn send_leg(&mut self, index: u32, request: &Request<'_>, leg: Leg) {
         if self.draft.is_dispatched
             && let Some(destination) = &leg.destination
         {
@@ -118,7 +163,7 @@ impl Act<'_> {
             mac: core.branch_keys.mac(
                 request.message,
                 request.via.branch,
-                request.reply_to,
+                request.reply_to(),
                 request.socket,
             ),
             socket: request.socket,
@@ -181,7 +226,7 @@ impl Act<'_> {
     }
 
     /// The branch that the draft itself describes.
-    fn first_leg(&mut self) -> Result<Leg, Refusal> {
+    pub(super) fn first_leg(&mut self) -> Result<Leg, Refusal> {
         let draft = &*self.draft;
         let leg = self.leg(
             draft.uri,
@@ -195,7 +240,12 @@ impl Act<'_> {
         }
     }
 
-    fn further_leg(&self, branch: &FurtherBranch) -> Option<Leg> {
+    /// A branch by its number; the first is the draft's own.
+    fn numbered_leg(&mut self, number: usize) -> Option<Leg> {
+        let Some(further) = number.checked_sub(1) else {
+            return self.first_leg().ok();
+        };
+        let branch = self.draft.further.get(further)?;
         self.leg(
             branch.uri,
             branch.uri_destination.as_ref(),
@@ -228,16 +278,6 @@ impl Act<'_> {
             destination: destination.cloned(),
             uri,
         })
-    }
-
-    /// What the URI that the request goes by means.
-    pub fn next(&self) -> Next {
-        let uri = match &self.draft.next_hop {
-            NextHop::Uri(text) => Some(*text),
-            NextHop::RequestUri | NextHop::Destination(_) => self.draft.uri,
-        };
-        let uri = self.draft.uri_or_received(uri, self.message);
-        Next::of(uri, self.socket(), &self.core.locals)
     }
 
     /// The socket that the request leaves by if nothing else speaks for another.

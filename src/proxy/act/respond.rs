@@ -2,12 +2,9 @@
 
 use super::{Act, Stage};
 use crate::proxy::core::{OwnAnswer, write_extra};
-use crate::proxy::request::Refusal;
 use crate::proxy::stats::Drop;
 use crate::sip::Method;
-
-/// The answer when nobody said what went wrong.
-const SERVER_ERROR: Refusal = Refusal::new(500, "Server Internal Error");
+use crate::sip::build::reason_phrase;
 
 impl Act<'_> {
     /// Answers the request: by its transaction if there is one, else without keeping anything. Says
@@ -18,7 +15,7 @@ impl Act<'_> {
         };
         let answer = OwnAnswer {
             code,
-            reason,
+            reason: sound(reason, code),
             headers: &self.draft.reply_headers,
         };
         match self.context {
@@ -39,7 +36,7 @@ impl Act<'_> {
         };
         let answer = OwnAnswer {
             code,
-            reason,
+            reason: sound(reason, code),
             headers: &self.draft.reply_headers,
         };
         self.core.answer(request, answer, self.out);
@@ -49,12 +46,15 @@ impl Act<'_> {
 
     /// Answers with what went wrong last.
     pub fn reply_error(&mut self) -> bool {
-        let refusal = self.draft.error.unwrap_or(SERVER_ERROR);
-        let settings = &self.core.settings;
+        let settings = std::sync::Arc::clone(&self.core.settings);
+        let Some(refusal) = self.draft.error else {
+            let modules = &settings.modules;
+            return self.reply(modules.error_code, modules.error_reason.as_bytes());
+        };
         write_extra(
             refusal,
             self.message,
-            settings,
+            &settings,
             &mut self.draft.reply_headers,
         );
         self.reply(refusal.code, refusal.reason.as_bytes())
@@ -85,5 +85,14 @@ impl Act<'_> {
                 .calls
                 .bye_answered(cell, side, from_tag, to_tag, challenged, self.now);
         }
+    }
+}
+
+/// A reason that can stand in a start line: one that a script made may hold anything.
+fn sound(reason: &[u8], code: u16) -> &[u8] {
+    if reason.is_empty() || reason.iter().any(|&byte| byte < b' ' || byte == 127) {
+        reason_phrase(code).as_bytes()
+    } else {
+        reason
     }
 }
