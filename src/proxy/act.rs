@@ -60,6 +60,14 @@ pub enum Standing {
     Ended(CellId),
 }
 
+/// What the call table knows of a message.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    NotLookedUp,
+    Nothing,
+    Call(CellId, Side),
+}
+
 /// Where a chosen destination is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aim {
@@ -101,7 +109,7 @@ pub struct Act<'a> {
     pub is_answered: bool,
     key: Option<TransactionKey>,
     standing: Standing,
-    known: Option<Option<(CellId, Side)>>,
+    known: Known,
 }
 
 impl<'a> Act<'a> {
@@ -129,7 +137,7 @@ impl<'a> Act<'a> {
             is_answered: false,
             key: None,
             standing: Standing::New,
-            known: None,
+            known: Known::NotLookedUp,
         }
     }
 
@@ -292,14 +300,26 @@ impl<'a> Act<'a> {
         true
     }
 
-    /// The call that the request belongs to and the end that it came from; looked up once.
+    /// The call that the message belongs to and the end that it came from; looked up once.
     pub fn known_call(&mut self) -> Option<(CellId, Side)> {
-        *self.known.get_or_insert_with(|| {
-            let request = self.request?;
-            self.core
-                .calls
-                .find(request.call_id, request.from_tag, request.to_tag)
-        })
+        if let Known::NotLookedUp = self.known {
+            let (call_id, from_tag, to_tag) = match self.request {
+                Some(request) => (request.call_id, request.from_tag, request.to_tag),
+                None => (
+                    self.message.call_id().unwrap_or_default(),
+                    self.message.from_tag().unwrap_or_default(),
+                    self.message.to_tag().unwrap_or_default(),
+                ),
+            };
+            self.known = match self.core.calls.find(call_id, from_tag, to_tag) {
+                Some((cell, side)) => Known::Call(cell, side),
+                None => Known::Nothing,
+            };
+        }
+        match self.known {
+            Known::Call(cell, side) => Some((cell, side)),
+            Known::NotLookedUp | Known::Nothing => None,
+        }
     }
 
     /// Notes what went wrong, for `sl_reply_error()`.

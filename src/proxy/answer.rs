@@ -68,7 +68,7 @@ impl Core {
                 let (call_id, from_tag) = (reply.call_id(), reply.from_tag());
                 let (call_id, from_tag) =
                     (call_id.unwrap_or_default(), from_tag.unwrap_or_default());
-                let hold = self.hold_on(destination, context.is_counted);
+                let hold = hold_on(destination, context.is_counted);
                 let again = self
                     .calls
                     .insert(call_id, from_tag, context.cseq, hold, now);
@@ -77,7 +77,7 @@ impl Core {
                 let goes_to = self.calls.get(cell).map(|call| call.destination);
                 if goes_to.is_some_and(|other| !other.is_same(destination)) {
                     // Given up for another, or one of several, and yet answered first: the call is here.
-                    let hold = self.hold_on(destination, context.is_counted);
+                    let hold = hold_on(destination, context.is_counted);
                     self.calls.move_to(cell, hold);
                 }
                 cell
@@ -90,14 +90,6 @@ impl Core {
                 self.calls.refresh(cell, now);
             }
         }
-    }
-
-    /// What ties a call to a destination that has taken it: counted if the call was, and if it is not
-    /// full meanwhile.
-    fn hold_on(&self, destination: &Arc<Destination>, counts: bool) -> Hold {
-        let counts = counts && destination.is_counted();
-        let reservation = counts.then(|| destination.try_reserve()).flatten();
-        reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
     }
 
     /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
@@ -232,6 +224,14 @@ impl Core {
             self.arena.free(stale);
         }
     }
+}
+
+/// What ties a call to a destination that has taken it: counted if the call was, and if it is not
+/// full meanwhile.
+fn hold_on(destination: &Arc<Destination>, is_counted: bool) -> Hold {
+    let is_counted = is_counted && destination.is_counted();
+    let reservation = is_counted.then(|| destination.try_reserve()).flatten();
+    reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
 }
 
 /// How good a negative answer is: less is better.

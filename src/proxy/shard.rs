@@ -18,6 +18,7 @@ use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership, Progress};
 use crate::rng::Rng;
 use crate::route::machine::Machine;
+use crate::route::program::Program;
 use crate::sip::{HeaderIndex, Message, StartLine, is_keepalive, scan};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
@@ -79,22 +80,8 @@ impl Shard {
         seed: u64,
         now: Timestamp,
     ) -> Self {
-        let mut settings = settings;
-        let script = match &settings.program {
-            Some(program) => Arc::clone(program),
-            None => {
-                // It is a part of the program, and compiles whatever it is filled in with.
-                let (program, modules) =
-                    built_in(&settings).expect("the built-in configuration compiles");
-                let with_modules = Settings {
-                    modules,
-                    ..(*settings).clone()
-                };
-                settings = Arc::new(with_modules);
-                Arc::new(program)
-            }
-        };
-        let script = Arc::new(Script::new(script));
+        let (settings, program) = with_program(settings);
+        let script = Arc::new(Script::new(program));
         let shards = usize::from(settings.shards.max(1));
         let share = |all: u32| (all as usize).div_ceil(shards);
         let ownership = Ownership::new(secret, settings.call_load.hash_size, settings.shards);
@@ -317,6 +304,21 @@ impl Core {
             _ => self.stats.counters.drop(Drop::StrayReply),
         }
     }
+}
+
+/// The routing configuration of settings; where they have none, the built-in one with its parameters.
+fn with_program(settings: Arc<Settings>) -> (Arc<Settings>, Arc<Program>) {
+    if let Some(program) = &settings.program {
+        let program = Arc::clone(program);
+        return (settings, program);
+    }
+    // It is a part of this program, and compiles whatever it is filled in with.
+    let (program, modules) = built_in(&settings).expect("the built-in configuration compiles");
+    let settings = Settings {
+        modules,
+        ..(*settings).clone()
+    };
+    (Arc::new(settings), Arc::new(program))
 }
 
 /// The branch of the top Via if we wrote it.

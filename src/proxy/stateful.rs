@@ -67,24 +67,21 @@ impl Core {
         request: &Request<'_>,
         out: &mut Outbox,
     ) -> bool {
-        match request.method {
-            Method::Ack => return self.absorb_ack(now, index),
-            _ => {
-                self.stats.counters.repeats += 1;
-                let context = self.contexts.get(index);
-                match (context.server.on_repeat(), context.last_reply) {
-                    (RepeatAction::Answer, Some(stored)) => {
-                        send_stored(&self.arena, stored, context.socket, context.reply_to, out);
-                    }
-                    (RepeatAction::Answer, None)
-                        if request.method == Method::Invite
-                            && !context.options.has(Options::NO_TRYING) =>
-                    {
-                        send_trying(request, &self.settings.modules.trying_reason, out);
-                    }
-                    _ => {}
-                }
+        if request.method == Method::Ack {
+            return self.absorb_ack(now, index);
+        }
+        self.stats.counters.repeats += 1;
+        let context = self.contexts.get(index);
+        match (context.server.on_repeat(), context.last_reply) {
+            (RepeatAction::Answer, Some(stored)) => {
+                send_stored(&self.arena, stored, context.socket, context.reply_to, out);
             }
+            (RepeatAction::Answer, None)
+                if request.method == Method::Invite && !context.options.has(Options::NO_TRYING) =>
+            {
+                send_trying(request, &self.settings.modules.trying_reason, out);
+            }
+            _ => {}
         }
         true
     }

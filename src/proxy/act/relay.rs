@@ -266,12 +266,11 @@ impl Act<'_> {
             NextHop::RequestUri => (uri_destination, uri),
             NextHop::Uri(text) => (None, Some(*text)),
         };
-        let hop = match destination {
-            Some(destination) => self.core.hop_to(destination, socket),
-            None => {
-                let next = self.draft.uri_or_received(next, self.message);
-                Next::of(next, socket, &self.core.locals).hop()
-            }
+        let hop = if let Some(destination) = destination {
+            self.core.hop_to(destination, socket)
+        } else {
+            let next = self.draft.uri_or_received(next, self.message);
+            Next::of(next, socket, &self.core.locals).hop()
         };
         Some(Leg {
             hop: hop?,

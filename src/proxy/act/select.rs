@@ -7,7 +7,7 @@ use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, sele
 use crate::dispatch::{Destination, Reservation, Set, SetId};
 use crate::load::{Hold, Side};
 use crate::proxy::draft::{Choice, FurtherBranch, MAX_FURTHER, NextHop, Text};
-use crate::proxy::request::Refusal;
+use crate::proxy::request::{Refusal, Request};
 use crate::sip::{Method, Uri};
 
 /// The algorithm that sends to all at once.
@@ -303,16 +303,10 @@ impl Act<'_> {
 
     /// The call is not counted any more: `ds_load_unset()`.
     pub fn uncount_call(&mut self) -> bool {
-        let cell = match self.request {
-            Some(_) => self.known_call(),
-            None => {
-                let (from_tag, to_tag) = (self.message.from_tag(), self.message.to_tag());
-                let call_id = self.message.call_id().unwrap_or_default();
-                let (from_tag, to_tag) = (from_tag.unwrap_or_default(), to_tag.unwrap_or_default());
-                self.core.calls.find(call_id, from_tag, to_tag)
-            }
-        };
-        let Some(call) = cell.and_then(|(cell, _)| self.core.calls.get(cell)) else {
+        let Some(call) = self
+            .known_call()
+            .and_then(|(cell, _)| self.core.calls.get(cell))
+        else {
             return false;
         };
         let (cell, was_counted) = (call.id, call.counted);
@@ -322,6 +316,6 @@ impl Act<'_> {
 
     /// Whether it is an INVITE that opens a call.
     pub(super) fn opens_call(&self) -> bool {
-        self.request.is_some_and(|request| request.opens_call())
+        self.request.is_some_and(Request::opens_call)
     }
 }

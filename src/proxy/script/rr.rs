@@ -3,6 +3,7 @@
 use super::{Function, function, text};
 use crate::proxy::act::Act;
 use crate::proxy::draft::Routes;
+use crate::proxy::request::Request;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
 use crate::sip::{Name, Uri};
@@ -46,7 +47,7 @@ fn loose_route_preloaded(
     arguments: &[Argument],
     machine: &mut Machine,
 ) -> Outcome {
-    if act.request.is_some_and(|request| request.is_in_dialog()) {
+    if act.request.is_some_and(Request::is_in_dialog) {
         return Outcome::FALSE;
     }
     loose_route(act, arguments, machine)
