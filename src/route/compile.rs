@@ -5,6 +5,7 @@
 
 mod arguments;
 mod expression;
+mod settings;
 mod statement;
 mod variable;
 
@@ -41,6 +42,10 @@ pub fn compile<H: Host>(checked: &Checked) -> Result<Program, Report> {
         slots: BTreeMap::new(),
         shared: BTreeMap::new(),
         flags: BTreeMap::new(),
+        defines: &checked.defines,
+        chosen_avps: BTreeMap::new(),
+        chosen: String::new(),
+        chosen_count: String::new(),
         breaks: Vec::new(),
     };
     compiler.config(&checked.config);
@@ -64,6 +69,12 @@ struct Compiler<'a> {
     slots: BTreeMap<(String, String), u16>,
     shared: BTreeMap<String, u16>,
     flags: BTreeMap<&'a str, u8>,
+    defines: &'a BTreeMap<String, String>,
+    /// AVPs that the host answers for, and which of them.
+    chosen_avps: BTreeMap<String, u16>,
+    /// The XAVPs that it answers for.
+    chosen: String,
+    chosen_count: String,
     /// Jumps out of the loops and switches around this place, to be filled in.
     breaks: Vec<Vec<usize>>,
 }
@@ -71,6 +82,7 @@ struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     fn config(&mut self, config: &'a super::ast::Config) {
         self.collect_flags(config);
+        self.settings(config);
         let mut routes: Vec<&Route> = config.routes.iter().collect();
         routes.sort_by(|one, other| key(one).cmp(&key(other)));
         self.program.routes = routes

@@ -13,6 +13,7 @@ mod store;
 mod tests;
 mod variables;
 
+pub(super) use fields::Place;
 pub(super) use operate::regex;
 use std::sync::Arc;
 

@@ -22,6 +22,7 @@ pub mod parameters;
 pub mod parser;
 pub mod preprocess;
 pub mod program;
+pub mod settings;
 mod shared;
 pub mod source;
 pub mod table;

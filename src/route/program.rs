@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 
 use super::ast::{BinaryOperator, RouteKind, UnaryOperator};
 use super::host::Level;
+use super::settings::ScriptSettings;
 use super::shared::SharedVariables;
 use super::transform::{Step, Substitution};
 use super::value::{TextRef, Value};
@@ -60,6 +61,11 @@ pub struct Program {
     pub(super) slots: Vec<Slot>,
     pub(super) max_while_loops: i64,
     pub(super) log_prefix: Option<FormatId>,
+    pub(super) settings: ScriptSettings,
+    pub(super) hash_pvar: Option<FormatId>,
+    pub(super) set_out: Option<VariableId>,
+    pub(super) attributes_out: Option<VariableId>,
+    pub(super) log_extra: Vec<(String, FormatId)>,
 }
 
 impl Program {
@@ -74,6 +80,31 @@ impl Program {
     /// The name of a route.
     pub fn route_name(&self, route: RouteId) -> &[u8] {
         &self.routes[usize::from(route.0)].name
+    }
+
+    /// What the configuration says outside of its routes.
+    pub fn settings(&self) -> &ScriptSettings {
+        &self.settings
+    }
+
+    /// What algorithm 7 hashes (`hash_pvar`): see [`super::machine::Machine::format`].
+    pub fn hash_pvar(&self) -> Option<FormatId> {
+        self.hash_pvar
+    }
+
+    /// The variable that `ds_is_from_list()` sets to the set (`setid_pvname`).
+    pub fn set_out(&self) -> Option<VariableId> {
+        self.set_out
+    }
+
+    /// The variable that `ds_is_from_list()` sets to the attributes (`attrs_pvname`).
+    pub fn attributes_out(&self) -> Option<VariableId> {
+        self.attributes_out
+    }
+
+    /// Further fields of accounting lines, by their names (`log_extra`).
+    pub fn log_extra(&self) -> &[(String, FormatId)] {
+        &self.log_extra
     }
 
     /// A constant text of the program. Others are in the machine's text.

@@ -1,21 +1,28 @@
 //! Variables: whose they are, and by which number.
 
 use super::Compiler;
+use super::settings::avp_key;
 use crate::route::diagnostic::Diagnostic;
+use crate::route::host::{CHOSEN, CHOSEN_AVP, CHOSEN_COUNT, CHOSEN_FIELDS};
 use crate::route::program::{
     self, Class, Field, Index, InnerSource, Name, Slot, Source, Stretch, Time, VariableId,
 };
 use crate::route::source::Span;
 use crate::route::table::{self, InnerKind};
 use crate::route::transform::{Change, Given, Step, change};
-use crate::route::value::Value;
+use crate::route::value::{Value, number_of};
 use crate::route::variable::{self, Transformation, Variable};
 
 impl Compiler<'_> {
     pub(super) fn variable(&mut self, variable: &Variable, span: Span) -> VariableId {
-        let source = self.source(variable, span);
+        let (source, index) = match variable.name.as_str() {
+            "xavp" => self.field(Class::Xavp, variable.inner().unwrap_or_default(), span),
+            "xavu" => self.field(Class::Xavu, variable.inner().unwrap_or_default(), span),
+            "xavi" => self.field(Class::Xavi, variable.inner().unwrap_or_default(), span),
+            _ => (self.source(variable, span), Index::None),
+        };
         let index = match &variable.index {
-            None => Index::None,
+            None => index,
             Some(variable::Index::At(at)) => Index::At(*at),
             Some(variable::Index::All) => Index::All,
             Some(variable::Index::Of(of)) => Index::Of(self.variable(of, span)),
@@ -45,10 +52,7 @@ impl Compiler<'_> {
             "rc" | "retcode" | "?" => Source::Code,
             class @ ("var" | "vn" | "vz") => Source::Slot(self.slot(class, inner)),
             "shv" => Source::Shared(self.shared(inner)),
-            "avp" => Source::Avp(self.avp_name(inner, span)),
-            "xavp" => self.field(Class::Xavp, inner, span),
-            "xavu" => self.field(Class::Xavu, inner, span),
-            "xavi" => self.field(Class::Xavi, inner, span),
+            "avp" => self.avp(inner, span),
             "sf" => Source::ScriptFlags { is_hex: false },
             "sF" => Source::ScriptFlags { is_hex: true },
             "_s" => Source::Format(self.format(inner, span)),
@@ -64,6 +68,7 @@ impl Compiler<'_> {
                 _ => Time::Both,
             }),
             "time" | "utime" => date(variable, inner),
+            "def" | "defn" => self.define(&variable.name, inner),
             "pp" => Source::Constant(Value::Number(0)),
             "version" => Source::Constant(match inner {
                 "num" => Value::Text(self.text(env!("CARGO_PKG_VERSION").as_bytes())),
@@ -77,19 +82,26 @@ impl Compiler<'_> {
         }
     }
 
+    /// The value of a `#!define`, as a text or a number.
+    fn define(&mut self, name: &str, inner: &str) -> Source {
+        let Some(value) = self.defines.get(inner).cloned() else {
+            return Source::Null;
+        };
+        Source::Constant(if name == "defn" {
+            Value::Number(number_of(value.trim().as_bytes()).unwrap_or(0))
+        } else {
+            Value::Text(self.text(value.as_bytes()))
+        })
+    }
+
     fn of_host(&mut self, variable: &Variable, span: Span) -> Source {
-        let found = self
-            .host_variables
-            .iter()
-            .position(|name| *name == variable.name);
-        let Some(number) = found else {
+        let Some(number) = self.host_variable(&variable.name) else {
             let message = format!("${} cannot be used yet", variable.name);
             let help = table::variable(&variable.name).map_or("", |row| row.help);
             self.report
                 .push(Diagnostic::error(span, message).help(help));
             return Source::Null;
         };
-        let number = number as u16;
         let row = table::variable(&variable.name);
         let inner = match (row.map(|row| row.inner), variable.inner()) {
             (None | Some(InnerKind::None), _) | (_, None) => InnerSource::None,
@@ -119,7 +131,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn slot(&mut self, class: &str, name: &str) -> u16 {
+    pub(super) fn slot(&mut self, class: &str, name: &str) -> u16 {
         let key = (class.to_owned(), name.to_owned());
         let slots = &mut self.program.slots;
         *self.slots.entry(key).or_insert_with(|| {
@@ -136,23 +148,35 @@ impl Compiler<'_> {
         })
     }
 
-    fn shared(&mut self, name: &str) -> u16 {
+    pub(super) fn shared(&mut self, name: &str) -> u16 {
         let shared = &mut self.program.shared;
         let entry = self.shared.entry(name.to_owned());
         *entry.or_insert_with(|| shared.add())
     }
 
     /// `name`, `s:name` and `i:5`; case does not matter.
-    fn avp_name(&mut self, inner: &str, span: Span) -> Name {
-        let inner = inner.strip_prefix("s:").unwrap_or(inner);
+    fn avp(&mut self, inner: &str, span: Span) -> Source {
         if inner.contains('$') {
-            return Name::Of {
+            return Source::Avp(Name::Of {
                 format: self.format(inner, span),
                 ignores_case: true,
+            });
+        }
+        let name = avp_key(inner);
+        if let Some(word) = self.chosen_avps.get(&name)
+            && let Some(variable) = self.host_variable(CHOSEN_AVP)
+        {
+            return Source::Host {
+                variable,
+                inner: InnerSource::Word(*word),
             };
         }
-        let name = inner.trim().to_ascii_lowercase();
-        Name::Known(self.program.names.add(name.as_bytes()))
+        Source::Avp(Name::Known(self.program.names.add(name.as_bytes())))
+    }
+
+    fn host_variable(&self, name: &str) -> Option<u16> {
+        let found = self.host_variables.iter().position(|one| *one == name);
+        found.map(|at| at as u16)
     }
 
     fn name(&mut self, class: Class, name: &str, span: Span) -> Name {
@@ -171,12 +195,17 @@ impl Compiler<'_> {
     }
 
     /// `name[index]=>field[index]`
-    fn field(&mut self, class: Class, inner: &str, span: Span) -> Source {
+    fn field(&mut self, class: Class, inner: &str, span: Span) -> (Source, Index) {
         let (root, field) = match inner.split_once("=>") {
             Some((root, field)) => (root, Some(field)),
             None => (inner, None),
         };
         let (root, index) = self.indexed(root, span);
+        if class == Class::Xavp
+            && let Some(source) = self.chosen(root, field)
+        {
+            return (source, index);
+        }
         let name = self.name(class, root, span);
         let (field, field_index) = match field.map(|field| self.indexed(field, span)) {
             Some((field, index)) => (Some(self.name(class, field, span)), index),
@@ -189,7 +218,31 @@ impl Compiler<'_> {
             member: field,
             member_index: field_index,
         });
-        Source::Field(self.program.fields.len() as u32 - 1)
+        let field = Source::Field(self.program.fields.len() as u32 - 1);
+        (field, Index::None)
+    }
+
+    /// What the host answers for: the chosen destinations, and how many there are.
+    fn chosen(&self, root: &str, field: Option<&str>) -> Option<Source> {
+        let field = field.map(str::trim);
+        if self.is_chosen_count(root, field) {
+            let variable = self.host_variable(CHOSEN_COUNT)?;
+            let inner = InnerSource::None;
+            return Some(Source::Host { variable, inner });
+        }
+        if root != self.chosen {
+            return None;
+        }
+        let variable = self.host_variable(CHOSEN)?;
+        let name = field.map(|field| field.split('[').next().unwrap_or(field));
+        let word = name.and_then(|name| CHOSEN_FIELDS.iter().position(|one| *one == name));
+        let inner = match (name, word) {
+            (None, _) => InnerSource::None,
+            (_, Some(word)) => InnerSource::Word(word as u16),
+            // There is no such field.
+            (Some(_), None) => InnerSource::Word(u16::MAX),
+        };
+        Some(Source::Host { variable, inner })
     }
 
     /// A name and the index behind it.

@@ -2,13 +2,13 @@
 
 use super::Machine;
 use super::store::FieldValue;
-use crate::route::host::{Host, ListIndex};
+use crate::route::host::{Host, Level, ListIndex};
 use crate::route::program::{Class, Field};
-use crate::route::value::Value;
+use crate::route::value::{TextRef, Value, write_number};
 
 /// A field's place in the script, with all that is known only now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(in crate::route) struct Place {
     pub class: Class,
     pub name: u32,
     pub index: ListIndex,
@@ -95,7 +95,7 @@ impl Machine {
         self.set_place(place, value)
     }
 
-    pub(super) fn set_place(&mut self, place: Place, value: Value) -> bool {
+    pub(in crate::route) fn set_place(&mut self, place: Place, value: Value) -> bool {
         let found = self.root(place.class, place.name, place.index);
         let Some(name) = place.field else {
             return self.set_root(place, found, value);
@@ -127,6 +127,83 @@ impl Machine {
             _ => self.store.fields.push(new),
         }
         true
+    }
+
+    /// The fields of the first of a name as `a=1;b=2;`, the oldest first.
+    pub(in crate::route) fn implode(&mut self, name: TextRef) -> Option<TextRef> {
+        let name = self.number_of_name(name);
+        let root = self.root(Class::Xavp, name, ListIndex::None)?;
+        let root = self.store.roots[root].id;
+        let start = self.text.len();
+        for at in 0..self.store.fields.len() {
+            let FieldValue {
+                root: of,
+                name,
+                value,
+            } = self.store.fields[at];
+            if of != root {
+                continue;
+            }
+            self.append_name(name);
+            self.text.push(b'=');
+            self.append_value(value);
+            self.text.push(b';');
+        }
+        Some(self.since(start))
+    }
+
+    /// The n-th of a name once more, by another.
+    pub(in crate::route) fn copy_fields(&mut self, from: TextRef, index: i64, to: TextRef) -> bool {
+        let (from, to) = (self.number_of_name(from), self.number_of_name(to));
+        let Some(at) = self.root(Class::Xavp, from, ListIndex::At(index)) else {
+            return false;
+        };
+        let old = self.store.roots[at];
+        let new = self.store.add_root(Class::Xavp, to, old.value);
+        for at in 0..self.store.fields.len() {
+            let field = self.store.fields[at];
+            if field.root == old.id {
+                self.store.fields.push(FieldValue { root: new, ..field });
+            }
+        }
+        true
+    }
+
+    /// Writes all XAVPs to the log.
+    pub(in crate::route) fn show_fields<H: Host>(&mut self, host: &mut H) {
+        for at in 0..self.store.roots.len() {
+            let root = self.store.roots[at];
+            let start = self.text.len();
+            self.append_name(root.name);
+            self.text.push(b'=');
+            self.append_value(root.value);
+            for at in 0..self.store.fields.len() {
+                let field = self.store.fields[at];
+                if field.root == root.id {
+                    self.text.push(b' ');
+                    self.append_name(field.name);
+                    self.text.push(b'=');
+                    self.append_value(field.value);
+                }
+            }
+            let line = self.since(start);
+            host.log(Level::Info, self.bytes(line));
+        }
+    }
+
+    fn append_name(&mut self, name: u32) {
+        let mut shown = self.take_scratch();
+        shown.extend_from_slice(self.store.name(&self.program.names, &self.text, name));
+        self.text.extend_from_slice(&shown);
+        self.give_scratch(shown);
+    }
+
+    fn append_value(&mut self, value: Value) {
+        match value {
+            Value::Null => {}
+            Value::Number(number) => write_number(&mut self.text, number),
+            Value::Text(text) => self.append(text),
+        }
     }
 
     fn set_root(&mut self, place: Place, found: Option<usize>, value: Value) -> bool {

@@ -93,7 +93,7 @@ impl Store {
         self.fields.retain(|field| field.root != id);
     }
 
-    fn name<'a>(&self, names: &'a Names, text: &'a [u8], number: u32) -> &'a [u8] {
+    pub fn name<'a>(&self, names: &'a Names, text: &'a [u8], number: u32) -> &'a [u8] {
         if number & MADE == 0 {
             return &names.by_number[number as usize];
         }

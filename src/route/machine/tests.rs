@@ -164,3 +164,176 @@ fn a_runaway_script_is_stopped_and_counted() {
     assert_eq!(swelling.ended.by, End::Stopped);
     assert_eq!(swelling.machine.faults().text, 1);
 }
+
+#[test]
+fn avps_are_lists_with_the_newest_first() {
+    let three = "$avp(a) = 1; $avp(a) = 2; $avp(a) = 3;";
+    let cases = [
+        ("", "3 3 1 <null> <null> 3, 2, 1 3"),
+        ("$(avp(a)[*]) = 9;", "9 9 <null> <null> <null> 9 1"),
+        ("$(avp(a)[1]) = 9;", "9 9 2 <null> <null> 9, 3, 2, 1 4"),
+        ("$avp(A) = $null;", "2 2 <null> <null> <null> 2, 1 2"),
+        (
+            "$(avp(s:a)[*]) = $null;",
+            "<null> <null> <null> <null> <null> <null> 0",
+        ),
+        (
+            "$var(n) = \"A\"; $avp($var(n)) = \"x\";",
+            "x x 2 <null> <null> x, 3, 2, 1 4",
+        ),
+    ];
+    for (change, shown) in cases {
+        let show = "xlog(\"$avp(a) $(avp(a)[0]) $(avp(a)[2]) $(avp(a)[7]) $(avp(a)[-1]) $(avp(a)[*]) $cnt($avp(a))\");";
+        assert_eq!(
+            logged(&format!("{three} {change} {show}")),
+            shown,
+            "{change}"
+        );
+    }
+}
+
+#[test]
+fn fields_are_as_kamailio_keeps_them() {
+    let show = "xlog(\"$xavp(x[0]=>a) $xavp(x[1]=>a) $(xavp(x[0]=>a[*])) $xavp(x[-1]=>a)\");";
+    let cases = [
+        ("$xavp(x=>a) = 1; $xavp(x=>a) = 2;", "2 1 2 1"),
+        ("$xavp(x=>a) = 1; $xavp(x[0]=>a) = 2;", "2 <null> 2, 1 2"),
+        ("$xavp(x=>a) = 1; $xavp(x=>a[0]) = 5;", "5 1 5 1"),
+        ("$xavp(x=>a) = 1; $xavp(x[0]=>a[0]) = 5;", "5 <null> 5 5"),
+        ("$xavp(x[3]=>a) = 1;", "<null> <null> <null> <null>"),
+        (
+            "$xavp(x=>a) = 1; $xavp(x[0]=>a) = 5; $xavp(x[0]=>a) = $null;",
+            "1 <null> 1 1",
+        ),
+        (
+            "$xavp(x=>a) = 1; $xavp(x[0]=>a) = 5; $xavp(x[0]=>a[1]) = $null;",
+            "5 <null> 5 5",
+        ),
+        (
+            "$xavp(x=>a) = 1; $xavp(x[0]=>a) = 5; $xavp(x[0]=>a[*]) = $null;",
+            "<null> <null> <null> <null>",
+        ),
+        (
+            "$xavp(x=>a) = 1; $xavp(x=>a) = 2; $xavp(x[1]) = $null;",
+            "2 <null> 2 2",
+        ),
+        (
+            "$xavp(x=>a) = 1; $xavp(x=>a) = 2; $xavp(x) = $null;",
+            "1 <null> 1 1",
+        ),
+        (
+            "$xavp(x=>a) = 1; $xavp(x=>a) = 2; $xavp(x[*]) = $null;",
+            "<null> <null> <null> <null>",
+        ),
+        (
+            "xavp_params_explode(\"b=2; a = v\", \"x\");",
+            "v <null> v v",
+        ),
+        (
+            "xavp_child_seti(\"x\", \"a\", \"7\"); xavp_child_sets(\"x\", \"a\", \"8\");",
+            "8 <null> 8 8",
+        ),
+        (
+            "$xavp(y=>a) = 4; xavp_copy(\"y\", \"0\", \"x\"); xavp_rm(\"y\");",
+            "4 <null> 4 4",
+        ),
+        (
+            "$xavp(x=>a) = 4; xavp_child_rm(\"x\", \"a\");",
+            "<null> <null> <null> <null>",
+        ),
+    ];
+    for (change, shown) in cases {
+        assert_eq!(logged(&format!("{change} {show}")), shown, "{change}");
+    }
+    let imploded = "xavp_params_explode(\"k=v;m=n\", \"d\"); xavp_params_implode(\"d\", \"$var(o)\"); xlog(\"$var(o)\");";
+    assert_eq!(logged(imploded), "k=v;m=n;");
+    let one = "$xavu(u=>a) = 1; $xavu(u=>a) = 2; $xavu(u=>b) = 3; $xavi(I=>F) = 4; xlog(\"$xavu(u=>a)$xavu(u=>b)$xavi(i=>f)\");";
+    assert_eq!(logged(one), "234");
+}
+
+#[test]
+fn variables_of_the_machine_are_what_they_say() {
+    let cases = [
+        ("xlog(\"$vn(a) $vz(a) $var(q) $shv(q)\");", "<null> 0 0 0"),
+        (
+            "$shv(a) = \"x\"; $shv(b) = 5; xlog(\"$shv(a)$shv(b)\");",
+            "x5",
+        ),
+        (
+            "$sf = 5; setsflag(3); resetsflag(0); xlog(\"$sf $sF\"); issflagset(3); xlog(\" $rc\");",
+            "12 0000000C 1",
+        ),
+        (
+            "xlog(\"$Ts $TV(u) $TV(sn) $utime(year)-$utime(mon)-$utime(mday)\");",
+            "1700000000 42 1700000000.000042 2023-11-14",
+        ),
+        (
+            "xlog(\"$_s(a$rU)b $(_s(abc){s.len}) $$ $def(NAME) $defn(NAME)1 $def(none)\");",
+            "abobb 3 $ 07 71 <null>",
+        ),
+        (
+            "pv_printf(\"$var(o)\", \"<$rU>\"); xlog(\"$var(o)\");",
+            "<bob>",
+        ),
+        (
+            "xlog(\"[$(avp(none){s.len})] $(rU{s.substr,1,0}{s.toupper}) $(rU{re.subst,/o/0/})\");",
+            "[] OB b0b",
+        ),
+        (
+            "pv_isset(\"$avp(z)\"); xlog(\"$rc\"); $avp(z) = 1; pv_isset(\"$avp(z)\"); xlog(\"$rc\");",
+            "-11",
+        ),
+        (
+            "if (is_int(\"$var(q)\") && typeof(\"$avp(z)\", \"null\") && not_empty(\"$rU\")) xlog(\"yes\");",
+            "yes",
+        ),
+        ("$rU = \"al\" + \"ice\"; xlog(\"$rU\");", "alice"),
+    ];
+    for (body, shown) in cases {
+        let config = format!("#!define NAME 07\nrequest_route {{ {body} }}");
+        assert_eq!(run(&config).log, shown, "{body}");
+    }
+}
+
+#[test]
+fn settings_reach_the_program() {
+    let config = r#"
+modparam("xlog", "prefix", "$rU: ")
+modparam("xlog", "prefix_mode", 1)
+modparam("pv", "varset", "a=i:7")
+modparam("pv", "varset", "b=s:text")
+modparam("pv", "shvset", "c=i:9")
+max_while_loops=3
+flags CALL:4, OTHER
+request_route {
+    while (1) { $var(i) = $var(i) + 1; }
+    setsflag(CALL);
+    xlogl("$var(a)$var(b)$shv(c) $var(i) $sf");
+    log("plain");
+}
+"#;
+    let ran = run(config);
+    // Five lines stand before the configuration.
+    assert_eq!(ran.log, "bob: 17:7text9 3 16plain");
+}
+
+#[test]
+fn saved_values_come_back() {
+    let config = r#"
+request_route { $avp(a) = 1; $avp(a) = "two"; $xavp(x=>f) = 3; $xavp(x[0]=>g) = "four"; $var(n) = "made"; $avp($var(n)) = 5; }
+route[LATER] { $var(n) = "made"; xlog("$(avp(a)[*]) $xavp(x=>f)$xavp(x=>g) $avp($var(n))$avp(none)"); }
+"#;
+    let mut ran = run(config);
+    let mut saved = Vec::new();
+    ran.machine.save(&mut saved);
+    ran.machine.begin();
+    ran.machine.load(&saved);
+    assert_eq!(ran.run_route("LATER"), "two, 1 3four 5<null>");
+    ran.machine.begin();
+    assert_eq!(ran.run_route("LATER"), "<null> <null><null> <null><null>");
+    ran.machine.save(&mut saved);
+    assert!(saved.is_empty(), "nothing to keep");
+    for end in 0..saved.len() {
+        ran.machine.load(&saved[..end]);
+    }
+}

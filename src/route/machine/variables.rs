@@ -4,7 +4,7 @@ use super::Machine;
 use crate::route::date::{part_of, write_date};
 use crate::route::host::{Host, Inner, ListIndex};
 use crate::route::program::{Index, InnerSource, Name, Source, Time, VariableId};
-use crate::route::value::{Value, digits_of};
+use crate::route::value::{TextRef, Value, digits_of};
 
 impl Machine {
     /// Reads a variable as it stands in the script, transformations included.
@@ -152,9 +152,26 @@ impl Machine {
                     self.text[start..].make_ascii_lowercase();
                     name = self.since(start);
                 }
-                self.store.number(&self.program.names, &self.text, name)
+                self.number_of_name(name)
             }
         }
+    }
+
+    pub(in crate::route) fn number_of_name(&mut self, name: TextRef) -> u32 {
+        self.store.number(&self.program.names, &self.text, name)
+    }
+
+    pub(in crate::route) fn set_script_flag(&mut self, flag: u8, is_set: bool) {
+        let bit = 1_u32 << (flag & 31);
+        self.script_flags = if is_set {
+            self.script_flags | bit
+        } else {
+            self.script_flags & !bit
+        };
+    }
+
+    pub(in crate::route) fn has_script_flag(&self, flag: u8) -> bool {
+        self.script_flags & 1 << (flag & 31) != 0
     }
 
     pub(super) fn slot(&mut self, slot: u16) -> Value {

@@ -84,7 +84,8 @@ pub struct Run {
 pub fn program(config: &str) -> Arc<Program> {
     let modules =
         ["pv", "xlog", "textops", "kex"].map(|name| format!("loadmodule \"{name}.so\"\n"));
-    let text = format!("{}{config}", modules.concat());
+    let prefix = "modparam(\"xlog\", \"prefix\", \"\")\n";
+    let text = format!("{}{prefix}{config}", modules.concat());
     let read = |_: &str| Ok(text.clone().into_bytes());
     let checked = check("test.cfg", &[], &read).expect("readable");
     let shown = checked.report.render(&checked.sources, false);
@@ -92,6 +93,22 @@ pub fn program(config: &str) -> Arc<Program> {
     match compile::<TestHost>(&checked) {
         Ok(program) => Arc::new(program),
         Err(report) => panic!("{}", report.render(&checked.sources, false)),
+    }
+}
+
+impl Run {
+    /// Runs another route of the same program.
+    pub fn run_route(&mut self, name: &str) -> String {
+        let mut host = TestHost {
+            log: String::new(),
+            user: b"bob".to_vec(),
+        };
+        let route = self
+            .machine
+            .program()
+            .route(RouteKind::Request, name.as_bytes());
+        self.machine.run(&mut host, route.expect("the route"));
+        host.log
     }
 }
 
