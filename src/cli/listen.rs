@@ -33,12 +33,15 @@ impl FromStr for ListenAddress {
             .strip_prefix('[')
             .and_then(|v6| v6.strip_suffix(']'));
         let ip = ip.unwrap_or(address).parse::<IpAddr>();
-        match (ip, address.parse()) {
+        match (ip, address.parse::<SocketAddr>()) {
             (Ok(ip), _) => Ok(Self(Listener {
-                address: SocketAddr::new(ip, SIP_PORT),
                 name,
+                ..SocketAddr::new(ip, SIP_PORT).into()
             })),
-            (_, Ok(address)) => Ok(Self(Listener { address, name })),
+            (_, Ok(address)) => Ok(Self(Listener {
+                name,
+                ..address.into()
+            })),
             _ => Err("udp:IP:PORT expected, such as udp:192.0.2.1:5060 or udp:[::1]:5060".into()),
         }
     }

@@ -17,7 +17,7 @@ use crate::dispatch::{Attributes, Entry, Flags, Sets};
 use crate::plane::socket::bind;
 use crate::plane::{Ends, Plane, PlaneOptions, SocketOptions, TimerMode};
 use crate::probe::{ProbeSettings, ProbingMode};
-use crate::proxy::{CallLoadSettings, DestinationStats, RelayMode, Settings};
+use crate::proxy::{CallLoadSettings, DestinationStats, Listener, RelayMode, Settings};
 use crate::time::Timestamp;
 
 /// The cast: name, time to ring, time from ringing to the answer, most calls.
@@ -303,7 +303,7 @@ fn sets(addresses: &[SocketAddr]) -> Arc<Sets> {
 
 fn settings(options: &DemoOptions, listen: SocketAddr) -> Settings {
     Settings {
-        listeners: vec![listen.into()],
+        listeners: vec![Listener::from(listen)],
         shards: options.workers,
         relay: if options.stateless {
             RelayMode::Stateless

@@ -131,8 +131,10 @@ fn expand_over(listeners: &[Listener], interfaces: &[SocketAddr]) -> Vec<Listene
     let mut add = |address: SocketAddr, of: &Listener| {
         // Port 0 twice means two ports.
         if address.port() == 0 || !expanded.iter().any(|one| one.address == address) {
-            let name = of.name.clone();
-            expanded.push(Listener { address, name });
+            expanded.push(Listener {
+                address,
+                ..of.clone()
+            });
         }
     };
     for listener in listeners {

@@ -161,7 +161,8 @@ fn bind_all(
     settings.listeners.clear();
     let mut told = false;
     let mut groups = Vec::with_capacity(listeners.len());
-    for Listener { address, name } in listeners {
+    for listener in listeners {
+        let address = listener.address;
         let bind_error = |source| PlaneError::Bind { address, source };
         let group = socket::bind_group(address, usize::from(settings.shards), options)
             .map_err(bind_error)?;
@@ -175,7 +176,7 @@ fn bind_all(
         }
         settings.listeners.push(Listener {
             address: group[0].local_addr().map_err(bind_error)?,
-            name,
+            ..listener
         });
         groups.push(group);
     }

@@ -1,9 +1,13 @@
 //! What a shard is told once, at start: addresses, timers, limits, the built-in route's choices.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::SetId;
+pub use super::script::ModuleSettings;
+use crate::dispatch::{SetId, Thresholds};
+use crate::route::host::Level;
+use crate::route::program::Program;
 
 /// The index of a listen address; every shard has one socket for each.
 pub type SocketId = u16;
@@ -13,8 +17,11 @@ pub type SocketId = u16;
 pub struct Listener {
     /// The address that the sockets are bound to: never a wildcard.
     pub address: SocketAddr,
-    /// Its name, for the attribute `sockname` and the parameter `ds_default_sockname`. What a wildcard
-    /// stands for has the wildcard's name; of several of one name the first counts.
+    /// What Via and Record-Route name instead, with or without a port.
+    pub advertise: Option<String>,
+    /// Its name, for the attribute `sockname`, the parameter `ds_default_sockname` and routing
+    /// configurations. What a wildcard stands for has the wildcard's name; of several of one name the
+    /// first counts.
     pub name: Option<Box<str>>,
 }
 
@@ -23,12 +30,29 @@ impl From<SocketAddr> for Listener {
     fn from(address: SocketAddr) -> Self {
         Self {
             address,
+            advertise: None,
             name: None,
         }
     }
 }
 
 impl Listener {
+    /// What Via and Record-Route name: an address with its port.
+    pub fn sent_by(&self) -> String {
+        let Some(advertise) = &self.advertise else {
+            return self.address.to_string();
+        };
+        let has_port = match advertise.rsplit_once(':') {
+            Some((host, _)) => !host.contains(':') || host.ends_with(']'),
+            None => false,
+        };
+        if has_port {
+            advertise.clone()
+        } else {
+            format!("{advertise}:{}", self.address.port())
+        }
+    }
+
     /// Whether this is its name.
     pub fn is_named(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name)
@@ -183,6 +207,22 @@ pub struct Settings {
     pub limits: Limits,
     /// What `Server` and `User-Agent` say.
     pub server_name: String,
+    /// The routing configuration; `None`: the built-in one, filled in with what is said here.
+    pub program: Option<Arc<Program>>,
+    /// What the parameters of modules say.
+    pub modules: ModuleSettings,
+    /// Whether a destination is chosen also for a request that has a next hop (`force_dst`).
+    pub overrides_next_hop: bool,
+    /// Whether the other destinations of a set are kept for failover (`flags`, bit 2).
+    pub keeps_others: bool,
+    /// How many results change a state, where scripts report them.
+    pub thresholds: Thresholds,
+    /// Whether a destination that a script marks as inactive is probed.
+    pub probes_marked: bool,
+    /// The time since 1970 when time began for the shards.
+    pub unix_origin: Duration,
+    /// The least grave lines of the log that scripts write.
+    pub log_level: Level,
 }
 
 impl Default for Settings {
@@ -203,6 +243,14 @@ impl Default for Settings {
             call_load: CallLoadSettings::default(),
             limits: Limits::default(),
             server_name: concat!("sipshard/", env!("CARGO_PKG_VERSION")).to_owned(),
+            program: None,
+            modules: ModuleSettings::default(),
+            overrides_next_hop: true,
+            keeps_others: true,
+            thresholds: Thresholds::default(),
+            probes_marked: true,
+            unix_origin: Duration::ZERO,
+            log_level: Level::Info,
         }
     }
 }

@@ -86,10 +86,9 @@ impl Bench {
     }
 
     pub fn with(mut settings: Settings, sets: Arc<Sets>) -> Self {
-        settings.listeners = vec![Listener {
-            address: PROXY.parse().expect("an address"),
-            name: None,
-        }];
+        settings.listeners = vec![Listener::from(
+            PROXY.parse::<SocketAddr>().expect("an address"),
+        )];
         let now = Timestamp::from_secs(1000);
         let shard = Shard::new(0, Arc::new(settings), Arc::clone(&sets), 7, 8, now);
         Self { shard, now, sets }
