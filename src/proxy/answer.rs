@@ -98,7 +98,7 @@ impl Core {
         if !self.is_better(index, code) {
             return;
         }
-        if code == 503 && self.settings.modules.remaps_503 {
+        if code == 503 && self.modules.remaps_503 {
             return self.keep_own(index, number, SERVER_ERROR, code);
         }
         let scratch = &mut self.bench.scratch;
