@@ -190,22 +190,21 @@ fn reply_routes_see_and_drop_what_is_provisional() {
 
 #[test]
 fn timers_of_a_transaction_are_its_own() {
-    let mut bench = Bench::script(
-        r#"request_route {
+    const ROUTES: &str = r#"request_route {
             $du = "sip:10.0.1.1";
             t_set_fr(5000, 1000);
             t_on_failure("F");
             t_relay();
         }
-        failure_route[F] { if (t_branch_timeout()) { t_reply("480", "Timed Out"); } }"#,
-        1,
-    );
+        failure_route[F] { if (t_branch_timeout()) { t_reply("480", "Timed Out"); } }"#;
+    let mut bench = Bench::script(ROUTES, 1);
     bench.invite("silent");
     let sent = bench.wait(Duration::from_millis(1_100));
     assert_eq!(
         to_caller(&sent).expect("an answer").start(),
         "SIP/2.0 480 Timed Out"
     );
+    let mut bench = Bench::script(ROUTES, 1);
     let ringing = bench.invite("ringing");
     bench.answer(&ringing, 180, "");
     assert!(to_caller(&bench.wait(Duration::from_millis(4_900))).is_none());
