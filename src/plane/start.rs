@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::{io, mem};
+use std::{fmt, io, mem};
 
 use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -76,6 +76,30 @@ pub struct PlaneOptions {
     pub timer_mode: TimerMode,
     /// Keepalives.
     pub probe: Arc<ProbeSettings>,
+    /// What a script's wish to read the destinations again does.
+    pub on_reload: Option<Wish>,
+}
+
+/// Something that a shard may ask of the control side, from its own thread: it must not wait.
+#[derive(Clone)]
+pub struct Wish(Arc<dyn Fn() + Send + Sync>);
+
+impl Wish {
+    /// A wish that calls `grant`.
+    pub fn new(grant: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(grant))
+    }
+
+    /// Asks.
+    pub(super) fn ask(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Wish")
+    }
 }
 
 /// Why a plane cannot start.
@@ -129,7 +153,9 @@ impl Plane {
         if settings.call_load.hash_size > MAX_HASH_SIZE {
             return Err(PlaneError::HashSize(settings.call_load.hash_size));
         }
-        let (settings, groups) = bind_all(settings, options.sockets)?;
+        let (mut settings, groups) = bind_all(settings, options.sockets)?;
+        let clock = Clock::new();
+        settings.unix_origin = clock.unix_origin();
         let secret = rand::random();
         let (hash_size, shards) = (settings.call_load.hash_size, settings.shards);
         let blueprint = Blueprint {
@@ -138,7 +164,7 @@ impl Plane {
             settings: Arc::new(settings),
             options,
             sets,
-            clock: Clock::new(),
+            clock,
         };
         blueprint.build(groups)
     }
@@ -325,6 +351,7 @@ impl Blueprint<'_> {
         let (secret, seed) = (self.secret, rand::random());
         let (settings, sets) = (Arc::clone(&self.settings), Arc::clone(self.sets));
         let mut clock = self.clock.clone();
+        let on_reload = self.options.on_reload.clone();
         let pacer = match self.options.timer_mode {
             TimerMode::Shards => Some(self.pacer(id)),
             TimerMode::Thread => None,
@@ -343,6 +370,7 @@ impl Blueprint<'_> {
                 probing,
                 counters: PlaneCounters::default(),
                 panic_logged: None,
+                on_reload,
             };
             let parts = Parts {
                 guarded,

@@ -98,7 +98,7 @@ impl Core {
         if !self.is_better(index, code) {
             return;
         }
-        if code == 503 && self.settings.modules.remaps_503 {
+        if code == 503 && self.modules.remaps_503 {
             return self.keep_own(index, number, SERVER_ERROR, code);
         }
         let scratch = &mut self.bench.scratch;
@@ -196,8 +196,9 @@ impl Core {
         }
         let context = self.contexts.get_mut(index);
         let Some(best) = context.best.take() else {
-            debug_assert!(false, "an unanswered request still has its bytes");
-            return;
+            // A script has spoilt what was sent, so that no answer can be made of it.
+            context.server.give_up();
+            return self.contexts.answered();
         };
         let (code, stored) = (best.code, best.bytes);
         if code == TIMEOUT.code && context.method != Method::Invite {

@@ -15,7 +15,7 @@ use super::draft::Draft;
 use super::local::Locals;
 use super::outbox::Outbox;
 use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
-use super::script::Script;
+use super::script::{ModuleSettings, Script};
 use super::settings::{Settings, SocketId};
 use super::shard::{Datagram, ShardId};
 use super::stats::{Drop, Stats};
@@ -42,6 +42,8 @@ pub struct Core {
     pub(super) contexts: Contexts,
     pub(super) arena: Arena,
     pub(super) script: Arc<Script>,
+    /// What its parameters of modules say.
+    pub(super) modules: ModuleSettings,
     /// What runs the script; taken while it runs.
     pub(super) machine: Option<Box<Machine>>,
     pub(super) bench: Workbench,

@@ -52,6 +52,8 @@ pub struct Way<'a> {
     pub uri: &'a [u8],
     /// The parameters of our Record-Route; `None`: it gets none.
     pub record_route: Option<&'a [u8]>,
+    /// Whether there are two where the request changes its socket.
+    pub is_doubled: bool,
 }
 
 /// Appends the request as it is sent on one way: our Via on top, Record-Route if asked for, the
@@ -78,7 +80,12 @@ pub fn write_request(
     out.extend_from_slice(b"\r\n");
     let after_via = out.len();
     if let Some(parameters) = way.record_route {
-        write_record_route(request.socket, way.hop.socket, parameters, locals, out);
+        let came_by = if way.is_doubled {
+            request.socket
+        } else {
+            way.hop.socket
+        };
+        write_record_route(came_by, way.hop.socket, parameters, locals, out);
     }
     let head = Head {
         start: (start - begin) as u32,

@@ -19,11 +19,13 @@ struct Local {
 #[derive(Debug)]
 pub struct Locals {
     locals: Vec<Local>,
+    /// Names of our own.
+    aliases: Vec<String>,
 }
 
 impl Locals {
     /// From the settings; a [`SocketId`] is an index into `listeners`.
-    pub fn new(listeners: &[Listener]) -> Self {
+    pub fn new(listeners: &[Listener], aliases: &[String]) -> Self {
         let locals = listeners
             .iter()
             .map(|listener| Local {
@@ -32,7 +34,10 @@ impl Locals {
                 sent_by: listener.sent_by().into_bytes(),
             })
             .collect();
-        Self { locals }
+        Self {
+            locals,
+            aliases: aliases.iter().map(|alias| alias.to_lowercase()).collect(),
+        }
     }
 
     /// The sent-by text of a socket.
@@ -121,11 +126,26 @@ impl Locals {
         {
             return self.is_our_host(uri.host, uri.port.unwrap_or(5060));
         }
+        if self.is_alias(text) {
+            return true;
+        }
         let is_ours = |local: &Local| text == local.sent_by || text == host_of(&local.sent_by);
         self.locals.iter().any(is_ours)
     }
 
+    fn is_alias(&self, host: &[u8]) -> bool {
+        self.aliases.iter().any(|alias| {
+            let alias = alias.as_bytes();
+            let below = host.len().saturating_sub(alias.len());
+            let is_below = alias.starts_with(b".") && host[below..].eq_ignore_ascii_case(alias);
+            is_below || host.eq_ignore_ascii_case(alias)
+        })
+    }
+
     fn is_our_host(&self, host: &[u8], port: u16) -> bool {
+        if self.is_alias(host) {
+            return true;
+        }
         let bare = host
             .strip_prefix(b"[")
             .and_then(|host| host.strip_suffix(b"]"));

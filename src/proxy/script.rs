@@ -62,35 +62,22 @@ impl Script {
     }
 }
 
-impl Script {
-    fn hash_pvar(&self) -> Option<crate::route::program::FormatId> {
-        None
-    }
-    fn setid_out(&self) -> Option<crate::route::program::VariableId> {
-        None
-    }
-    fn attrs_out(&self) -> Option<crate::route::program::VariableId> {
-        None
-    }
-}
-
 /// Compiles a configuration for this host. The error says what is wrong, with places.
 pub fn compile(
     path: &str,
     defines: &[String],
     read: &dyn Fn(&str) -> Result<Vec<u8>, String>,
-) -> Result<(Program, ModuleSettings), String> {
+) -> Result<Program, String> {
     let checked = crate::route::check(path, defines, read)?;
     if checked.report.has_errors() {
         return Err(checked.report.render(&checked.sources, false));
     }
-    let program = crate::route::compile::<Act<'static>>(&checked)
-        .map_err(|report| report.render(&checked.sources, false))?;
-    Ok((program, ModuleSettings::of(&checked.config)))
+    crate::route::compile::<Act<'static>>(&checked)
+        .map_err(|report| report.render(&checked.sources, false))
 }
 
 /// The built-in configuration, filled in with what the settings say.
-pub fn built_in(settings: &Settings) -> Result<(Program, ModuleSettings), String> {
+pub fn built_in(settings: &Settings) -> Result<Program, String> {
     let failover = &settings.failover;
     let codes: Vec<String> = failover.codes.iter().map(u16::to_string).collect();
     let mut defines = vec![

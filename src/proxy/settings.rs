@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use super::script::ModuleSettings;
 use crate::dispatch::{SetId, Thresholds};
 use crate::route::host::Level;
 use crate::route::program::Program;
@@ -207,12 +206,10 @@ pub struct Settings {
     pub limits: Limits,
     /// What `Server` and `User-Agent` say.
     pub server_name: String,
+    /// Names of our own beside the listen addresses; one that begins with a dot stands for all below.
+    pub aliases: Vec<String>,
     /// The routing configuration; `None`: the built-in one, filled in with what is said here.
     pub program: Option<Arc<Program>>,
-    /// What the parameters of modules say.
-    pub modules: ModuleSettings,
-    /// Whether a destination is chosen also for a request that has a next hop (`force_dst`).
-    pub overrides_next_hop: bool,
     /// Whether the other destinations of a set are kept for failover (`flags`, bit 2).
     pub keeps_others: bool,
     /// How many results change a state, where scripts report them.
@@ -243,9 +240,8 @@ impl Default for Settings {
             call_load: CallLoadSettings::default(),
             limits: Limits::default(),
             server_name: concat!("sipshard/", env!("CARGO_PKG_VERSION")).to_owned(),
+            aliases: Vec::new(),
             program: None,
-            modules: ModuleSettings::default(),
-            overrides_next_hop: true,
             keeps_others: true,
             thresholds: Thresholds::default(),
             probes_marked: true,

@@ -10,7 +10,7 @@ use super::core::{Core, Workbench};
 use super::local::Locals;
 use super::outbox::{Outbox, ProbeAnswer, StateChange};
 use super::request::Refusal;
-use super::script::{Script, built_in};
+use super::script::{ModuleSettings, Script, built_in};
 use super::settings::{Settings, SocketId};
 use super::stats::{Drop, Load, Snapshot, Stats};
 use crate::arena::Arena;
@@ -80,15 +80,14 @@ impl Shard {
         seed: u64,
         now: Timestamp,
     ) -> Self {
-        let (settings, program) = with_program(settings);
-        let script = Arc::new(Script::new(program));
+        let script = Arc::new(Script::new(program_of(&settings)));
         let shards = usize::from(settings.shards.max(1));
         let share = |all: u32| (all as usize).div_ceil(shards);
         let ownership = Ownership::new(secret, settings.call_load.hash_size, settings.shards);
         let linger = settings.timers.t1 * 64;
         let core = Core {
             id,
-            locals: Locals::new(&settings.listeners),
+            locals: Locals::new(&settings.listeners, &settings.aliases),
             calls: CallTable::new(&settings.call_load, &ownership, id, linger, secret),
             ownership,
             keys: KeyMaker::new(secret),
@@ -96,6 +95,7 @@ impl Shard {
             contexts: Contexts::new(share(settings.limits.max_transactions), now),
             arena: Arena::new(),
             machine: Some(Box::new(Machine::new(Arc::clone(&script.program)))),
+            modules: ModuleSettings::of(script.program.settings()),
             script,
             bench: Workbench::new(),
             stats: Stats::default(),
@@ -306,19 +306,13 @@ impl Core {
     }
 }
 
-/// The routing configuration of settings; where they have none, the built-in one with its parameters.
-fn with_program(settings: Arc<Settings>) -> (Arc<Settings>, Arc<Program>) {
-    if let Some(program) = &settings.program {
-        let program = Arc::clone(program);
-        return (settings, program);
+/// The routing configuration of settings; where they have none, the built-in one.
+fn program_of(settings: &Settings) -> Arc<Program> {
+    match &settings.program {
+        Some(program) => Arc::clone(program),
+        // It is a part of this program, and compiles whatever it is filled in with.
+        None => Arc::new(built_in(settings).expect("the built-in configuration compiles")),
     }
-    // It is a part of this program, and compiles whatever it is filled in with.
-    let (program, modules) = built_in(&settings).expect("the built-in configuration compiles");
-    let settings = Settings {
-        modules,
-        ..(*settings).clone()
-    };
-    (Arc::new(settings), Arc::new(program))
 }
 
 /// The branch of the top Via if we wrote it.

@@ -57,6 +57,9 @@ impl Act<'_> {
             }
             None => return self.fail(NO_ROOM),
         };
+        let patience = &mut self.draft.patience;
+        patience.answer = patience.answer.or(self.core.modules.fr_timer);
+        patience.ringing = patience.ringing.or(self.core.modules.fr_inv_timer);
         let context = self.core.contexts.get_mut(index);
         context.armed = self.draft.armed;
         context.patience = self.draft.patience;
@@ -94,8 +97,9 @@ impl Act<'_> {
         if request.method == Method::Invite
             && is_first
             && !self.draft.options.has(Options::NO_TRYING)
+            && self.core.modules.has_trying
         {
-            send_trying(request, &self.core.settings.modules.trying_reason, self.out);
+            send_trying(request, &self.core.modules.trying_reason, self.out);
         }
         Ok(index)
     }
@@ -174,6 +178,7 @@ impl Act<'_> {
             branch: &branch,
             uri: draft.uri_or_received(leg.uri, request.message),
             record_route: draft.record_route.map(|text| draft.text(text)),
+            is_doubled: core.modules.has_double_rr,
         };
         let (locals, edits) = (&core.locals, &mut core.bench.edits);
         self.out.send(leg.hop.socket, leg.hop.address, |buffer| {

@@ -46,15 +46,15 @@ impl Act<'_> {
 
     /// Answers with what went wrong last.
     pub fn reply_error(&mut self) -> bool {
-        let settings = std::sync::Arc::clone(&self.core.settings);
         let Some(refusal) = self.draft.error else {
-            let modules = &settings.modules;
-            return self.reply(modules.error_code, modules.error_reason.as_bytes());
+            let reason = self.core.modules.error_reason.clone();
+            return self.reply(self.core.modules.error_code, reason.as_bytes());
         };
+        let settings = &self.core.settings;
         write_extra(
             refusal,
             self.message,
-            &settings,
+            settings,
             &mut self.draft.reply_headers,
         );
         self.reply(refusal.code, refusal.reason.as_bytes())

@@ -32,7 +32,7 @@ impl Act<'_> {
         variable: Option<&[u8]>,
     ) -> Result<bool, Refusal> {
         let is_taken = !matches!(self.draft.next_hop, NextHop::RequestUri);
-        if aim == Aim::NextHop && is_taken && !self.core.settings.overrides_next_hop {
+        if aim == Aim::NextHop && is_taken && !self.core.modules.overrides_next_hop {
             return self.fail(NONE_ACTIVE);
         }
         if self.stage == Stage::Request

@@ -135,8 +135,11 @@ pub(super) fn set_part(act: &mut Act<'_>, part: Part, value: &[u8]) -> bool {
         return false;
     }
     if let Part::Whole = part {
-        act.draft.set_uri(value);
-        return Uri::parse(value).is_ok();
+        let is_uri = Uri::parse(value).is_ok();
+        if is_uri {
+            act.draft.set_uri(value);
+        }
+        return is_uri;
     }
     let mut out = std::mem::take(&mut act.core.bench.extra);
     out.clear();

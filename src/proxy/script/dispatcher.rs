@@ -75,7 +75,7 @@ fn select_from(
         return Outcome::FALSE;
     };
     // What algorithm 7 hashes is text of the configuration's making.
-    let variable = act.core.script.hash_pvar();
+    let variable = machine.program().hash_pvar();
     let variable = variable.map(|format| machine.format(act, format));
     let variable = variable.map(|text| machine.bytes(text));
     let limit = u32::try_from(limit).unwrap_or(0);

@@ -16,7 +16,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// Kamailio's codes: 1 counted down, 2 added, -1 it was 0.
 fn process(act: &mut Act<'_>, arguments: &[Argument], _: &mut Machine) -> Outcome {
-    let most = i64::from(act.core.settings.modules.max_forwards_limit);
+    let most = i64::from(act.core.modules.max_forwards_limit);
     let first = number(arguments, 0).unwrap_or(most).clamp(1, 255);
     let Some(request) = act.request else {
         return Outcome::FALSE;

@@ -58,7 +58,7 @@ fn record_route(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine
         return Outcome::FALSE;
     }
     let given = text(arguments, 0).map_or(&b""[..], |given| machine.bytes(given));
-    let settings = &act.core.settings.modules;
+    let settings = &act.core.modules;
     let (full_lr, from_tag) = (settings.has_full_lr, settings.appends_from_tag);
     let tag = act.message.from_tag().filter(|_| from_tag);
     let kept = act.draft.keep_with(|out| {

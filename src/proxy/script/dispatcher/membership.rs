@@ -60,11 +60,11 @@ pub(in crate::proxy::script) fn ds_is_from_list(
         return Outcome::FALSE;
     };
     if set == -1
-        && let Some(variable) = act.core.script.setid_out()
+        && let Some(variable) = machine.program().set_out()
     {
         machine.set(act, variable, Value::Number(i64::from(found.set)));
     }
-    if let Some(variable) = act.core.script.attrs_out()
+    if let Some(variable) = machine.program().attributes_out()
         && !found.attributes.body.is_empty()
     {
         let attributes = text_value(machine, found.attributes.body.as_bytes());
