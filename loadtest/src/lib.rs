@@ -3,8 +3,11 @@
 //! The callers and gateways are those of [`sipshard::agent`], driven here over sockets by one event loop
 //! for each thread. [`options`] says what is wanted, [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
+//! [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
+pub mod cli;
 mod cpu;
+pub mod forward;
 pub mod options;
 pub mod plan;
 pub mod run;

@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use sipload::options::Options;
-use sipload::{run, screen, verdict};
+use anyhow::Result;
+use sipload::cli::Cli;
+use sipload::options::Role;
+use sipload::{forward, run, screen, verdict};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    match run::run(&options) {
-        Ok(summary) => {
-            print!("{}", screen::table(&summary));
-            let missed = verdict::missed(&options, &summary);
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match command(&cli) {
+        Ok(missed) => {
             for threshold in &missed {
                 eprintln!("sipload: {threshold}");
             }
@@ -22,4 +21,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Does what the command line says; returns the thresholds that were missed.
+fn command(cli: &Cli) -> Result<Vec<String>> {
+    let options = &cli.options;
+    if options.role == Role::Forward {
+        forward::run(options)?;
+        return Ok(Vec::new());
+    }
+    let summary = run::run(options)?;
+    print!("{}", screen::table(&summary));
+    Ok(verdict::missed(options, &summary))
 }

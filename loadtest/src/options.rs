@@ -1,22 +1,26 @@
 //! The command line. Options carry SIPp's names where they mean the same.
 
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 
-/// An open-loop SIP load generator: callers and gateways over UDP on all cores.
-///
-/// Calls start by schedule, whatever the system under test does; latencies count from the schedule.
-/// Without TARGET the callers call the gateways of the same process.
-#[derive(Clone, Debug, Parser)]
-#[command(version, max_term_width = 100)]
+use self::parse::{
+    parse_millis, parse_percent, parse_rate, parse_reject, parse_seconds, parse_target, parse_user,
+};
+
+/// What a run is told.
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// Where calls are sent: IP:PORT, or IP for port 5060
     #[arg(value_parser = parse_target)]
     pub target: Option<SocketAddr>,
 
-    /// Which ends of the calls to play
+    /// Which ends of the calls to play; `forward` is a bare UDP forwarder between them
     #[arg(long, value_enum, default_value_t = Role::Both)]
     pub role: Role,
 
@@ -76,6 +80,11 @@ pub struct Options {
     /// Callers send ACK and BYE to the target without Route, as SIPp's built-in caller does
     #[arg(long)]
     pub ignore_route_set: bool,
+
+    /// Callers ask for answers to the port that their requests came from (RFC 3581); a bare forwarder
+    /// needs it
+    #[arg(long)]
+    pub rport: bool,
 
     /// Who hangs up
     #[arg(long, value_enum, default_value_t = Side::Caller)]
@@ -152,17 +161,20 @@ pub enum Role {
     Uac,
     /// Gateways.
     Uas,
+    /// Neither: forwards requests to TARGET and their answers back, one datagram at a time with
+    /// recvfrom and sendto, as the yardstick for the CPU time of a message.
+    Forward,
 }
 
 impl Role {
     /// Whether there are callers.
     pub fn calls(self) -> bool {
-        self != Self::Uas
+        matches!(self, Self::Both | Self::Uac)
     }
 
     /// Whether there are gateways.
     pub fn answers(self) -> bool {
-        self != Self::Uac
+        matches!(self, Self::Both | Self::Uas)
     }
 }
 
@@ -182,156 +194,4 @@ pub enum Side {
     Caller,
     /// The gateway.
     Gateway,
-}
-
-fn parse_target(text: &str) -> Result<SocketAddr, String> {
-    let default_port = || {
-        let bare = text.trim_start_matches('[').trim_end_matches(']');
-        bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060))
-    };
-    text.parse()
-        .ok()
-        .or_else(default_port)
-        .filter(|target: &SocketAddr| target.port() != 0 && !target.ip().is_unspecified())
-        .ok_or_else(|| "not an address such as 192.0.2.1:5060 or [2001:db8::1]:5060".to_owned())
-}
-
-fn parse_number(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if number.is_finite() && number >= 0.0 {
-        Ok(number)
-    } else {
-        Err("must not be below zero".to_owned())
-    }
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate = parse_number(text)?;
-    if (0.001..=10_000_000.0).contains(&rate) {
-        Ok(rate)
-    } else {
-        Err("must lie between 0.001 and 10,000,000".to_owned())
-    }
-}
-
-/// Longest time that an option may name: 30 days.
-const LONGEST_SECONDS: f64 = 30.0 * 86_400.0;
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds = parse_number(text)?;
-    if seconds > LONGEST_SECONDS {
-        return Err("must not be above 30 days".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
-fn parse_millis(text: &str) -> Result<Duration, String> {
-    let millis = parse_number(text)?;
-    if millis / 1_000.0 > LONGEST_SECONDS {
-        return Err("must not be above 30 days".to_owned());
-    }
-    Ok(Duration::from_secs_f64(millis / 1_000.0))
-}
-
-fn parse_percent(text: &str) -> Result<f64, String> {
-    let percent = parse_number(text.trim_end_matches('%'))?;
-    if percent > 100.0 {
-        return Err("must not be above 100".to_owned());
-    }
-    Ok(percent)
-}
-
-fn parse_reject(text: &str) -> Result<(u16, f64), String> {
-    let (code, percent) = text
-        .split_once('=')
-        .ok_or_else(|| "not CODE=PERCENT".to_owned())?;
-    let code: u16 = code.parse().map_err(|_| "not a SIP code".to_owned())?;
-    if !(300..700).contains(&code) {
-        return Err("the code must be one of 300 to 699".to_owned());
-    }
-    Ok((code, parse_percent(percent)?))
-}
-
-fn parse_user(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err("not the user part of a SIP URI".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory as _;
-
-    fn parse(arguments: &[&str]) -> Result<Options, String> {
-        let all = std::iter::once(&"sipload").chain(arguments);
-        Options::try_parse_from(all).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_options_are_consistent() {
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn sipps_names_mean_the_same() {
-        let arguments = [
-            "-r",
-            "2000",
-            "-d",
-            "30",
-            "-m",
-            "100",
-            "-l",
-            "50",
-            "-i",
-            "127.0.0.2",
-            "-p",
-            "7000",
-            "-s",
-            "bob",
-            "--role",
-            "uac",
-            "127.0.0.1:5070",
-        ];
-        let options = parse(&arguments).unwrap();
-        assert!((options.rate - 2_000.0).abs() < f64::EPSILON);
-        assert_eq!(options.hold, Duration::from_millis(30));
-        assert_eq!((options.calls, options.limit), (Some(100), 50));
-        assert_eq!(options.port, [7000]);
-        assert_eq!(options.target, Some("127.0.0.1:5070".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_target_needs_no_port() {
-        for (text, target) in [
-            ("192.0.2.1", "192.0.2.1:5060"),
-            ("2001:db8::1", "[2001:db8::1]:5060"),
-            ("[2001:db8::1]", "[2001:db8::1]:5060"),
-            ("[2001:db8::1]:7", "[2001:db8::1]:7"),
-        ] {
-            let options = parse(&[text]).unwrap();
-            assert_eq!(options.target, Some(target.parse().unwrap()), "{text}");
-        }
-    }
-
-    #[test]
-    fn nonsense_is_refused_with_its_reason() {
-        for (arguments, reason) in [
-            (&["example.org"][..], "not an address"),
-            (&["-r", "0"], "must lie between"),
-            (&["-r", "nan"], "must not be below zero"),
-            (&["--max-failed", "101"], "must not be above 100"),
-            (&["--reject", "200=5"], "300 to 699"),
-            (&["--reject", "486"], "CODE=PERCENT"),
-            (&["-s", "a b"], "user part"),
-            (&["--duration", "1e12"], "30 days"),
-        ] {
-            let error = parse(arguments).unwrap_err();
-            assert!(error.contains(reason), "{arguments:?}: {error}");
-        }
-    }
 }

@@ -124,7 +124,10 @@ fn longest(options: &Options) -> Option<Duration> {
 }
 
 /// The address under which the target can speak to us.
-fn local_ip(options: &Options) -> Result<IpAddr> {
+///
+/// # Errors
+/// If `-i` names no real address, or there is no way to the target.
+pub fn local_ip(options: &Options) -> Result<IpAddr> {
     if let Some(ip) = options.local_ip {
         ensure!(
             !ip.is_unspecified(),
@@ -279,6 +282,7 @@ fn caller_config(
         }),
         reinvite_after: options.reinvite_after,
         timers: timers(options),
+        rport: options.rport,
         follow_route_set: !options.ignore_route_set,
         hang_up: match options.hang_up {
             Side::Caller => HangUp::Caller,
@@ -313,11 +317,11 @@ fn gateway_config(options: &Options, address: SocketAddr, socket: SocketId) -> G
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser as _;
+    use crate::cli::Cli;
 
     fn plan(arguments: &[&str]) -> Result<Plan> {
         let all = std::iter::once(&"sipload").chain(arguments);
-        Plan::new(&Options::try_parse_from(all).unwrap())
+        Plan::new(&Cli::read(all).unwrap().options)
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct Summary {
     /// All sockets together.
     pub traffic: Traffic,
     /// CPU time of the whole process during the run.
-    pub cpu: Option<Duration>,
+    pub cpu: Duration,
 }
 
 /// Does what the options ask for.
@@ -98,9 +98,7 @@ pub fn run(options: &Options) -> Result<Summary> {
         caller: None,
         gateways: Vec::new(),
         traffic: Traffic::default(),
-        cpu: cpu::time()
-            .zip(cpu_before)
-            .map(|(after, before)| after.saturating_sub(before)),
+        cpu: cpu::time().saturating_sub(cpu_before),
     };
     for worker in workers {
         let outcome = worker.join();

@@ -161,7 +161,8 @@ fn heading(out: &mut String, title: &str) {
     let _ = writeln!(out, "{line:-<100}");
 }
 
-fn row(out: &mut String, name: &str, value: impl std::fmt::Display) {
+/// One row of a table.
+pub fn row(out: &mut String, name: &str, value: impl std::fmt::Display) {
     let _ = writeln!(out, "  {name:<26}| {value}");
 }
 
@@ -220,9 +221,7 @@ fn resources(out: &mut String, summary: &Summary) {
     row_if(out, "  lost in own receive buffers", traffic.overflowed);
     row_if(out, "  not sent for an error", traffic.unsent);
     row_if(out, "  returned by ICMP", traffic.undeliverable);
-    let Some(cpu) = summary.cpu else {
-        return;
-    };
+    let cpu = summary.cpu;
     let messages = (traffic.sent + traffic.received).max(1);
     let each = cpu.as_secs_f64() * 1e6 / messages as f64;
     let text = format!(

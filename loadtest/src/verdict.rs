@@ -72,7 +72,7 @@ pub fn percentage(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser as _;
+    use crate::cli::Cli;
     use sipshard::agent::{CallerReport, latency};
     use sipshard::time::Timestamp;
 
@@ -91,13 +91,13 @@ mod tests {
             caller: Some(caller),
             gateways: Vec::new(),
             traffic: sipshard::plane::Traffic::default(),
-            cpu: None,
+            cpu: Duration::ZERO,
         }
     }
 
     fn missed_with(arguments: &[&str], summary: &Summary) -> Vec<String> {
         let all = std::iter::once(&"sipload").chain(arguments);
-        missed(&Options::try_parse_from(all).unwrap(), summary)
+        missed(&Cli::read(all).unwrap().options, summary)
     }
 
     #[test]

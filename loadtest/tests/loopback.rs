@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
-use clap::Parser as _;
+use sipload::cli::Cli;
 use sipload::options::Options;
 use sipload::run::{Summary, run};
 use sipload::verdict;
 
 fn sipload(arguments: &str) -> (Options, Summary) {
     let all = std::iter::once("sipload").chain(arguments.split_whitespace());
-    let options = Options::try_parse_from(all).unwrap();
+    let options = Cli::read(all).unwrap().options;
     let summary = run(&options).unwrap();
     (options, summary)
 }
@@ -110,6 +110,27 @@ fn gateways_stop_after_their_calls_and_callers_by_themselves() {
     assert!(caller.wait().unwrap().success());
     let table = output(&mut gateway);
     assert_eq!(row(&table, "Incoming call created"), "100");
+    assert!(gateway.wait().unwrap().success());
+}
+
+#[test]
+fn the_bare_forwarder_carries_every_message_both_ways() {
+    let (mut gateway, _errors, address) = start_gateway("");
+    let mut forwarder = start(&format!("--role forward -i 127.0.0.1 -p 0 {address}"));
+    let mut line = String::new();
+    let errors = forwarder.stderr.take().unwrap();
+    BufReader::new(errors).read_line(&mut line).unwrap();
+    let middle = line.split(' ').nth(1).unwrap();
+    let arguments = format!("-q --role uac --rport --ignore-route-set -r 300 -m 60 -d 10 {middle}");
+    let mut caller = start(&arguments);
+    assert_eq!(row(&output(&mut caller), "Successful call"), "60");
+    assert!(caller.wait().unwrap().success());
+    interrupt(&forwarder);
+    let table = output(&mut forwarder);
+    assert_eq!(row(&table, "Requests forwarded"), "180");
+    assert_eq!(row(&table, "Answers forwarded"), "180");
+    assert!(forwarder.wait().unwrap().success());
+    interrupt(&gateway);
     assert!(gateway.wait().unwrap().success());
 }
 

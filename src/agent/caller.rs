@@ -89,7 +89,7 @@ impl Caller {
         let messages = config
             .local
             .iter()
-            .map(|local| Messages::new(*local, &tokens))
+            .map(|local| Messages::new(*local, &tokens, config.rport))
             .collect();
         let uri = format!("sip:{}@{}", config.user, config.target);
         let mut core = Core {

@@ -67,6 +67,8 @@ pub struct CallerConfig {
     /// True: ACK and BYE go to the remote target along the route set (RFC 3261 section 12.2).
     /// False: to [`CallerConfig::target`] without Route, as SIPp's built-in caller does.
     pub follow_route_set: bool,
+    /// Whether Via asks for answers to the port that requests came from (RFC 3581).
+    pub rport: bool,
     /// Who ends answered calls.
     pub hang_up: HangUp,
 }
@@ -88,6 +90,7 @@ impl CallerConfig {
             reinvite_after: None,
             timers: Timers::default(),
             follow_route_set: true,
+            rport: false,
             hang_up: HangUp::Caller,
         }
     }
