@@ -159,9 +159,8 @@ fn table(done: &Forwarded, elapsed: Duration, cpu: Duration) -> String {
         ),
     ];
     let mut out = String::new();
-    for (name, value) in rows {
-        screen::row(&mut out, name, value);
-    }
+    let rows = rows.map(|(name, value)| (name.to_owned(), value));
+    screen::print_rows(&mut out, &rows.to_vec());
     out
 }
 

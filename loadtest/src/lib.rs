@@ -3,6 +3,7 @@
 //! The callers and gateways are those of [`sipshard::agent`], driven here over sockets by one event loop
 //! for each thread. [`options`] says what is wanted, [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
+//! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down.
 //! [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
 pub mod cli;
@@ -10,7 +11,11 @@ mod cpu;
 pub mod forward;
 pub mod options;
 pub mod plan;
+pub mod record;
+pub mod report;
 pub mod run;
 pub mod screen;
+pub mod timeline;
+pub mod trace;
 pub mod verdict;
 pub mod worker;

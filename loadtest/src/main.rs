@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use sipload::cli::Cli;
+use sipload::cli::{Cli, Verb};
 use sipload::options::Role;
-use sipload::{forward, run, screen, verdict};
+use sipload::{forward, report, run, screen, verdict};
 
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -25,7 +25,13 @@ fn main() -> ExitCode {
 
 /// Does what the command line says; returns the thresholds that were missed.
 fn command(cli: &Cli) -> Result<Vec<String>> {
-    let options = &cli.options;
+    let options = match &cli.verb {
+        Some(Verb::Report(options)) => {
+            report::command(options)?;
+            return Ok(Vec::new());
+        }
+        None => &cli.options,
+    };
     if options.role == Role::Forward {
         forward::run(options)?;
         return Ok(Vec::new());

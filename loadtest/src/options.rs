@@ -1,10 +1,11 @@
 //! The command line. Options carry SIPp's names where they mean the same.
 
-mod parse;
+pub mod parse;
 #[cfg(test)]
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -147,9 +148,40 @@ pub struct Options {
     #[arg(long, value_name = "MS", value_parser = parse_millis)]
     pub max_p99_lateness: Option<Duration>,
 
+    /// What is written down.
+    #[command(flatten)]
+    pub reports: Reports,
+
     /// No live line
     #[arg(short = 'q', long)]
     pub quiet: bool,
+}
+
+/// What is written down of a run.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub struct Reports {
+    /// Write PREFIX.hlog (each second's times), PREFIX.csv (each second's counts), PREFIX.hgrm and
+    /// PREFIX-*.hgrm (percentiles) and PREFIX.html (all as one page with pictures)
+    #[arg(long, value_name = "PREFIX")]
+    pub report: Option<PathBuf>,
+
+    /// Correct the times from sending for callers who wait for an answer and call again after so
+    /// long; 0: do not [default: -d]
+    #[arg(long, value_name = "MS", value_parser = parse_millis)]
+    pub expected_interval: Option<Duration>,
+
+    /// Write SIPp's statistics file (also -trace_stat)
+    #[arg(long = "trace_stat")]
+    pub trace_stat: bool,
+
+    /// Its name (also -stf) [default: sipload_PID_.csv]
+    #[arg(long, value_name = "FILE")]
+    pub stf: Option<PathBuf>,
+
+    /// Seconds between its lines (also -fd)
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub fd: Duration,
 }
 
 /// Which ends of the calls are played.

@@ -93,10 +93,10 @@ impl Plan {
     }
 }
 
-/// When calls stop to start: only callers have a schedule.
-fn duration(options: &Options) -> Option<Duration> {
+/// When calls stop to start; for gateways, when the run ends.
+pub fn duration(options: &Options) -> Option<Duration> {
     match (options.duration, options.calls) {
-        (None, None) => Some(DEFAULT_DURATION),
+        (None, None) if options.role.calls() => Some(DEFAULT_DURATION),
         (duration, _) => duration,
     }
 }

@@ -18,7 +18,9 @@ use sipshard::time::Timestamp;
 use crate::cpu;
 use crate::options::{Options, Role};
 use crate::plan::Plan;
-use crate::screen::LiveLine;
+use crate::record::Recorder;
+use crate::report;
+use crate::timeline::Second;
 use crate::worker::{Outcome, Shared, Update, Worker};
 
 /// Time for the threads to be up before the first call is due.
@@ -43,6 +45,8 @@ pub struct Summary {
     pub gateways: Vec<(SocketAddr, GatewayReport)>,
     /// All sockets together.
     pub traffic: Traffic,
+    /// Second by second.
+    pub seconds: Vec<Second>,
     /// CPU time of the whole process during the run.
     pub cpu: Duration,
 }
@@ -54,7 +58,7 @@ pub struct Summary {
 pub fn run(options: &Options) -> Result<Summary> {
     let plan = Plan::new(options)?;
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
-    let mut line = LiveLine::new(options, &plan.gateways);
+    let mut recorder = Recorder::new(options, &plan.gateways)?;
     let callers = plan.crews.iter().filter(|crew| crew.caller.is_some());
     let shared = Arc::new(Shared {
         stop_calls: AtomicBool::new(false),
@@ -87,9 +91,9 @@ pub fn run(options: &Options) -> Result<Summary> {
         deadline: plan.longest.map(|longest| clock.instant(begin + longest)),
         threads,
     };
-    watch.until_the_end(&updates, &mut signals, &mut line);
-    line.end();
+    watch.until_the_end(&updates, &mut signals, &mut recorder)?;
     let end = clock.now();
+    let (seconds, log) = recorder.finish()?;
     let mut summary = Summary {
         elapsed: end.since(begin),
         begin,
@@ -98,6 +102,7 @@ pub fn run(options: &Options) -> Result<Summary> {
         caller: None,
         gateways: Vec::new(),
         traffic: Traffic::default(),
+        seconds,
         cpu: cpu::time().saturating_sub(cpu_before),
     };
     for worker in workers {
@@ -106,6 +111,9 @@ pub fn run(options: &Options) -> Result<Summary> {
     }
     let place = |address: &SocketAddr| plan.gateways.iter().position(|own| own == address);
     summary.gateways.sort_by_key(|(address, _)| place(address));
+    if let Some(log) = log {
+        report::write(options, &summary, log)?;
+    }
     Ok(summary)
 }
 
@@ -140,8 +148,8 @@ impl Watch<'_> {
         &self,
         updates: &Receiver<Update>,
         signals: &mut Signals,
-        line: &mut LiveLine,
-    ) {
+        recorder: &mut Recorder,
+    ) -> Result<()> {
         let mut waiting: Vec<Update> = Vec::new();
         loop {
             match updates.recv_timeout(GLANCE) {
@@ -151,15 +159,15 @@ impl Watch<'_> {
                         .first()
                         .is_some_and(|first| first.second < update.second)
                     {
-                        self.show(&mut waiting, line);
+                        self.show(&mut waiting, recorder)?;
                     }
                     waiting.push(update);
                     if waiting.len() == self.threads {
-                        self.show(&mut waiting, line);
+                        self.show(&mut waiting, recorder)?;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.show(&mut waiting, recorder),
             }
             let too_late = self
                 .deadline
@@ -177,13 +185,14 @@ impl Watch<'_> {
         }
     }
 
-    fn show(&self, waiting: &mut Vec<Update>, line: &mut LiveLine) {
-        line.show(waiting);
+    fn show(&self, waiting: &mut Vec<Update>, recorder: &mut Recorder) -> Result<()> {
+        recorder.add(waiting)?;
         let ended: u64 = waiting.iter().map(|update| update.gateway_ended).sum();
         waiting.clear();
         let enough = self.options.calls.is_some_and(|calls| ended >= calls);
         if self.options.role == Role::Uas && enough {
             self.shared.stop.store(true, Ordering::Relaxed);
         }
+        Ok(())
     }
 }

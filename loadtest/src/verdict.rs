@@ -91,6 +91,7 @@ mod tests {
             caller: Some(caller),
             gateways: Vec::new(),
             traffic: sipshard::plane::Traffic::default(),
+            seconds: Vec::new(),
             cpu: Duration::ZERO,
         }
     }

@@ -16,13 +16,11 @@ mod requests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use hdrhistogram::Histogram;
-
 use self::call::{Call, Calls, CancelCause, PeerBye, Phase};
 pub use self::config::{CallerConfig, CancelRule, HangUp, Share};
 pub(super) use self::messages::session;
 use self::messages::{Messages, values};
-pub use self::report::{CallerCounts, CallerReport};
+pub use self::report::{CallerCounts, CallerReport, Recent};
 use super::alarm::{Alarms, Retry};
 use super::latency;
 use super::profile::unit;
@@ -68,8 +66,10 @@ struct Core {
     next_start: Option<Timestamp>,
     winding_up: bool,
     report: CallerReport,
-    /// Answer times since they were last taken.
-    recent: Histogram<u64>,
+    /// When it was last given time or a datagram.
+    now: Timestamp,
+    /// Times since they were last taken.
+    recent: Recent,
 }
 
 impl Caller {
@@ -106,7 +106,8 @@ impl Caller {
             next_start: None,
             winding_up: false,
             report: CallerReport::default(),
-            recent: latency::new_histogram(),
+            now: config.begin,
+            recent: Recent::default(),
             config,
         };
         core.next_start = core.start_of(0);
@@ -128,6 +129,7 @@ impl Caller {
         if is_keepalive(bytes) {
             return;
         }
+        self.core.now = now;
         let Ok(message) = scan(bytes, &mut self.index) else {
             self.core.report.counts.malformed += 1;
             return;
@@ -142,6 +144,7 @@ impl Caller {
     /// Does what is due: starts calls, hangs up, sends again, gives up. Does a bounded piece of it; as long
     /// as [`Caller::next_deadline`] has passed there is more.
     pub fn tick(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.core.now = now;
         for _ in 0..ALARMS_PER_TICK {
             let Some(place) = self.core.alarms.pop(now) else {
                 break;
@@ -205,11 +208,10 @@ impl Caller {
         &self.core.report
     }
 
-    /// Swaps the answer times (from the schedule, in nanoseconds) since the last such call with `histogram`,
-    /// which must come from [`latency::new_histogram`] and is cleared first.
-    pub fn take_recent(&mut self, histogram: &mut Histogram<u64>) {
-        histogram.reset();
-        std::mem::swap(&mut self.core.recent, histogram);
+    /// Swaps the times since the last such call with `recent`, which is cleared first.
+    pub fn take_recent(&mut self, recent: &mut Recent) {
+        recent.clear();
+        std::mem::swap(&mut self.core.recent, recent);
     }
 }
 
@@ -409,6 +411,9 @@ impl Core {
     /// The call is over and counted.
     fn release(&mut self, place: Place) {
         self.report.counts.live -= 1;
+        if let Some(call) = self.calls.get_mut(place) {
+            latency::record(&mut self.recent.length, self.now.since(call.sent));
+        }
         self.calls.release(place, &mut self.alarms);
     }
 

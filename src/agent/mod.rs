@@ -17,7 +17,9 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use caller::{Caller, CallerConfig, CallerCounts, CallerReport, CancelRule, HangUp, Share};
+pub use caller::{
+    Caller, CallerConfig, CallerCounts, CallerReport, CancelRule, HangUp, Recent, Share,
+};
 pub use gateway::{AnswerMix, CallRecord, Gateway, GatewayConfig, GatewayCounts, GatewayReport};
 pub use latency::Latency;
 pub use profile::{Delay, RateProfile};

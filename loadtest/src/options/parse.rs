@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub(super) fn parse_target(text: &str) -> Result<SocketAddr, String> {
+/// An address, or an IP address for port 5060.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_target(text: &str) -> Result<SocketAddr, String> {
     let default_port = || {
         let bare = text.trim_start_matches('[').trim_end_matches(']');
         bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060))
@@ -15,7 +19,7 @@ pub(super) fn parse_target(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "not an address such as 192.0.2.1:5060 or [2001:db8::1]:5060".to_owned())
 }
 
-pub(super) fn parse_number(text: &str) -> Result<f64, String> {
+fn parse_number(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if number.is_finite() && number >= 0.0 {
         Ok(number)
@@ -24,7 +28,11 @@ pub(super) fn parse_number(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
+/// Calls a second.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = parse_number(text)?;
     if (0.001..=10_000_000.0).contains(&rate) {
         Ok(rate)
@@ -36,7 +44,11 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
 /// Longest time that an option may name: 30 days.
 const LONGEST_SECONDS: f64 = 30.0 * 86_400.0;
 
-pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
+/// Seconds.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = parse_number(text)?;
     if seconds > LONGEST_SECONDS {
         return Err("must not be above 30 days".to_owned());
@@ -44,7 +56,11 @@ pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-pub(super) fn parse_millis(text: &str) -> Result<Duration, String> {
+/// Milliseconds.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_millis(text: &str) -> Result<Duration, String> {
     let millis = parse_number(text)?;
     if millis / 1_000.0 > LONGEST_SECONDS {
         return Err("must not be above 30 days".to_owned());
@@ -52,7 +68,11 @@ pub(super) fn parse_millis(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(millis / 1_000.0))
 }
 
-pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
+/// Percent, with or without the sign.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
     let percent = parse_number(text.trim_end_matches('%'))?;
     if percent > 100.0 {
         return Err("must not be above 100".to_owned());
@@ -60,7 +80,11 @@ pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
     Ok(percent)
 }
 
-pub(super) fn parse_reject(text: &str) -> Result<(u16, f64), String> {
+/// A refusing code and how many percent of the calls get it.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_reject(text: &str) -> Result<(u16, f64), String> {
     let (code, percent) = text
         .split_once('=')
         .ok_or_else(|| "not CODE=PERCENT".to_owned())?;
@@ -71,7 +95,11 @@ pub(super) fn parse_reject(text: &str) -> Result<(u16, f64), String> {
     Ok((code, parse_percent(percent)?))
 }
 
-pub(super) fn parse_user(text: &str) -> Result<String, String> {
+/// The user part of a SIP URI.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_user(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&byte);
     if !text.is_empty() && text.bytes().all(allowed) {
         Ok(text.to_owned())

@@ -156,8 +156,7 @@ impl Core {
         };
         self.report.counts.answered += 1;
         self.report.answer.record(call.scheduled, call.sent, now);
-        let waited = u64::try_from(now.since(call.scheduled).as_nanos()).unwrap_or(u64::MAX);
-        self.recent.saturating_record(waited);
+        self.recent.answer.record(call.scheduled, call.sent, now);
         if self.config.follow_route_set {
             call.dialog
                 .learn_from_answer(message, &self.uri, self.config.target);

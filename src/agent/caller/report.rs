@@ -95,6 +95,39 @@ impl CallerCounts {
     }
 }
 
+/// Times of a short while: what a view or a log of each second is made of.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    /// INVITE to the 2xx.
+    pub answer: Latency,
+    /// From the INVITE to the end of the call, of all calls that ended, in nanoseconds.
+    pub length: Histogram<u64>,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            answer: Latency::default(),
+            length: latency::new_histogram(),
+        }
+    }
+}
+
+impl Recent {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.answer.scheduled.reset();
+        self.answer.sent.reset();
+        self.length.reset();
+    }
+
+    /// Adds another caller's.
+    pub fn merge(&mut self, other: &Self) {
+        self.answer.merge(&other.answer);
+        latency::add(&mut self.length, &other.length);
+    }
+}
+
 /// Counts and latencies.
 #[derive(Clone, Debug)]
 pub struct CallerReport {
