@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
+use crate::find_max::FindMaxOptions;
 use crate::options::Options;
 use crate::report::ReportOptions;
 
@@ -28,10 +29,20 @@ pub struct Cli {
 pub enum Verb {
     /// Make one HTML page with pictures from the interval logs of one run, or of several to compare
     Report(ReportOptions),
+    /// Search the highest rate at which less than 0.1 % of the calls fail
+    FindMax(Box<FindMaxOptions>),
 }
 
 /// Options that SIPp writes with one dash, though their names are long.
-const SIPP_LONG: &[&str] = &["-trace_stat", "-stf", "-fd"];
+const SIPP_LONG: &[&str] = &[
+    "-fd",
+    "-rate_increase",
+    "-rate_interval",
+    "-rate_max",
+    "-stf",
+    "-trace_stat",
+    "-users",
+];
 
 impl Cli {
     /// Reads arguments, the program's name first. SIPp's long names may stand with one dash.

@@ -4,10 +4,11 @@
 //! for each thread. [`options`] says what is wanted, [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
 //! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down.
-//! [`forward`] is the yardstick beside them: a forwarder that does nothing else.
+//! [`find_max`] searches the highest rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
 pub mod cli;
 mod cpu;
+pub mod find_max;
 pub mod forward;
 pub mod options;
 pub mod plan;

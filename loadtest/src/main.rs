@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use sipload::cli::{Cli, Verb};
 use sipload::options::Role;
-use sipload::{forward, report, run, screen, verdict};
+use sipload::{find_max, forward, report, run, screen, verdict};
 
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -30,6 +30,7 @@ fn command(cli: &Cli) -> Result<Vec<String>> {
             report::command(options)?;
             return Ok(Vec::new());
         }
+        Some(Verb::FindMax(options)) => return find_max::command(options),
         None => &cli.options,
     };
     if options.role == Role::Forward {

@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use self::parse::{
-    parse_millis, parse_percent, parse_rate, parse_reject, parse_seconds, parse_target, parse_user,
+    Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
+    parse_target, parse_user,
 };
 
 /// What a run is told.
@@ -32,6 +33,30 @@ pub struct Options {
     /// Seconds in which the rate climbs evenly from zero
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
     pub ramp: Duration,
+
+    /// Stages of the rate in place of -r and --ramp, each RATE/SECONDS or FROM..TO/SECONDS, with commas;
+    /// the last ends the starts. E.g. 0..1000/30,1000/60,2000/10
+    #[arg(long, value_name = "STAGES", value_parser = parse_schedule, conflicts_with = "ramp")]
+    pub schedule: Option<Schedule>,
+
+    /// Raise the rate by so much every -rate_interval, up to -rate_max, after which no call starts
+    /// (also -rate_increase)
+    #[arg(long = "rate_increase", value_name = "CALLS", value_parser = parse_rate, requires = "rate_max",
+        conflicts_with_all = ["schedule", "ramp"])]
+    pub rate_increase: Option<f64>,
+
+    /// Seconds of each step of -rate_increase (also -rate_interval)
+    #[arg(long = "rate_interval", value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub rate_interval: Duration,
+
+    /// The last step of -rate_increase (also -rate_max)
+    #[arg(long = "rate_max", value_name = "CALLS", value_parser = parse_rate)]
+    pub rate_max: Option<f64>,
+
+    /// Closed loop: keep so many calls under way, start the next when one ends (also -users)
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["schedule", "rate_increase", "ramp"],
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub users: Option<u32>,
 
     /// Calls in all; for --role uas, the number of ended calls after which to stop
     #[arg(short = 'm', long, value_name = "NUMBER")]
@@ -135,9 +160,9 @@ pub struct Options {
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_millis)]
     pub t1: Duration,
 
-    /// Exit status 1 if more of the calls fail (skipped ones count as failed)
-    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parse_percent)]
-    pub max_failed: f64,
+    /// Exit status 1 if more of the calls fail (skipped ones count as failed) [default: 0]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub max_failed: Option<f64>,
 
     /// Exit status 1 if the 99th percentile of the answer time, from the schedule, is above this
     #[arg(long, value_name = "MS", value_parser = parse_millis)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use sipshard::agent::{
-    AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share,
+    AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share, Stage,
 };
 use sipshard::plane::{SocketOptions, socket};
 use sipshard::proxy::{SocketId, Timers};
@@ -58,6 +58,10 @@ impl Plan {
             options.role != Role::Uac || options.target.is_some(),
             "--role uac needs a TARGET"
         );
+        ensure!(
+            options.rate_interval > Duration::ZERO,
+            "-rate_interval must be above zero"
+        );
         ensure!(!options.t1.is_zero(), "--t1 must be above zero");
         let threads = match options.threads {
             Some(threads) => threads,
@@ -95,10 +99,40 @@ impl Plan {
 
 /// When calls stop to start; for gateways, when the run ends.
 pub fn duration(options: &Options) -> Option<Duration> {
+    let stages = stages(options);
+    if options.duration.is_none() && !stages.is_empty() {
+        return Some(stages.iter().map(|stage| stage.lasts).sum());
+    }
     match (options.duration, options.calls) {
         (None, None) if options.role.calls() => Some(DEFAULT_DURATION),
         (duration, _) => duration,
     }
+}
+
+/// The rate's stages, if it has any.
+fn stages(options: &Options) -> Vec<Stage> {
+    if let Some(schedule) = &options.schedule {
+        return schedule.0.clone();
+    }
+    let (Some(increase), Some(most)) = (options.rate_increase, options.rate_max) else {
+        return Vec::new();
+    };
+    let steps = ((most - options.rate) / increase).max(0.0).floor() as u32;
+    let step = |number| {
+        let rate = options.rate + f64::from(number) * increase;
+        Stage {
+            from: rate,
+            to: rate,
+            lasts: options.rate_interval,
+        }
+    };
+    (0..=steps).map(step).collect()
+}
+
+/// One caller's part of the users.
+fn users_of(users: u32, share: Share) -> u32 {
+    let (users, of) = (u64::from(users), share.of.max(1));
+    (users / of + u64::from(share.index < users % of)) as u32
 }
 
 /// The time after which no call can still be under way by the book: the schedule, the longest ringing and
@@ -107,7 +141,9 @@ fn longest(options: &Options) -> Option<Duration> {
     if !options.role.calls() {
         return options.duration;
     }
-    let by_number = options.calls.map(|calls| {
+    // How long a closed loop takes for its calls, nobody knows.
+    let scheduled = options.calls.filter(|_| options.users.is_none());
+    let by_number = scheduled.map(|calls| {
         let seconds = calls as f64 / options.rate;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
@@ -271,7 +307,9 @@ fn caller_config(
             ramp: options.ramp,
             duration: duration(options),
             calls: options.calls,
+            stages: stages(options),
         },
+        users: options.users.map(|users| users_of(users, share)),
         share,
         hold: hold(options),
         max_live: (u64::from(options.limit).div_ceil(share.of)) as u32,

@@ -45,6 +45,8 @@ pub struct Summary {
     pub gateways: Vec<(SocketAddr, GatewayReport)>,
     /// All sockets together.
     pub traffic: Traffic,
+    /// Whether a signal ended it.
+    pub interrupted: bool,
     /// Second by second.
     pub seconds: Vec<Second>,
     /// CPU time of the whole process during the run.
@@ -56,7 +58,16 @@ pub struct Summary {
 /// # Errors
 /// If the options contradict each other, or the system does not give what is needed.
 pub fn run(options: &Options) -> Result<Summary> {
-    let plan = Plan::new(options)?;
+    run_within(options, None)
+}
+
+/// The same, but ends at the latest after `most`, whatever lives still.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> {
+    let mut plan = Plan::new(options)?;
+    plan.longest = [plan.longest, most].into_iter().flatten().min();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
     let mut recorder = Recorder::new(options, &plan.gateways)?;
     let callers = plan.crews.iter().filter(|crew| crew.caller.is_some());
@@ -91,7 +102,7 @@ pub fn run(options: &Options) -> Result<Summary> {
         deadline: plan.longest.map(|longest| clock.instant(begin + longest)),
         threads,
     };
-    watch.until_the_end(&updates, &mut signals, &mut recorder)?;
+    let interrupted = watch.until_the_end(&updates, &mut signals, &mut recorder)?;
     let end = clock.now();
     let (seconds, log) = recorder.finish()?;
     let mut summary = Summary {
@@ -103,6 +114,7 @@ pub fn run(options: &Options) -> Result<Summary> {
         gateways: Vec::new(),
         traffic: Traffic::default(),
         seconds,
+        interrupted,
         cpu: cpu::time().saturating_sub(cpu_before),
     };
     for worker in workers {
@@ -143,13 +155,14 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Returns when all threads have ended.
+    /// Returns when all threads have ended: whether a signal ended them.
     fn until_the_end(
         &self,
         updates: &Receiver<Update>,
         signals: &mut Signals,
         recorder: &mut Recorder,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut interrupted = false;
         let mut waiting: Vec<Update> = Vec::new();
         loop {
             match updates.recv_timeout(GLANCE) {
@@ -167,7 +180,10 @@ impl Watch<'_> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.show(&mut waiting, recorder),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.show(&mut waiting, recorder)?;
+                    return Ok(interrupted);
+                }
             }
             let too_late = self
                 .deadline
@@ -176,6 +192,7 @@ impl Watch<'_> {
                 self.shared.stop.store(true, Ordering::Relaxed);
             }
             for _ in signals.pending() {
+                interrupted = true;
                 // The first ends calls in good order, the second ends everything.
                 let again = self.shared.stop_calls.swap(true, Ordering::Relaxed);
                 if again || self.options.role == Role::Uas {

@@ -29,10 +29,10 @@ pub fn missed(options: &Options, summary: &Summary) -> Vec<String> {
     let mut missed = Vec::new();
     let (failed, calls) = failures(summary);
     let percent = percentage(failed, calls);
-    if percent > options.max_failed {
+    let most = options.max_failed.unwrap_or_default();
+    if percent > most {
         missed.push(format!(
-            "{failed} of {calls} calls failed ({percent:.3} %), more than {} %",
-            options.max_failed
+            "{failed} of {calls} calls failed ({percent:.3} %), more than {most} %"
         ));
     }
     if let Some(caller) = &summary.caller {
@@ -92,6 +92,7 @@ mod tests {
             gateways: Vec::new(),
             traffic: sipshard::plane::Traffic::default(),
             seconds: Vec::new(),
+            interrupted: false,
             cpu: Duration::ZERO,
         }
     }

@@ -44,6 +44,70 @@ fn ipv6_works_as_well() {
 }
 
 #[test]
+fn a_closed_loop_keeps_its_number_of_calls() {
+    let (_, summary) = sipload("-q -users 7 -m 200 -d 5 --threads 2");
+    let counts = summary.caller.unwrap().counts;
+    assert_eq!((counts.completed, counts.live), (200, 0));
+    // The sum over two threads of four and three.
+    assert_eq!(counts.max_live, 7);
+    let (_, summary) = sipload("-q -users 3 --duration 0.3 -d 5");
+    let counts = summary.caller.unwrap().counts;
+    assert!(counts.completed > 3 && counts.failed == 0);
+}
+
+#[test]
+fn the_rate_follows_its_stages() {
+    let (_, summary) = sipload("-q --schedule 0..400/0.5,100/0.5 -d 1");
+    assert_eq!(summary.caller.unwrap().counts.completed, 100 + 50);
+    let (_, summary) =
+        sipload("-q -r 100 -rate_increase 100 -rate_max 300 -rate_interval 0.2 -d 1");
+    assert_eq!(summary.caller.unwrap().counts.completed, 20 + 40 + 60);
+}
+
+#[test]
+fn the_highest_rate_is_found_below_the_ceiling() {
+    let mut search = start("find-max -q -r 50 --ceiling 100 --step-time 0.3 -d 1");
+    let table = output(&mut search);
+    assert!(
+        table.contains("Highest clean rate: 100 calls/s, the ceiling"),
+        "{table}"
+    );
+    assert!(search.wait().unwrap().success());
+    // Gateways that refuse everything are clean at no rate.
+    let mut search = start("find-max -q -r 20 --step-time 0.1 --reject 503=100");
+    assert!(output(&mut search).contains("too many failed"));
+    assert_eq!(search.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_report_holds_every_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = directory.path().join("run");
+    let stat = directory.path().join("stat.csv");
+    let (_, summary) = sipload(&format!(
+        "-q -r 200 -m 100 -d 5 --report {} -trace_stat -stf {} -fd 1",
+        prefix.display(),
+        stat.display()
+    ));
+    assert_eq!(summary.caller.unwrap().counts.completed, 100);
+    let log = prefix.with_extension("hlog");
+    let run = sipload::report::load::Run::load(&log, None).unwrap();
+    assert_eq!(run.curve("").unwrap().len(), 100);
+    assert_eq!(run.curve("bye").unwrap().len(), 100);
+    for ending in ["csv", "hgrm", "html"] {
+        assert!(prefix.with_extension(ending).exists(), "{ending}");
+    }
+    let stat = std::fs::read_to_string(stat).unwrap();
+    let columns: Vec<&str> = stat.lines().next().unwrap().split(';').collect();
+    let place = columns
+        .iter()
+        .position(|name| *name == "SuccessfulCall(C)")
+        .unwrap();
+    let last: Vec<&str> = stat.lines().last().unwrap().split(';').collect();
+    assert_eq!((last[place], last.len()), ("100", columns.len()));
+}
+
+#[test]
 fn refused_calls_miss_the_threshold() {
     let (options, summary) = sipload("-q -r 500 -m 200 -d 10 --reject 486=50");
     let caller = summary.caller.as_ref().unwrap();

@@ -152,7 +152,7 @@ impl Caller {
             self.core.alarm(now, place, out);
         }
         for _ in 0..STARTS_PER_TICK {
-            match self.core.next_start {
+            match self.core.next_start() {
                 Some(scheduled) if scheduled <= now => self.core.start_next(now, scheduled, out),
                 _ => break,
             }
@@ -161,7 +161,7 @@ impl Caller {
 
     /// When [`Caller::tick`] is next needed.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        match (self.core.alarms.next_deadline(), self.core.next_start) {
+        match (self.core.alarms.next_deadline(), self.core.next_start()) {
             (Some(alarm), Some(start)) => Some(alarm.min(start)),
             (alarm, start) => alarm.or(start),
         }
@@ -220,12 +220,34 @@ impl Core {
     fn start_of(&self, n: u64) -> Option<Timestamp> {
         let share = self.config.share;
         let number = n.checked_mul(share.of)?.checked_add(share.index)?;
-        let start = self.config.profile.start_of(number)?;
-        Some(self.config.begin + start)
+        let profile = &self.config.profile;
+        if self.config.users.is_some() {
+            let begun = self.now.since(self.config.begin);
+            let is_over = profile.calls.is_some_and(|calls| number >= calls)
+                || profile.duration.is_some_and(|end| begun >= end);
+            return (!is_over).then_some(self.now);
+        }
+        Some(self.config.begin + profile.start_of(number)?)
+    }
+
+    /// When the next call starts, as far as that is known.
+    fn next_start(&self) -> Option<Timestamp> {
+        let is_full = |users: u32| self.report.counts.live >= u64::from(users);
+        self.next_start
+            .filter(|_| !self.config.users.is_some_and(is_full))
     }
 
     /// Takes the next call of the schedule: starts it, or skips it if too many live.
     fn start_next(&mut self, now: Timestamp, scheduled: Timestamp, out: &mut Outbox) {
+        let mut scheduled = scheduled;
+        if self.config.users.is_some() {
+            // A closed loop has no schedule to be late against, and it may be over by now.
+            scheduled = now;
+            self.next_start = self.start_of(self.due_calls);
+            if self.next_start.is_none() {
+                return;
+            }
+        }
         let number = self.due_calls;
         self.due_calls += 1;
         self.next_start = self.start_of(self.due_calls);

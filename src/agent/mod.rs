@@ -22,4 +22,4 @@ pub use caller::{
 };
 pub use gateway::{AnswerMix, CallRecord, Gateway, GatewayConfig, GatewayCounts, GatewayReport};
 pub use latency::Latency;
-pub use profile::{Delay, RateProfile};
+pub use profile::{Delay, RateProfile, Stage};

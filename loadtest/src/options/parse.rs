@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sipshard::agent::Stage;
+
 /// An address, or an IP address for port 5060.
 ///
 /// # Errors
@@ -28,13 +30,20 @@ fn parse_number(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Most calls a second.
+const MOST_CALLS: f64 = 10_000_000.0;
+
+/// The stages of a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule(pub Vec<Stage>);
+
 /// Calls a second.
 ///
 /// # Errors
 /// What is wrong, for the user.
 pub fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = parse_number(text)?;
-    if (0.001..=10_000_000.0).contains(&rate) {
+    if (0.001..=MOST_CALLS).contains(&rate) {
         Ok(rate)
     } else {
         Err("must lie between 0.001 and 10,000,000".to_owned())
@@ -43,6 +52,28 @@ pub fn parse_rate(text: &str) -> Result<f64, String> {
 
 /// Longest time that an option may name: 30 days.
 const LONGEST_SECONDS: f64 = 30.0 * 86_400.0;
+
+/// A schedule: stages `RATE/SECONDS` or `FROM..TO/SECONDS`, with commas.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_schedule(text: &str) -> Result<Schedule, String> {
+    let stages = text.split(',').map(|text| {
+        let wrong = || format!("{text}: not RATE/SECONDS or FROM..TO/SECONDS");
+        let (rate, seconds) = text.split_once('/').ok_or_else(wrong)?;
+        let (from, to) = rate.split_once("..").unwrap_or((rate, rate));
+        let stage = Stage {
+            from: parse_number(from)?,
+            to: parse_number(to)?,
+            lasts: parse_seconds(seconds)?,
+        };
+        if stage.lasts.is_zero() || stage.from.max(stage.to) > MOST_CALLS {
+            return Err(wrong());
+        }
+        Ok(stage)
+    });
+    stages.collect::<Result<_, _>>().map(Schedule)
+}
 
 /// Seconds.
 ///

@@ -47,6 +47,9 @@ pub struct CallerConfig {
     pub user: String,
     /// When calls start.
     pub profile: RateProfile,
+    /// A closed loop in place of the schedule: so many calls are kept under way, the next begins when one
+    /// ends. [`RateProfile::calls`] and [`RateProfile::duration`] still hold.
+    pub users: Option<u32>,
     /// This caller's part of the schedule.
     pub share: Share,
     /// When the schedule begins.
@@ -81,6 +84,7 @@ impl CallerConfig {
             local,
             user: "service".to_owned(),
             profile: RateProfile::constant(1.0),
+            users: None,
             share: Share { index: 0, of: 1 },
             begin: Timestamp::ZERO,
             hold: Delay::Fixed(Duration::from_secs(1)),
