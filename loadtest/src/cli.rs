@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::find_max::FindMaxOptions;
+use crate::named;
 use crate::options::Options;
 use crate::report::ReportOptions;
 
@@ -39,6 +41,7 @@ const SIPP_LONG: &[&str] = &[
     "-rate_increase",
     "-rate_interval",
     "-rate_max",
+    "-sn",
     "-stf",
     "-trace_stat",
     "-users",
@@ -50,6 +53,18 @@ impl Cli {
     /// # Errors
     /// What clap says to wrong ones, and to `--help`.
     pub fn read<T: Into<OsString>>(
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let mut cli = Self::parse_translated(arguments)?;
+        let named = named::apply(match &mut cli.verb {
+            Some(Verb::FindMax(options)) => &mut options.run,
+            _ => &mut cli.options,
+        });
+        named.map_err(|error| Self::command().error(ErrorKind::InvalidValue, error))?;
+        Ok(cli)
+    }
+
+    fn parse_translated<T: Into<OsString>>(
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<Self, clap::Error> {
         Self::try_parse_from(arguments.into_iter().map(|argument| {

@@ -148,6 +148,14 @@ pub struct Options {
     #[arg(long, value_name = "CODE=PERCENT", value_parser = parse_reject)]
     pub reject: Vec<(u16, f64)>,
 
+    /// Calls that are refused with this code are what was wanted
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(300..700))]
+    pub expect: Option<u16>,
+
+    /// Part of the answered calls, in percent, that callers leave without a BYE
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parse_percent)]
+    pub lose_bye: f64,
+
     /// Part of the calls that gateways ring and never answer
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parse_percent)]
     pub ring_only: f64,
@@ -173,6 +181,10 @@ pub struct Options {
     #[arg(long, value_name = "MS", value_parser = parse_millis)]
     pub max_p99_lateness: Option<Duration>,
 
+    /// What is played.
+    #[command(flatten)]
+    pub scenario: Scenario,
+
     /// What is written down.
     #[command(flatten)]
     pub reports: Reports,
@@ -180,6 +192,16 @@ pub struct Options {
     /// No live line
     #[arg(short = 'q', long)]
     pub quiet: bool,
+}
+
+/// What is played.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Scenarios")]
+pub struct Scenario {
+    /// Play a scenario by its name (also -sn): uac, uas, basic, ringing, busy, no-answer, bye-lost,
+    /// reinvite
+    #[arg(long, value_name = "NAME")]
+    pub sn: Option<String>,
 }
 
 /// What is written down of a run.

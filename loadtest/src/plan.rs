@@ -319,6 +319,8 @@ fn caller_config(
             after: options.cancel_after,
         }),
         reinvite_after: options.reinvite_after,
+        lose_bye: options.lose_bye / 100.0,
+        expected_refusal: options.expect,
         timers: timers(options),
         rport: options.rport,
         follow_route_set: !options.ignore_route_set,

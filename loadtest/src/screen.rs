@@ -242,8 +242,10 @@ fn callers(rows: &mut Rows, summary: &Summary, caller: &CallerReport) {
     row(rows, "Outgoing call created", counts.started);
     row(rows, "Current Call", counts.live);
     row(rows, "Peak calls", format!("at most {}", counts.max_live));
-    row(rows, "Successful call", counts.completed + counts.cancelled);
+    row(rows, "Successful call", counts.successful());
     row_if(rows, "  cancelled on purpose", counts.cancelled);
+    row_if(rows, "  refused as expected", counts.refused_as_expected);
+    row_if(rows, "  left without BYE", counts.byes_lost);
     let (failed, calls) = failures(summary);
     let percent = percentage(failed, calls);
     row(rows, "Failed call", format!("{failed} ({percent:.3} %)"));

@@ -71,7 +71,7 @@ pub fn csv(seconds: &[Second]) -> String {
             second.at.as_secs_f64(),
             counts.started,
             counts.live,
-            counts.completed + counts.cancelled,
+            counts.successful(),
             counts.failed,
             counts.skipped,
             counts.retransmissions(),

@@ -79,7 +79,7 @@ fn successful(second: &Second) -> u64 {
     if counts.started == 0 {
         second.gateway_ended
     } else {
-        counts.completed + counts.cancelled
+        counts.successful()
     }
 }
 

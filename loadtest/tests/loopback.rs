@@ -79,6 +79,36 @@ fn the_highest_rate_is_found_below_the_ceiling() {
     assert_eq!(search.wait().unwrap().code(), Some(1));
 }
 
+/// The callers' and the first gateway's counts of a scenario.
+fn scenario(
+    arguments: &str,
+) -> (
+    sipshard::agent::CallerCounts,
+    sipshard::agent::GatewayCounts,
+) {
+    let (options, summary) = sipload(&format!("-q --threads 1 -r 200 -m 40 {arguments}"));
+    assert_eq!(verdict::missed(&options, &summary), [""; 0], "{arguments}");
+    let counts = summary.caller.unwrap().counts;
+    assert_eq!((counts.started, counts.live), (40, 0), "{arguments}");
+    (counts, summary.gateways[0].1.counts)
+}
+
+#[test]
+fn each_named_scenario_is_what_its_name_says() {
+    let (caller, _) = scenario("-sn basic -d 5");
+    assert_eq!(caller.completed, 40);
+    let (caller, gateway) = scenario("-sn ringing --answer 20 -d 5");
+    assert_eq!((caller.ringing, gateway.ringing), (40, 40));
+    let (caller, gateway) = scenario("-sn busy");
+    assert_eq!((caller.refused_as_expected, gateway.rejected), (40, 40));
+    let (caller, gateway) = scenario("-sn no-answer --cancel-after 10");
+    assert_eq!((caller.cancelled, gateway.cancelled), (40, 40));
+    let (caller, gateway) = scenario("-sn bye-lost -d 5");
+    assert_eq!((caller.byes_lost, gateway.byes, gateway.live), (40, 0, 40));
+    let (caller, _) = scenario("-sn reinvite -d 40");
+    assert_eq!((caller.reinvites, caller.completed), (40, 40));
+}
+
 #[test]
 fn a_report_holds_every_answer() {
     let directory = tempfile::tempdir().unwrap();

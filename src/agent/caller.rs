@@ -21,6 +21,7 @@ pub use self::config::{CallerConfig, CancelRule, HangUp, Share};
 pub(super) use self::messages::session;
 use self::messages::{Messages, values};
 pub use self::report::{CallerCounts, CallerReport, Recent};
+use super::Agent;
 use super::alarm::{Alarms, Retry};
 use super::latency;
 use super::profile::unit;
@@ -215,6 +216,27 @@ impl Caller {
     }
 }
 
+impl Agent for Caller {
+    fn receive(
+        &mut self,
+        now: Timestamp,
+        socket: SocketId,
+        source: SocketAddr,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) {
+        Self::receive(self, now, socket, source, bytes, out);
+    }
+
+    fn tick(&mut self, now: Timestamp, out: &mut Outbox) {
+        Self::tick(self, now, out);
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        Self::next_deadline(self)
+    }
+}
+
 impl Core {
     /// When the `n`-th call of this caller's share is due.
     fn start_of(&self, n: u64) -> Option<Timestamp> {
@@ -362,6 +384,14 @@ impl Core {
         }
         if self.config.hang_up == HangUp::Gateway && !self.winding_up {
             call.peer_bye = PeerBye::Missing;
+        }
+        if self.config.lose_bye > 0.0
+            && !self.winding_up
+            && unit(&mut self.rng) < self.config.lose_bye
+        {
+            self.report.counts.byes_lost += 1;
+            self.release(place);
+            return;
         }
         self.hang_up(now, place, out);
     }

@@ -63,6 +63,10 @@ pub struct CallerConfig {
     pub ring_timeout: Duration,
     /// Calls that are cancelled on purpose.
     pub cancel: Option<CancelRule>,
+    /// Part of the answered calls, 0.0 to 1.0, whose caller is gone when it should hang up: its BYE is lost.
+    pub lose_bye: f64,
+    /// A refusal with this code is what was wanted: such a call has not failed.
+    pub expected_refusal: Option<u16>,
     /// Sends a re-INVITE so long after the answer, if the call is held longer.
     pub reinvite_after: Option<Duration>,
     /// T1 and T2 (RFC 3261 section 17.1); all timeouts are 64 * T1.
@@ -91,6 +95,8 @@ impl CallerConfig {
             max_live: 1_000_000,
             ring_timeout: Duration::from_secs(180),
             cancel: None,
+            lose_bye: 0.0,
+            expected_refusal: None,
             reinvite_after: None,
             timers: Timers::default(),
             follow_route_set: true,

@@ -196,6 +196,11 @@ impl Core {
             self.release(place);
             return;
         }
+        if self.config.expected_refusal == Some(code) {
+            self.report.counts.refused_as_expected += 1;
+            self.release(place);
+            return;
+        }
         if cancelled {
             self.report.counts.ring_timeouts += 1;
         }

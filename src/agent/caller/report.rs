@@ -22,6 +22,10 @@ pub struct CallerCounts {
     pub completed: u64,
     /// Calls that the caller cancelled on purpose and that ended so.
     pub cancelled: u64,
+    /// Calls that were refused as expected.
+    pub refused_as_expected: u64,
+    /// Answered calls that the caller left without a BYE, on purpose.
+    pub byes_lost: u64,
     /// All other calls that are over.
     pub failed: u64,
     /// Of these: INVITE without final answer (timer B, or none after a CANCEL).
@@ -69,6 +73,8 @@ impl CallerCounts {
         self.answered += other.answered;
         self.completed += other.completed;
         self.cancelled += other.cancelled;
+        self.refused_as_expected += other.refused_as_expected;
+        self.byes_lost += other.byes_lost;
         self.failed += other.failed;
         self.invite_timeouts += other.invite_timeouts;
         self.bye_timeouts += other.bye_timeouts;
@@ -87,6 +93,11 @@ impl CallerCounts {
         self.malformed += other.malformed;
         self.live += other.live;
         self.max_live += other.max_live;
+    }
+
+    /// Calls that ended as they should.
+    pub fn successful(&self) -> u64 {
+        self.completed + self.cancelled + self.refused_as_expected + self.byes_lost
     }
 
     /// Everything that was sent again.
