@@ -24,6 +24,7 @@ mod probing;
 mod ring;
 pub mod socket;
 mod start;
+pub mod steering;
 mod sys;
 mod timer;
 mod worker;
@@ -38,6 +39,7 @@ pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};
+pub use steering::{Rung, SteeringChoice, SteeringError, SteeringReport};
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use super::handle::{Inner, Plane};
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
+use super::steering::{Steering, SteeringChoice, SteeringError};
 use super::timer::{Beat, MOST_MESSAGES, TimerMessage, TimerThread};
 use super::worker::{Parts, WAKE, Worker};
 use crate::dispatch::Sets;
@@ -76,6 +77,8 @@ pub struct PlaneOptions {
     pub timer_mode: TimerMode,
     /// Keepalives.
     pub probe: Arc<ProbeSettings>,
+    /// Whether the kernel brings a call's datagrams to the shard that owns it.
+    pub steering: SteeringChoice,
 }
 
 /// Why a plane cannot start.
@@ -104,6 +107,9 @@ pub enum PlaneError {
         /// Why.
         source: io::Error,
     },
+    /// The steering that was asked for cannot be had.
+    #[error(transparent)]
+    Steering(#[from] SteeringError),
     /// A thread or what it needs cannot be made.
     #[error("cannot start the thread {thread}: {source}")]
     Thread {
@@ -132,15 +138,18 @@ impl Plane {
         let (settings, groups) = bind_all(settings, options.sockets)?;
         let secret = rand::random();
         let (hash_size, shards) = (settings.call_load.hash_size, settings.shards);
+        let ownership = Ownership::new(secret, hash_size, shards);
+        let steering = Steering::attach(options.steering, &ownership, &groups)?;
+        tracing::info!("{}", steering.report());
         let blueprint = Blueprint {
             secret,
-            ownership: Ownership::new(secret, hash_size, shards),
+            ownership,
             settings: Arc::new(settings),
             options,
             sets,
             clock: Clock::new(),
         };
-        blueprint.build(groups)
+        blueprint.build(groups, steering)
     }
 }
 
@@ -203,7 +212,7 @@ struct Seat {
 }
 
 impl Blueprint<'_> {
-    fn build(self, groups: Vec<Vec<UdpSocket>>) -> Result<Plane, PlaneError> {
+    fn build(self, groups: Vec<Vec<UdpSocket>>, steering: Steering) -> Result<Plane, PlaneError> {
         let shards = usize::from(self.settings.shards);
         let mut ports = Vec::with_capacity(shards);
         let mut seats = Vec::with_capacity(shards);
@@ -228,6 +237,7 @@ impl Blueprint<'_> {
             clock: self.clock.clone(),
             ports: ports.clone(),
             timer: timer.clone(),
+            steering,
             threads: Mutex::new(Vec::new()),
         });
         if let Some(inbox) = timer_inbox {
