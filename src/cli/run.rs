@@ -15,7 +15,7 @@ use sipshard::control::server::Server;
 use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
-use sipshard::plane::{Plane, PlaneOptions, TimerMode};
+use sipshard::plane::{Plane, PlaneOptions, SteeringChoice, TimerMode};
 use sipshard::proxy::{Listener, RelayMode, Settings};
 use sipshard::route::{Assignment, Parameters, listing};
 use sipshard::source::{Families, ListFile};
@@ -92,6 +92,15 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroU16>,
 
+    /// Who brings a call's datagrams to the thread that owns the call: auto, ebpf, cbpf or off
+    ///
+    /// ebpf: a program in the kernel; needs CAP_BPF and CAP_PERFMON. cbpf: one that needs no
+    /// capability, sees less far and cannot count. off: the kernel spreads senders by their addresses,
+    /// and the threads hand over to each other. auto: the first of these that can be had. What a
+    /// program misses is handed over, too.
+    #[arg(long, value_name = "HOW", default_value_t = SteeringChoice::Auto)]
+    steering: SteeringChoice,
+
     /// Control socket [default: /run/sipshard/sipshard_ctl, or a place of the user's own]
     ///
     /// If /run/sipshard is not there and cannot be made: $XDG_RUNTIME_DIR/sipshard/sipshard_ctl, else
@@ -145,7 +154,7 @@ impl Run {
                 None => socket_path::choose().context("no place for a control socket")?,
             };
             let server = Server::bind(&path)?;
-            let plane = Plane::start(&settings, &plane_options(&parameters), &sets)?;
+            let plane = Plane::start(&settings, &plane_options(&parameters, self.steering), &sets)?;
             announce(&plane, &sets, &server);
             let director = Arc::new(Director::new(source, sets, plane.handle(), options));
             Ok(operate(plane, director, server, signals).await)
@@ -192,7 +201,7 @@ fn log_to_stderr() {
         .init();
 }
 
-fn plane_options(parameters: &Parameters) -> PlaneOptions {
+fn plane_options(parameters: &Parameters, steering: SteeringChoice) -> PlaneOptions {
     PlaneOptions {
         timer_mode: if parameters.has_timer_thread() {
             TimerMode::Thread
@@ -200,6 +209,7 @@ fn plane_options(parameters: &Parameters) -> PlaneOptions {
             TimerMode::Shards
         },
         probe: Arc::new(parameters.probing()),
+        steering,
         ..PlaneOptions::default()
     }
 }

@@ -22,7 +22,7 @@ use super::handle::{Inner, Plane};
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
-use super::steering::{Steering, SteeringChoice, SteeringError};
+use super::steering::{Reach, Steering, SteeringChoice, SteeringError};
 use super::timer::{Beat, MOST_MESSAGES, TimerMessage, TimerThread};
 use super::worker::{Parts, WAKE, Worker};
 use crate::dispatch::Sets;
@@ -243,11 +243,12 @@ impl Blueprint<'_> {
         if let Some(inbox) = timer_inbox {
             self.start_timer(&plane, &seats[0].sockets, &ports, inbox)?;
         }
+        let reach = plane.inner().steering.reach();
         let cores = self.cores();
         for (id, seat) in seats.into_iter().enumerate() {
             let core = cores.get(id % cores.len().max(1)).copied();
             let probing = self.probing(id as ShardId, &ports, timer.as_ref());
-            self.start_shard(&plane, id as ShardId, seat, probing, core)?;
+            self.start_shard(&plane, id as ShardId, (seat, probing, reach), core)?;
         }
         Ok(plane)
     }
@@ -328,8 +329,7 @@ impl Blueprint<'_> {
         &self,
         plane: &Plane,
         id: ShardId,
-        seat: Seat,
-        probing: Probing,
+        (seat, probing, reach): (Seat, Probing, Option<Reach>),
         core: Option<CoreId>,
     ) -> Result<(), PlaneError> {
         let (secret, seed) = (self.secret, rand::random());
@@ -350,6 +350,7 @@ impl Blueprint<'_> {
                 shard: Shard::new(id, settings, sets, secret, seed, clock.now()),
                 out: Outbox::new(),
                 peers: seat.peers,
+                reach,
                 probing,
                 counters: PlaneCounters::default(),
                 panic_logged: None,

@@ -14,6 +14,7 @@ pub mod cbpf;
 pub mod classic;
 pub mod ebpf;
 pub mod extended;
+pub(super) mod missed;
 #[cfg(test)]
 mod tests;
 
@@ -203,6 +204,11 @@ impl Steering {
         }
         self.rung = rung;
         Ok(())
+    }
+
+    /// How far the program sees, if there is one.
+    pub(super) fn reach(&self) -> Option<Reach> {
+        self.reach
     }
 
     /// How it stands.

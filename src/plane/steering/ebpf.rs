@@ -40,6 +40,17 @@ pub enum Outcome {
 /// Number of outcomes.
 pub const OUTCOMES: usize = 7;
 
+/// Their names, for people.
+pub const OUTCOME_NAMES: [&str; OUTCOMES] = [
+    "STEERED",
+    "SHORT",
+    "NO_CALL_ID",
+    "OUT_OF_REACH",
+    "TOO_LONG",
+    "NO_SOCKET",
+    "UNREAD",
+];
+
 /// How much of a datagram is searched.
 pub const SCANNED_BYTES: i32 = 2048;
 /// The longest Call-ID.
