@@ -15,7 +15,7 @@ use sipshard::control::server::Server;
 use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
-use sipshard::plane::{Plane, PlaneOptions, TimerMode, Wish};
+use sipshard::plane::{Plane, PlaneOptions, SteeringChoice, TimerMode, Wish};
 use sipshard::proxy::{Listener, RelayMode, Settings, script};
 use sipshard::route::host::Level;
 use sipshard::route::program::Program;
@@ -116,6 +116,15 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroU16>,
 
+    /// Who brings a call's datagrams to the thread that owns the call: auto, ebpf, cbpf or off
+    ///
+    /// ebpf: a program in the kernel; needs CAP_BPF and CAP_PERFMON. cbpf: one that needs no
+    /// capability, sees less far and cannot count. off: the kernel spreads senders by their addresses,
+    /// and the threads hand over to each other. auto: the first of these that can be had. What a
+    /// program misses is handed over, too.
+    #[arg(long, value_name = "HOW", default_value_t = SteeringChoice::Auto)]
+    steering: SteeringChoice,
+
     /// Control socket [default: /run/sipshard/sipshard_ctl, or a place of the user's own]
     ///
     /// If /run/sipshard is not there and cannot be made: $XDG_RUNTIME_DIR/sipshard/sipshard_ctl, else
@@ -182,7 +191,7 @@ impl Run {
             };
             let server = Server::bind(&path)?;
             let wish = Arc::new(Notify::new());
-            let plane_options = plane_options(&parameters, &source, &wish)?;
+            let plane_options = plane_options(&parameters, &source, &wish, self.steering)?;
             let plane = Plane::start(&settings, &plane_options, &sets)?;
             announce(&plane, &sets, &server);
             let director = Arc::new(Director::new(source, sets, plane.handle(), options));
@@ -289,6 +298,7 @@ fn plane_options(
     parameters: &Parameters,
     source: &ListFile,
     wish: &Arc<Notify>,
+    steering: SteeringChoice,
 ) -> anyhow::Result<PlaneOptions> {
     let wish = Arc::clone(wish);
     let mut probe = parameters.probing();
@@ -304,6 +314,7 @@ fn plane_options(
             TimerMode::Shards
         },
         probe: Arc::new(probe),
+        steering,
         ..PlaneOptions::default()
     })
 }

@@ -11,8 +11,11 @@ use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
 use crate::dispatch::{BuildOptions, Flags, SetId, Sets};
-use crate::plane::PlaneHandle;
+use crate::plane::{PlaneCounters, PlaneHandle, SteeringReport};
 use crate::source::{ListFile, LoadError};
+
+/// How long the shards may take to say what they counted; they answer between two batches.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the director asks of the plane.
 pub trait DataPlane: Send + Sync {
@@ -20,6 +23,10 @@ pub trait DataPlane: Send + Sync {
     fn publish(&self, sets: Arc<Sets>);
     /// Keepalives run, or rest.
     fn set_probing(&self, active: bool);
+    /// How the kernel brings datagrams to the shards.
+    fn steering(&self) -> SteeringReport;
+    /// What all shards counted.
+    fn counters(&self) -> PlaneCounters;
 }
 
 impl DataPlane for PlaneHandle {
@@ -29,6 +36,18 @@ impl DataPlane for PlaneHandle {
 
     fn set_probing(&self, active: bool) {
         Self::set_probing(self, active);
+    }
+
+    fn steering(&self) -> SteeringReport {
+        Self::steering(self)
+    }
+
+    fn counters(&self) -> PlaneCounters {
+        let mut totals = PlaneCounters::default();
+        for snapshot in self.snapshots(SNAPSHOT_PATIENCE) {
+            totals.add(&snapshot.plane);
+        }
+        totals
     }
 }
 
@@ -153,6 +172,16 @@ impl Director {
         before
     }
 
+    /// How the kernel brings datagrams to the shards.
+    pub fn steering(&self) -> SteeringReport {
+        self.plane.steering()
+    }
+
+    /// What all shards counted.
+    pub fn counters(&self) -> PlaneCounters {
+        self.plane.counters()
+    }
+
     /// For how long it has been running.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
@@ -203,6 +232,8 @@ pub(super) mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
+    use crate::plane::Rung;
+    use crate::plane::steering::Reach;
     use crate::source::Families;
 
     /// A plane that writes down what it is asked.
@@ -224,6 +255,28 @@ pub(super) mod tests {
         fn set_probing(&self, active: bool) {
             let note = format!("probing {active}");
             self.0.lock().expect("no test panicked").push(note);
+        }
+
+        fn steering(&self) -> SteeringReport {
+            SteeringReport {
+                rung: Rung::Ebpf,
+                reach: Some(Reach {
+                    scanned_bytes: 2_000,
+                    call_id_bytes: 100,
+                }),
+                outcomes: Some([90, 3, 0, 2, 1, 0, 0]),
+                ..SteeringReport::default()
+            }
+        }
+
+        fn counters(&self) -> PlaneCounters {
+            PlaneCounters {
+                received: 96,
+                handed_out: 2,
+                missed_too_long: 1,
+                missed_other: 1,
+                ..PlaneCounters::default()
+            }
         }
     }
 

@@ -22,6 +22,7 @@ use super::handle::{Inner, Plane};
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
+use super::steering::{Reach, Steering, SteeringChoice, SteeringError};
 use super::timer::{Beat, MOST_MESSAGES, TimerMessage, TimerThread};
 use super::worker::{Parts, WAKE, Worker};
 use crate::dispatch::Sets;
@@ -78,6 +79,8 @@ pub struct PlaneOptions {
     pub probe: Arc<ProbeSettings>,
     /// What a script's wish to read the destinations again does.
     pub on_reload: Option<Wish>,
+    /// Whether the kernel brings a call's datagrams to the shard that owns it.
+    pub steering: SteeringChoice,
 }
 
 /// Something that a shard may ask of the control side, from its own thread: it must not wait.
@@ -128,6 +131,9 @@ pub enum PlaneError {
         /// Why.
         source: io::Error,
     },
+    /// The steering that was asked for cannot be had.
+    #[error(transparent)]
+    Steering(#[from] SteeringError),
     /// A thread or what it needs cannot be made.
     #[error("cannot start the thread {thread}: {source}")]
     Thread {
@@ -158,15 +164,18 @@ impl Plane {
         settings.unix_origin = clock.unix_origin();
         let secret = rand::random();
         let (hash_size, shards) = (settings.call_load.hash_size, settings.shards);
+        let ownership = Ownership::new(secret, hash_size, shards);
+        let steering = Steering::attach(options.steering, &ownership, &groups)?;
+        tracing::info!("{}", steering.report());
         let blueprint = Blueprint {
             secret,
-            ownership: Ownership::new(secret, hash_size, shards),
+            ownership,
             settings: Arc::new(settings),
             options,
             sets,
             clock,
         };
-        blueprint.build(groups)
+        blueprint.build(groups, steering)
     }
 }
 
@@ -230,7 +239,7 @@ struct Seat {
 }
 
 impl Blueprint<'_> {
-    fn build(self, groups: Vec<Vec<UdpSocket>>) -> Result<Plane, PlaneError> {
+    fn build(self, groups: Vec<Vec<UdpSocket>>, steering: Steering) -> Result<Plane, PlaneError> {
         let shards = usize::from(self.settings.shards);
         let mut ports = Vec::with_capacity(shards);
         let mut seats = Vec::with_capacity(shards);
@@ -255,16 +264,18 @@ impl Blueprint<'_> {
             clock: self.clock.clone(),
             ports: ports.clone(),
             timer: timer.clone(),
+            steering,
             threads: Mutex::new(Vec::new()),
         });
         if let Some(inbox) = timer_inbox {
             self.start_timer(&plane, &seats[0].sockets, &ports, inbox)?;
         }
+        let reach = plane.inner().steering.reach();
         let cores = self.cores();
         for (id, seat) in seats.into_iter().enumerate() {
             let core = cores.get(id % cores.len().max(1)).copied();
             let probing = self.probing(id as ShardId, &ports, timer.as_ref());
-            self.start_shard(&plane, id as ShardId, seat, probing, core)?;
+            self.start_shard(&plane, id as ShardId, (seat, probing, reach), core)?;
         }
         Ok(plane)
     }
@@ -344,8 +355,7 @@ impl Blueprint<'_> {
         &self,
         plane: &Plane,
         id: ShardId,
-        seat: Seat,
-        probing: Probing,
+        (seat, probing, reach): (Seat, Probing, Option<Reach>),
         core: Option<CoreId>,
     ) -> Result<(), PlaneError> {
         let (secret, seed) = (self.secret, rand::random());
@@ -367,6 +377,7 @@ impl Blueprint<'_> {
                 shard: Shard::new(id, settings, sets, secret, seed, clock.now()),
                 out: Outbox::new(),
                 peers: seat.peers,
+                reach,
                 probing,
                 counters: PlaneCounters::default(),
                 panic_logged: None,
