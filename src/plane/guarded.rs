@@ -10,7 +10,12 @@ use std::time::Duration;
 use super::PlaneCounters;
 use super::probing::Probing;
 use super::ring::{Handoff, HandoffSender, Kind, Sleeper};
-use crate::proxy::{Datagram, Outbox, Shard, ShardId, Verdict};
+use super::start::Wish;
+use super::steering::Reach;
+use super::steering::missed::{self, Reason};
+use crate::probe::{Change, ProbeEvent};
+use crate::proxy::{Datagram, Outbox, Shard, ShardId, StateChange, Verdict};
+use crate::route::host::Level;
 use crate::time::Timestamp;
 
 /// Panics are logged at most this often.
@@ -34,12 +39,16 @@ pub(super) struct Guarded {
     pub out: Outbox,
     /// The ways to the other shards, by their numbers; `None` for itself.
     pub peers: Vec<Option<Peer>>,
+    /// How far the program sees that steers, if there is one.
+    pub reach: Option<Reach>,
     /// Who probes.
     pub probing: Probing,
     /// What happened.
     pub counters: PlaneCounters,
     /// When the last panic was logged.
     pub panic_logged: Option<Timestamp>,
+    /// What a script's wish to read the destinations again does.
+    pub on_reload: Option<Wish>,
 }
 
 impl Guarded {
@@ -48,6 +57,7 @@ impl Guarded {
         self.counters.received += 1;
         let verdict = self.guard(now, |shard, out| shard.receive(now, datagram, out));
         if let Some(Verdict::HandOff(owner)) = verdict {
+            self.count_miss(datagram.bytes);
             self.hand_off(owner, &handoff(Kind::Arrived, datagram.source, datagram));
         }
     }
@@ -104,6 +114,38 @@ impl Guarded {
         self.probing.tick(now, &mut self.out);
     }
 
+    /// Runs the event routes for destinations that this shard's keepalives found up or down.
+    pub(super) fn tell_changes(&mut self, now: Timestamp) {
+        for event in self.probing.take_changes() {
+            let change = state_change(&event);
+            self.changed(now, &change);
+        }
+    }
+
+    /// Runs the event route for a destination that went up or down.
+    pub(super) fn changed(&mut self, now: Timestamp, change: &StateChange) {
+        self.guard(now, |shard, out| shard.on_state_change(now, change, out));
+    }
+
+    /// Does what scripts asked for besides sending.
+    pub(super) fn hear_scripts(&mut self, now: Timestamp, sent: &Outbox) {
+        for (level, line) in sent.log_lines() {
+            write_line(level, line);
+        }
+        if sent.lost_lines() > 0 {
+            let lines = sent.lost_lines();
+            tracing::warn!(lines, "lines of the script were too many and are lost");
+        }
+        for change in sent.changes() {
+            self.changed(now, change);
+        }
+        if sent.wants_reload()
+            && let Some(wish) = &self.on_reload
+        {
+            wish.ask();
+        }
+    }
+
     /// When [`Guarded::tick`] is next needed.
     pub(super) fn next_deadline(&self) -> Timestamp {
         let shard = self.shard.next_deadline().unwrap_or(Timestamp::FAR);
@@ -139,6 +181,19 @@ impl Guarded {
         }
     }
 
+    /// Notes why a message was not steered to its owner.
+    fn count_miss(&mut self, message: &[u8]) {
+        let Some(reach) = self.reach else {
+            return;
+        };
+        let counters = &mut self.counters;
+        *match missed::reason(reach, message) {
+            Reason::OutOfReach => &mut counters.missed_out_of_reach,
+            Reason::TooLong => &mut counters.missed_too_long,
+            Reason::Other => &mut counters.missed_other,
+        } += 1;
+    }
+
     fn hand_off(&mut self, owner: ShardId, message: &Handoff<'_>) {
         let Some(Some(peer)) = self.peers.get_mut(usize::from(owner)) else {
             self.counters.misrouted += 1;
@@ -150,6 +205,29 @@ impl Guarded {
         } else {
             self.counters.ring_full += 1;
         }
+    }
+}
+
+/// What event routes are told of a keepalive's result.
+pub(super) fn state_change(event: &ProbeEvent) -> StateChange {
+    StateChange {
+        destination: Arc::clone(&event.destination),
+        is_up: event.change == Change::Up,
+        code: event.code,
+        // 408 stands for no answer, 500 for a keepalive that could not be sent.
+        is_answer: !matches!(event.code, 408 | 500),
+    }
+}
+
+/// Writes a line of a script, at its level.
+fn write_line(level: Level, line: &[u8]) {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end();
+    match level {
+        Level::Alert | Level::Bug | Level::Critical | Level::Error => tracing::error!("{text}"),
+        Level::Warning => tracing::warn!("{text}"),
+        Level::Notice | Level::Info => tracing::info!("{text}"),
+        Level::Debug => tracing::debug!("{text}"),
     }
 }
 
@@ -191,9 +269,11 @@ mod tests {
                     sleeper,
                 }),
             ],
+            reach: None,
             probing: Probing::There(crossbeam::channel::bounded(1).0),
             counters: PlaneCounters::default(),
             panic_logged: None,
+            on_reload: None,
         };
         (guarded, receiver, poll)
     }
@@ -223,6 +303,26 @@ mod tests {
         let expected = handoff(Kind::Arrived, datagram(&request).source, datagram(&request));
         assert_eq!(receiver.pop(|got| got == expected), Some(true));
         assert_eq!(guarded.counters.handed_out, 1);
+    }
+
+    #[test]
+    fn a_miss_of_steering_is_counted_with_its_reason() {
+        let (mut guarded, _receiver, _poll) = shard_of_two(1_000);
+        let request = foreign_request();
+        for (scanned_bytes, call_id_bytes) in [(10, 100), (2_000, 1), (2_000, 100)] {
+            guarded.reach = Some(Reach {
+                scanned_bytes,
+                call_id_bytes,
+            });
+            guarded.arrived(Timestamp::ZERO, datagram(&request));
+        }
+        let counters = guarded.counters;
+        let missed = [
+            counters.missed_out_of_reach,
+            counters.missed_too_long,
+            counters.missed_other,
+        ];
+        assert_eq!(missed, [1, 1, 1]);
     }
 
     #[test]

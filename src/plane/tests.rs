@@ -29,9 +29,7 @@ fn settings(shards: u16, listen: &[&str]) -> Settings {
         shards,
         ..Settings::default()
     };
-    let address = |text: &&str| Listener {
-        address: text.parse().unwrap(),
-    };
+    let address = |text: &&str| Listener::from(text.parse::<SocketAddr>().unwrap());
     settings.listeners = listen.iter().map(address).collect();
     // Only what the network tells makes a call move on in these tests.
     settings.failover.no_answer = Duration::from_secs(3_600);
@@ -49,8 +47,13 @@ fn sets(lines: &[String]) -> Arc<Sets> {
     Arc::new(Sets::build(entries.collect(), None, 1))
 }
 
+/// Without steering: the rings are to have something to do.
 fn start(settings: &Settings, sets: &Arc<Sets>) -> Plane {
-    Plane::start(settings, &PlaneOptions::default(), sets).unwrap()
+    let options = PlaneOptions {
+        steering: SteeringChoice::Only(Rung::Off),
+        ..PlaneOptions::default()
+    };
+    Plane::start(settings, &options, sets).unwrap()
 }
 
 /// A caller or a gateway.
