@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
 use super::board::Place;
@@ -23,15 +22,20 @@ use crate::time::Timestamp;
 /// The number of a set (group) of destinations.
 pub type SetId = i32;
 
-/// What all shards share of one destination, on a cache line of its own. It outlives reloads: the
-/// destination of the same set and duid takes it over, so calls and administrative state carry on.
+/// What all shards share of one destination, its counters on a cache line of their own. It outlives
+/// reloads: the destination of the same set and duid takes it over, so calls and administrative state
+/// carry on.
+///
+/// Each call touches the counters of a destination or two, anywhere in memory. So everything else is
+/// packed: the fewer pages ten thousand of them lie on, the better.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Shared {
-    counters: CachePadded<Counters>,
-    /// On another line than the counters: written at each keepalive, read by nobody who dispatches.
-    probes: CachePadded<ProbeCounters>,
-    latency: CachePadded<LatencyCell>,
-    overload: CachePadded<OverloadCell>,
+    counters: Counters,
+    /// From here on other lines than the counters': written at each keepalive, or with algorithm 64.
+    probes: ProbeCounters,
+    latency: LatencyCell,
+    overload: OverloadCell,
     /// Its place in the newest publication: who counts there hears of what changes here.
     place: ArcSwapOption<Place>,
 }
@@ -60,6 +64,7 @@ impl Shared {
 }
 
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Counters {
     /// Calls counted on this destination over all shards (algorithm 10).
     active: AtomicU32,
@@ -366,6 +371,12 @@ mod tests {
             address: None,
         };
         Arc::new(Destination::new(entry, Arc::default()))
+    }
+
+    #[test]
+    fn counters_have_a_cache_line_of_their_own_and_the_rest_is_packed() {
+        assert_eq!(std::mem::offset_of!(Shared, probes), 64);
+        assert!(size_of::<Shared>() <= 192);
     }
 
     #[test]
