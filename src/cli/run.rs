@@ -40,6 +40,8 @@ destinations with a duid are counted; maxload bounds their calls:
 Examples:
       sipshard run --listen udp:192.0.2.10:5060 --list dispatcher.list
       sipshard run --listen udp:192.0.2.10:5060 --listen udp:[2001:db8::10]:5060 --alg 4 --stateless
+      sipshard run -f kamailio.cfg
+      sipshard run --print-config > my.cfg
       sipshard run --list dispatcher.list -P ds_ping_interval=5 -P ds_probing_threshold=3
 
 Signals: SIGHUP reads the list again (an error in it leaves the old sets running). SIGTERM and

@@ -120,7 +120,7 @@ impl<'a> Act<'a> {
         message: Message<'a>,
         out: &'a mut Outbox,
     ) -> Self {
-        let draft = core.bench.draft.take().unwrap_or_default();
+        let draft = core.bench.drafts.pop().unwrap_or_default();
         Self {
             core,
             now,
@@ -246,7 +246,8 @@ impl<'a> Act<'a> {
             core.bench.reply_edits.copy_from(&draft.edits);
         }
         draft.clear();
-        core.bench.draft = Some(draft);
+        // Never more than were taken.
+        core.bench.drafts.try_push(draft).ok();
     }
 
     /// What no configuration may forget. Says whether the request goes on.
