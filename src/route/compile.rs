@@ -11,6 +11,8 @@ mod variable;
 
 use std::collections::BTreeMap;
 
+use regex::bytes::Regex;
+
 use super::ast::{Route, RouteKind};
 use super::check::Checked;
 use super::diagnostic::{Diagnostic, Report};
@@ -176,7 +178,16 @@ impl<'a> Compiler<'a> {
     }
 
     fn regex(&mut self, pattern: &str, ignores_case: bool, span: Span) -> RegexId {
-        match super::machine::regex(pattern, ignores_case) {
+        self.push_regex(super::machine::regex(pattern, ignores_case), span)
+    }
+
+    /// An expression that functions look for in messages, line by line.
+    fn line_regex(&mut self, pattern: &str, span: Span) -> RegexId {
+        self.push_regex(super::machine::line_regex(pattern, true), span)
+    }
+
+    fn push_regex(&mut self, regex: Result<Regex, regex::Error>, span: Span) -> RegexId {
+        match regex {
             Ok(regex) => self.program.regexes.push(regex),
             Err(_) => self.error(span, "not a regular expression over bytes"),
         }
@@ -184,7 +195,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn substitution(&mut self, text: &str, span: Span) -> Option<SubstitutionId> {
-        match Substitution::parse(text) {
+        let parsed = Substitution::parse(text, &mut |variable| self.variable(variable, span));
+        match parsed {
             Ok(substitution) => {
                 self.program.substitutions.push(substitution);
                 Some(SubstitutionId(self.program.substitutions.len() as u16 - 1))

@@ -14,13 +14,21 @@ mod tests;
 mod variables;
 
 pub(super) use fields::Place;
-pub(super) use operate::regex;
+pub(super) use operate::{line_regex, regex};
+
+use std::ops::Range;
 use std::sync::Arc;
+
+use arrayvec::ArrayVec;
 
 use self::store::Store;
 use super::host::Host;
 use super::program::{FormatId, Piece, Program, RegexId, RouteId, SubstitutionId};
+use super::transform::MAX_VARIABLES;
 use super::value::{TextRef, Value, number_of, write_number};
+
+/// Values of the variables in a substitution's text.
+pub type Values = ArrayVec<TextRef, MAX_VARIABLES>;
 
 /// Rounds of loops and calls of routes that one message may take.
 pub const MAX_STEPS: u32 = 50_000;
@@ -55,6 +63,9 @@ pub struct Machine {
     is_exhausted: bool,
     faults: Faults,
     scratch: Vec<u8>,
+    /// What a substitution works on, and what it makes.
+    subject: Vec<u8>,
+    made: Vec<u8>,
 }
 
 /// A `$var`.
@@ -131,6 +142,8 @@ impl Machine {
             is_exhausted: false,
             faults: Faults::default(),
             scratch: Vec::new(),
+            subject: Vec::new(),
+            made: Vec::new(),
         };
         for slot in 0..machine.slots.len() {
             let first = machine.program.slots[slot].first;
@@ -242,14 +255,81 @@ impl Machine {
         self.program.regexes[usize::from(regex.0)].is_match(self.bytes(text))
     }
 
-    /// Writes a text with a substitution's matches replaced. False, and nothing, if there are none.
-    pub fn substitute(
-        &self,
+    /// Where a regular expression of the program first matches in bytes from a place on.
+    pub fn find(&self, regex: RegexId, bytes: &[u8], from: usize) -> Option<Range<usize>> {
+        let regex = &self.program.regexes[usize::from(regex.0)];
+        Some(regex.find_at(bytes, from.min(bytes.len()))?.range())
+    }
+
+    /// The values of the variables in a substitution's text.
+    pub fn values<H: Host>(&mut self, host: &mut H, substitution: SubstitutionId) -> Values {
+        let mut values = Values::new();
+        for at in 0..MAX_VARIABLES {
+            let substitution = &self.program.substitutions[usize::from(substitution.0)];
+            let Some(variable) = substitution.variables().get(at).copied() else {
+                break;
+            };
+            let value = self.get(host, variable);
+            values.push(self.to_text(value));
+        }
+        values
+    }
+
+    /// Says of each match of a substitution in `text` where it is and what it gives way to. False if
+    /// there is none.
+    pub fn each_match(
+        &mut self,
         substitution: SubstitutionId,
-        text: TextRef,
+        values: &Values,
+        text: &[u8],
+        mut found: impl FnMut(Range<usize>, &[u8]),
+    ) -> bool {
+        let mut scratch = self.take_scratch();
+        let substitution = &self.program.substitutions[usize::from(substitution.0)];
+        let value = |at: usize| values.get(at).map_or(&b""[..], |value| self.bytes(*value));
+        let is_found = substitution.each(text, &value, &mut scratch, &mut found);
+        self.give_scratch(scratch);
+        is_found
+    }
+
+    /// Writes `text` with a substitution's matches replaced. False, and nothing, if there are none.
+    pub fn substitute(
+        &mut self,
+        substitution: SubstitutionId,
+        values: &Values,
+        text: &[u8],
         out: &mut Vec<u8>,
     ) -> bool {
-        self.program.substitutions[usize::from(substitution.0)].apply(self.bytes(text), out)
+        let mut at = 0;
+        let is_found = self.each_match(substitution, values, text, |range, made| {
+            out.extend_from_slice(&text[at..range.start]);
+            out.extend_from_slice(made);
+            at = range.end;
+        });
+        if is_found {
+            out.extend_from_slice(&text[at..]);
+        }
+        is_found
+    }
+
+    /// A text with a substitution's matches replaced.
+    pub(super) fn substituted<H: Host>(
+        &mut self,
+        host: &mut H,
+        substitution: SubstitutionId,
+        text: TextRef,
+    ) -> TextRef {
+        let values = self.values(host, substitution);
+        let mut subject = std::mem::take(&mut self.subject);
+        let mut out = std::mem::take(&mut self.made);
+        subject.clear();
+        out.clear();
+        subject.extend_from_slice(self.bytes(text));
+        let is_found = self.substitute(substitution, &values, &subject, &mut out);
+        let made = if is_found { self.text(&out) } else { text };
+        self.subject = subject;
+        self.made = out;
+        made
     }
 
     /// A text with its variables replaced; `$null` is written `<null>`.

@@ -13,6 +13,7 @@ mod uri;
 use std::fmt::Write as _;
 use std::ops::Range;
 
+pub(super) use self::substitute::MAX_VARIABLES;
 pub use self::substitute::Substitution;
 use super::host::Host;
 use super::machine::Machine;
@@ -169,14 +170,7 @@ impl Machine {
                 }
             }
             Change::Substitute(substitution) => {
-                let mut out = self.take_scratch();
-                let made = if self.substitute(substitution, subject, &mut out) {
-                    self.text(&out)
-                } else {
-                    subject
-                };
-                self.give_scratch(out);
-                Value::Text(made)
+                Value::Text(self.substituted(host, substitution, subject))
             }
             Change::Build(build) => {
                 let mut out = self.take_scratch();

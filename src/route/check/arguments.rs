@@ -5,6 +5,7 @@ use super::statements::METHODS;
 use crate::route::ast::{Expression, ExpressionKind, RouteKind, Text, UnaryOperator};
 use crate::route::diagnostic::Diagnostic;
 use crate::route::nearest::nearest;
+use crate::route::program::VariableId;
 use crate::route::table::{Argument, ArgumentKind, Function};
 use crate::route::transform::Substitution;
 
@@ -106,8 +107,16 @@ impl Checker<'_> {
     }
 
     fn substitution(&mut self, text: &Text) {
-        if let Err(message) = Substitution::parse(&text.value) {
+        let mut variables = Vec::new();
+        let parsed = Substitution::parse(&text.value, &mut |variable| {
+            variables.push(variable.clone());
+            VariableId(0)
+        });
+        if let Err(message) = parsed {
             self.error(text.span, message);
+        }
+        for variable in variables {
+            self.variable(&variable, text.span, false);
         }
     }
 

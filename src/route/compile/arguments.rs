@@ -100,7 +100,7 @@ impl Compiler<'_> {
             ArgumentKind::Plain | ArgumentKind::Address => {
                 ArgumentSource::Text(self.text(value.as_bytes()))
             }
-            ArgumentKind::Regex => ArgumentSource::Regex(self.regex(value, true, text.span)),
+            ArgumentKind::Regex => ArgumentSource::Regex(self.line_regex(value, text.span)),
             ArgumentKind::Substitution => match self.substitution(value, text.span) {
                 Some(substitution) => ArgumentSource::Substitution(substitution),
                 None => ArgumentSource::Missing,

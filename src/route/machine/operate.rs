@@ -164,3 +164,76 @@ pub(in crate::route) fn regex(
         .size_limit(1 << 20)
         .build()
 }
+
+/// An expression that looks at lines, as POSIX has it with `REG_NEWLINE`: `^` and `$` are at line breaks
+/// too, and neither `.` nor `[^...]` is one.
+pub(in crate::route) fn line_regex(
+    pattern: &str,
+    ignores_case: bool,
+) -> Result<regex::bytes::Regex, regex::Error> {
+    RegexBuilder::new(&without_line_breaks(pattern))
+        .case_insensitive(ignores_case)
+        .multi_line(true)
+        .unicode(false)
+        .size_limit(1 << 20)
+        .build()
+}
+
+/// The expression with a line break in each of its `[^...]`.
+fn without_line_breaks(pattern: &str) -> String {
+    let mut made = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern;
+    let mut is_in_set = false;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        match c {
+            '\\' => length += rest[1..].chars().next().map_or(0, char::len_utf8),
+            '[' if !is_in_set => {
+                is_in_set = true;
+                let is_negative = rest[1..].starts_with('^');
+                length += usize::from(is_negative);
+                let is_closing_first = rest[length..].starts_with(']');
+                length += usize::from(is_closing_first);
+                made.push_str(match (is_negative, is_closing_first) {
+                    (true, true) => "[^\\]\\n",
+                    (true, false) => "[^\\n",
+                    (false, true) => "[\\]",
+                    (false, false) => "[",
+                });
+                rest = &rest[length..];
+                continue;
+            }
+            '[' if rest[1..].starts_with(':') => {
+                length = rest.find(":]").map_or(length, |end| end + 2);
+            }
+            ']' => is_in_set = false,
+            _ => {}
+        }
+        made.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_regex;
+
+    #[test]
+    fn an_expression_of_lines_stays_in_its_line() {
+        let text = b"To: <a>\r\nX: b]\r\n";
+        for (pattern, found) in [
+            ("^x: .*$", Some("X: b]\r")),
+            ("o:.*b", None),
+            ("<[^x]*", Some("<a>\r")),
+            ("b[^]]*", Some("b")),
+            ("[[:alpha:]^]+:", Some("To:")),
+            (r"b\]", Some("b]")),
+            ("[]]", Some("]")),
+        ] {
+            let regex = line_regex(pattern, true).expect(pattern);
+            let found_here = regex.find(text).map(|found| found.as_bytes());
+            assert_eq!(found_here, found.map(str::as_bytes), "{pattern}");
+        }
+    }
+}

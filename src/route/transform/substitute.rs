@@ -1,14 +1,21 @@
 //! `/expression/text/flags`: what `{re.subst,...}` and the subst functions do.
 //!
-//! Owns: the form, and replacing. In the text `\1` to `\9` are groups, `\0` and `&`-less: the whole match.
+//! Owns: the form, and replacing. In the text `\1` to `\9` are groups, `\0` is the whole match, and
+//! pseudo-variables are replaced.
+
+use std::ops::Range;
 
 use regex::bytes::Regex;
+
+use crate::route::program::VariableId;
+use crate::route::variable::{self, Variable};
 
 /// A substitution.
 #[derive(Debug)]
 pub struct Substitution {
     expression: Regex,
     pieces: Vec<Piece>,
+    variables: Vec<VariableId>,
     is_global: bool,
 }
 
@@ -16,11 +23,17 @@ pub struct Substitution {
 enum Piece {
     Bytes(Vec<u8>),
     Group(usize),
+    /// The n-th of its variables.
+    Variable(usize),
 }
 
 impl Substitution {
     /// Reads `/expression/text/flags`; any character may stand for the slash. The error is for people.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Its variables get their numbers from `number`.
+    pub fn parse(
+        text: &str,
+        number: &mut dyn FnMut(&Variable) -> VariableId,
+    ) -> Result<Self, String> {
         let form = "a substitution is /expression/text/flags";
         let mut chars = text.chars();
         let separator = chars.next().ok_or(form)?;
@@ -47,47 +60,77 @@ impl Substitution {
         if let Some(flag) = flags.chars().find(|flag| !"igs".contains(*flag)) {
             return Err(format!("no such flag: {flag}; there are i, g and s"));
         }
-        let expression = crate::route::machine::regex(expression, flags.contains('i'))
-            .map_err(|_| "not a regular expression".to_owned())?;
+        let ignores_case = flags.contains('i');
+        let expression = if flags.contains('s') {
+            crate::route::machine::regex(expression, ignores_case)
+        } else {
+            crate::route::machine::line_regex(expression, ignores_case)
+        };
+        let mut variables = Vec::new();
+        let mut made = Vec::new();
+        for piece in variable::pieces(replacement).map_err(|(_, message)| message)? {
+            match piece {
+                variable::Piece::Literal(literal) => pieces(&literal, &mut made),
+                variable::Piece::Variable(variable) => {
+                    made.push(Piece::Variable(variables.len()));
+                    variables.push(number(&variable));
+                }
+            }
+        }
+        if variables.len() > MAX_VARIABLES {
+            return Err(format!("more than {MAX_VARIABLES} variables"));
+        }
         Ok(Self {
-            expression,
-            pieces: pieces(replacement),
+            expression: expression.map_err(|_| "not a regular expression".to_owned())?,
+            pieces: made,
+            variables,
             is_global: flags.contains('g'),
         })
     }
 
-    /// Writes the text with its matches replaced. False, and nothing written, if there is none.
-    pub fn apply(&self, text: &[u8], out: &mut Vec<u8>) -> bool {
-        let mut at = 0;
+    /// Variables whose values it needs.
+    pub fn variables(&self) -> &[VariableId] {
+        &self.variables
+    }
+
+    /// Says of each match where it is and what it gives way to, which is made in `scratch`. False if
+    /// there is none.
+    pub fn each<'v>(
+        &self,
+        text: &[u8],
+        value: &dyn Fn(usize) -> &'v [u8],
+        scratch: &mut Vec<u8>,
+        found: &mut dyn FnMut(Range<usize>, &[u8]),
+    ) -> bool {
         let mut is_found = false;
         for captures in self.expression.captures_iter(text) {
             let Some(whole) = captures.get(0) else {
                 continue;
             };
             is_found = true;
-            out.extend_from_slice(&text[at..whole.start()]);
+            scratch.clear();
             for piece in &self.pieces {
-                match piece {
-                    Piece::Bytes(bytes) => out.extend_from_slice(bytes),
-                    Piece::Group(group) => out.extend_from_slice(
-                        captures.get(*group).map_or(b"", |group| group.as_bytes()),
-                    ),
-                }
+                scratch.extend_from_slice(match piece {
+                    Piece::Bytes(bytes) => bytes,
+                    Piece::Group(group) => {
+                        captures.get(*group).map_or(b"", |group| group.as_bytes())
+                    }
+                    Piece::Variable(variable) => value(*variable),
+                });
             }
-            at = whole.end();
+            found(whole.range(), scratch);
             if !self.is_global {
                 break;
             }
-        }
-        if is_found {
-            out.extend_from_slice(&text[at..]);
         }
         is_found
     }
 }
 
-fn pieces(replacement: &str) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+/// Most variables of one substitution.
+pub(in crate::route) const MAX_VARIABLES: usize = 8;
+
+fn pieces(replacement: &str, pieces: &mut Vec<Piece>) {
     let mut bytes = Vec::new();
     let mut rest = replacement.bytes();
     while let Some(byte) = rest.next() {
@@ -112,5 +155,4 @@ fn pieces(replacement: &str) -> Vec<Piece> {
     if !bytes.is_empty() {
         pieces.push(Piece::Bytes(bytes));
     }
-    pieces
 }

@@ -202,12 +202,19 @@ fn matches_are_replaced() {
         ("/B/X/i", Some("aXc123abc")),
         ("/zz/X/", None),
         (r"#3a#/\0/#", Some("abc12/3a/bc")),
+        ("/b/<$ru>/", Some("a<v>c123abc")),
     ];
     for (form, shown) in cases {
-        let mut out = Vec::new();
-        let is_found = Substitution::parse(form)
-            .expect(form)
-            .apply(b"abc123abc", &mut out);
+        let substitution = Substitution::parse(form, &mut |_| VariableId(0)).expect(form);
+        let text = b"abc123abc";
+        let (mut out, mut at) = (Vec::new(), 0);
+        let is_found =
+            substitution.each(text, &|_| b"v", &mut Vec::new(), &mut |range, made| {
+                out.extend_from_slice(&text[at..range.start]);
+                out.extend_from_slice(made);
+                at = range.end;
+            });
+        out.extend_from_slice(&text[at..]);
         assert_eq!(
             is_found.then_some(String::from_utf8_lossy(&out).as_ref()),
             shown,
@@ -215,7 +222,7 @@ fn matches_are_replaced() {
         );
     }
     for wrong in ["", "/a", "/a/b/x", "/(/x/", "aXbX"] {
-        assert!(Substitution::parse(wrong).is_err(), "{wrong}");
+        assert!(Substitution::parse(wrong, &mut |_| VariableId(0)).is_err(), "{wrong}");
     }
 }
 
