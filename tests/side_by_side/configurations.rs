@@ -33,7 +33,7 @@ pub struct Configuration {
 
 impl Configuration {
     /// The same file for both.
-    fn same(text: String, set: u32) -> Self {
+    pub fn same(text: String, set: u32) -> Self {
         Self {
             theirs: text.clone(),
             ours: text,
@@ -52,7 +52,8 @@ impl Configuration {
         [Kind::Kamailio, peer()].map(side)
     }
 
-    fn plays(&self, attributes: Attributes, scenarios: &[Scenario]) {
+    /// Plays scenarios on both servers.
+    pub fn plays(&self, attributes: Attributes, scenarios: &[Scenario]) {
         assert_same(self.sides(), |side| {
             transcripts(side, self.set, attributes, scenarios)
         });

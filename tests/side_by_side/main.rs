@@ -9,6 +9,7 @@ mod compare;
 mod configurations;
 mod ends;
 mod forking;
+mod functions;
 mod harness;
 mod normal;
 mod place;

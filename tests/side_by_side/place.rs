@@ -18,15 +18,16 @@ pub struct Place {
 }
 
 impl Place {
-    /// A new place. The second number of its network comes from the process, the third from a count.
+    /// A new place. The second number of its network comes from the process, the third from a count; both
+    /// have three digits, so that messages are equally long everywhere.
     pub fn new() -> Self {
-        static NEXT: AtomicU8 = AtomicU8::new(1);
+        static NEXT: AtomicU8 = AtomicU8::new(100);
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         // The configurations name `../etc/dispatcher.list`, so a server runs in `run`.
         for name in ["run", "etc", "modules"] {
             std::fs::create_dir(directory.path().join(name)).expect("a new directory");
         }
-        let process = (std::process::id() % 250) as u8 + 1;
+        let process = (std::process::id() % 150) as u8 + 100;
         Self {
             directory,
             network: [127, process, NEXT.fetch_add(1, Ordering::Relaxed)],

@@ -3,6 +3,20 @@
 /// A body that names no address, so that it is the same at every place.
 pub const BODY: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n";
 
+/// What an answer has from its request.
+const COPIED: [&str; 10] = [
+    "Via",
+    "v",
+    "Record-Route",
+    "From",
+    "f",
+    "To",
+    "t",
+    "Call-ID",
+    "i",
+    "CSeq",
+];
+
 /// The values of all header lines of this name, in order.
 pub fn headers<'a>(message: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     message
@@ -51,12 +65,12 @@ pub fn method(message: &str) -> &str {
 pub fn reply(request: &str, status: &str, tag: &str, more: &str) -> String {
     let mut text = format!("SIP/2.0 {status}\r\n");
     for line in request.lines().skip(1).take_while(|line| !line.is_empty()) {
-        let name = line.split(':').next().unwrap_or_default();
-        if !["Via", "Record-Route", "From", "To", "Call-ID", "CSeq"].contains(&name) {
+        let name = line.split(':').next().unwrap_or_default().trim();
+        if !COPIED.contains(&name) {
             continue;
         }
         text.push_str(line);
-        if name == "To" && !line.contains(";tag=") {
+        if ["To", "t"].contains(&name) && !line.contains(";tag=") {
             text.push_str(";tag=");
             text.push_str(tag);
         }
