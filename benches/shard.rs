@@ -43,9 +43,7 @@ impl Bench {
     fn new(relay: RelayMode) -> Self {
         let settings = Settings {
             relay,
-            listeners: vec![Listener {
-                address: address("10.0.0.1:5060"),
-            }],
+            listeners: vec![Listener::from(address("10.0.0.1:5060"))],
             ..Settings::default()
         };
         let now = Timestamp::from_secs(10);

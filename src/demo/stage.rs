@@ -303,7 +303,7 @@ fn sets(addresses: &[SocketAddr]) -> Arc<Sets> {
 
 fn settings(options: &DemoOptions, listen: SocketAddr) -> Settings {
     Settings {
-        listeners: vec![Listener { address: listen }],
+        listeners: vec![Listener::from(listen)],
         shards: options.workers,
         relay: if options.stateless {
             RelayMode::Stateless

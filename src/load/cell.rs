@@ -92,6 +92,7 @@ pub(super) struct Cell {
     pub(super) previous: u32,
     pub(super) next: u32,
     pub(super) phase: Phase,
+    pub(super) is_stateless: bool,
 }
 
 /// What a cell says, for whoever looks.
@@ -111,6 +112,8 @@ pub struct CellView<'a> {
     pub counted: bool,
     /// Whether a 2xx to its INVITE has come (or the callee's BYE, which can only have overtaken it).
     pub answered: bool,
+    /// Whether its INVITE was relayed without a transaction, so that repeats of it are not absorbed.
+    pub is_stateless: bool,
     /// When its INVITE came, in whole seconds since the shell's origin.
     pub since_seconds: u32,
     /// When it will be forgotten, likewise; `None` if never.

@@ -226,6 +226,7 @@ impl CallTable {
             previous: NIL,
             next: NIL,
             phase: Phase::Early,
+            is_stateless: false,
             hold: Some(hold),
         };
         self.counted += usize::from(cell.is_counted());
@@ -379,6 +380,13 @@ impl CallTable {
         }
     }
 
+    /// Notes whether the INVITE of the call was relayed without a transaction.
+    pub fn set_stateless(&mut self, cell: CellId, is_stateless: bool) {
+        if let Some(index) = self.live(cell) {
+            self.cells[index].is_stateless = is_stateless;
+        }
+    }
+
     /// An ended call is tried anew with a higher CSeq (as after a 407): it is early again. False, and
     /// `hold` is dropped, if the call has not ended or was forgotten.
     pub fn revive(&mut self, cell: CellId, cseq: u32, hold: Hold, now: Timestamp) -> bool {
@@ -413,6 +421,7 @@ impl CallTable {
             destination: hold.destination(),
             counted: hold.is_counted(),
             answered: cell.callee_tag.is_some(),
+            is_stateless: cell.is_stateless,
             since_seconds: cell.since,
             until_seconds: (cell.deadline != NEVER).then_some(cell.deadline),
         })

@@ -29,9 +29,7 @@ fn settings(shards: u16, listen: &[&str]) -> Settings {
         shards,
         ..Settings::default()
     };
-    let address = |text: &&str| Listener {
-        address: text.parse().unwrap(),
-    };
+    let address = |text: &&str| Listener::from(text.parse::<SocketAddr>().unwrap());
     settings.listeners = listen.iter().map(address).collect();
     // Only what the network tells makes a call move on in these tests.
     settings.failover.no_answer = Duration::from_secs(3_600);

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::context::BestAnswer;
-use super::core::{Core, send_stored};
+use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Message, Method, build};
+use crate::sip::{Message, Method};
 use crate::time::Timestamp;
 
 /// The answer when no destination answered.
@@ -18,9 +18,6 @@ const TIMEOUT: Refusal = Refusal::new(408, "Request Timeout");
 const TERMINATED: Refusal = Refusal::new(487, "Request Terminated");
 /// What a 503 from downstream becomes: it spoke of that destination, not of us (16.7 step 6).
 const SERVER_ERROR: Refusal = Refusal::new(500, "Server Internal Error");
-
-/// The algorithm that counts calls.
-const CALL_LOAD: u32 = 10;
 
 impl Core {
     /// A 2xx goes upstream at once, also when it is not the first (16.7 step 5).
@@ -48,19 +45,10 @@ impl Core {
         context
             .server
             .on_final_sent(code, now, &self.settings.timers);
-        context.candidates = None;
+        context.choice = None;
         self.contexts.answered();
         self.cancel_pending(now, index, out);
-        let context = self.contexts.get_mut(index);
-        let best = context.best.take().map(|best| best.bytes);
-        let request = if context.needs_request() {
-            None
-        } else {
-            context.request.take()
-        };
-        for stored in [best, request].into_iter().flatten() {
-            self.arena.free(stored);
-        }
+        self.contexts.release(index, &mut self.arena);
     }
 
     fn note_success(&mut self, now: Timestamp, index: u32, number: usize, reply: Message<'_>) {
@@ -80,15 +68,17 @@ impl Core {
                 let (call_id, from_tag) = (reply.call_id(), reply.from_tag());
                 let (call_id, from_tag) =
                     (call_id.unwrap_or_default(), from_tag.unwrap_or_default());
-                let hold = self.hold_on(destination);
+                let hold = hold_on(destination, context.is_counted);
                 let again = self
                     .calls
                     .insert(call_id, from_tag, context.cseq, hold, now);
                 again.unwrap_or(cell)
             } else {
-                if branch.abandoned {
-                    // Given up for another and yet answered first: the call is here.
-                    self.calls.move_to(cell, self.hold_on(destination));
+                let goes_to = self.calls.get(cell).map(|call| call.destination);
+                if goes_to.is_some_and(|other| !other.is_same(destination)) {
+                    // Given up for another, or one of several, and yet answered first: the call is here.
+                    let hold = hold_on(destination, context.is_counted);
+                    self.calls.move_to(cell, hold);
                 }
                 cell
             };
@@ -102,29 +92,23 @@ impl Core {
         }
     }
 
-    /// What ties a call to a destination that has taken it: counted if its set is, and if it is not
-    /// full meanwhile.
-    fn hold_on(&self, destination: &Arc<Destination>) -> Hold {
-        let counts = self.settings.algorithm == CALL_LOAD && destination.is_counted();
-        let reservation = counts.then(|| destination.try_reserve()).flatten();
-        reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
-    }
-
     /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
     /// class; among equals the last (16.7 step 6).
-    pub(super) fn keep_best(&mut self, index: u32, reply: Message<'_>, code: u16) {
+    pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: Message<'_>, code: u16) {
         if !self.is_better(index, code) {
             return;
         }
-        if code == 503 {
-            return self.keep_own(index, SERVER_ERROR);
+        if code == 503 && self.modules.remaps_503 {
+            return self.keep_own(index, number, SERVER_ERROR, code);
         }
         let scratch = &mut self.bench.scratch;
         scratch.clear();
-        write_reply(reply, &mut self.bench.edits, scratch);
+        write_reply(reply, &mut self.bench.reply_edits, scratch);
         let stored = self.arena.store(scratch);
         let best = BestAnswer {
             code,
+            branch_code: code,
+            branch: number as u8,
             is_own: false,
             bytes: stored,
         };
@@ -132,7 +116,7 @@ impl Core {
     }
 
     /// Keeps an answer of our own as [`Core::keep_best`] does.
-    pub(super) fn keep_own_best(&mut self, index: u32, code: u16) {
+    pub(super) fn keep_own_best(&mut self, index: u32, number: usize, code: u16) {
         let context = self.contexts.get(index);
         let refusal = match code {
             _ if context.cancelled => TERMINATED,
@@ -140,7 +124,7 @@ impl Core {
             _ => SERVER_ERROR,
         };
         if self.is_better(index, refusal.code) {
-            self.keep_own(index, refusal);
+            self.keep_own(index, number, refusal, code);
         }
     }
 
@@ -152,28 +136,22 @@ impl Core {
                 .is_none_or(|kept| rank(code) <= rank(kept.code))
     }
 
-    fn keep_own(&mut self, index: u32, refusal: Refusal) {
-        let context = self.contexts.get(index);
-        let Some(stored) = context.request else {
-            return;
-        };
-        let (socket, source) = (context.socket, context.source);
-        self.with_stored_request(stored, socket, source, false, |core, request| {
+    fn keep_own(&mut self, index: u32, number: usize, refusal: Refusal, branch_code: u16) {
+        self.with_base(index, |core, request, _| {
             let tag = core.branch_keys.tag(request.message);
+            let answer = OwnAnswer {
+                code: refusal.code,
+                reason: refusal.reason.as_bytes(),
+                headers: b"",
+            };
             let scratch = &mut core.bench.scratch;
             scratch.clear();
-            build::reply(
-                request.message,
-                request.source,
-                refusal.code,
-                refusal.reason,
-                &tag,
-                b"",
-                scratch,
-            );
+            answer.write(request, &tag, scratch);
             let stored = core.arena.store(scratch);
             let best = BestAnswer {
                 code: refusal.code,
+                branch_code,
+                branch: number as u8,
                 is_own: true,
                 bytes: stored,
             };
@@ -187,6 +165,19 @@ impl Core {
         }
     }
 
+    /// Puts a negative answer back that was set aside, if the request still waits for one.
+    pub(super) fn restore_best(&mut self, index: u32, best: Option<BestAnswer>) {
+        let context = self.contexts.get_mut(index);
+        let stale = if context.server.is_answered() {
+            best
+        } else {
+            std::mem::replace(&mut context.best, best)
+        };
+        if let Some(stale) = stale {
+            self.arena.free(stale.bytes);
+        }
+    }
+
     /// Sends the best answer if no wanted one is awaited any more.
     pub(super) fn conclude_if_done(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
         let context = self.contexts.get(index);
@@ -194,7 +185,14 @@ impl Core {
             return;
         }
         if context.best.is_none() {
-            self.keep_own_best(index, TIMEOUT.code);
+            self.keep_own_best(index, 0, TIMEOUT.code);
+        }
+        if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
+            self.run_failure_route(now, index, route, out);
+            let context = self.contexts.get(index);
+            if context.server.is_answered() || context.awaits_answer() {
+                return;
+            }
         }
         let context = self.contexts.get_mut(index);
         let Some(best) = context.best.take() else {
@@ -210,7 +208,8 @@ impl Core {
         context
             .server
             .on_final_sent(code, now, &self.settings.timers);
-        context.candidates = None;
+        context.sent_code = code;
+        context.choice = None;
         let stale = context.last_reply.replace(stored);
         self.contexts.answered();
         let context = self.contexts.get(index);
@@ -225,6 +224,14 @@ impl Core {
             self.arena.free(stale);
         }
     }
+}
+
+/// What ties a call to a destination that has taken it: counted if the call was, and if it is not
+/// full meanwhile.
+fn hold_on(destination: &Arc<Destination>, is_counted: bool) -> Hold {
+    let is_counted = is_counted && destination.is_counted();
+    let reservation = is_counted.then(|| destination.try_reserve()).flatten();
+    reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
 }
 
 /// How good a negative answer is: less is better.

@@ -19,13 +19,12 @@ impl Core {
         request: &Request<'_>,
         out: &mut Outbox,
     ) {
-        self.answer(request, CANCELING, out);
+        self.refuse(request, CANCELING, out);
         let context = self.contexts.get_mut(index);
         if context.server.is_answered() || context.cancelled {
             return;
         }
         context.cancelled = true;
-        context.candidates = None;
         self.cancel_pending(now, index, out);
         self.conclude_if_done(now, index, out);
         self.contexts.settle(index, &mut self.arena);
@@ -60,7 +59,7 @@ impl Core {
         }
         let branch = &mut context.branches[number];
         branch.cancel_wanted = true;
-        branch.no_answer_at = Timestamp::FAR;
+        branch.stop_waiting();
         if branch.client.is_silent() || branch.cancel.is_some() {
             return;
         }

@@ -6,16 +6,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use slab::Slab;
 use smallvec::SmallVec;
 
-use super::forward::Hop;
+use super::act::Leg;
+use super::draft::{Armed, Choice, Options, Patience};
+use super::forward::{Head, Hop};
 use super::request::Request;
-use super::settings::SocketId;
+use super::settings::{SocketId, Timers};
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Destination;
-use crate::dispatch::select::Candidates;
 use crate::index::Index;
 use crate::load::CellId;
 use crate::rng::Rng;
@@ -41,9 +43,19 @@ pub struct RelayBranch {
     pub cancel_wanted: bool,
     /// The client transaction of the CANCEL.
     pub cancel: Option<ClientTransaction>,
-    /// When the next destination is tried if nothing has come back, or if the destination was found
-    /// dead.
-    pub no_answer_at: Timestamp,
+    /// The request as sent; empty once nobody needs it any more.
+    pub sent: Bytes,
+    /// What we put on top of it.
+    pub head: Head,
+    /// When it is given up for taking too long.
+    pub timeout_at: Timestamp,
+    /// When it is looked whether nothing has come back, or the destination was found dead: then the
+    /// next destination is tried, if there is one.
+    pub silence_at: Timestamp,
+    /// Whether it was given up for taking too long.
+    pub timed_out: bool,
+    /// The code of its last answer, 0 before.
+    pub last_code: u16,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// Whether it rang (first provisional above 100 was seen).
@@ -51,6 +63,59 @@ pub struct RelayBranch {
 }
 
 impl RelayBranch {
+    /// A branch whose request was just sent.
+    pub fn start(
+        context: &Context,
+        leg: Leg,
+        sent: Bytes,
+        head: Head,
+        now: Timestamp,
+        timers: &Timers,
+    ) -> Self {
+        let after = |span: Option<Duration>| span.map_or(Timestamp::FAR, |span| now + span);
+        Self {
+            hop: leg.hop,
+            outages: leg.destination.as_ref().map_or(0, |one| one.outages()),
+            destination: leg.destination,
+            client: ClientTransaction::start(kind_of(context.method), now, timers),
+            abandoned: false,
+            cancel_wanted: false,
+            cancel: None,
+            sent,
+            head,
+            timeout_at: after(context.patience.answer).min(context.ends_at()),
+            silence_at: after(context.patience.silence),
+            timed_out: false,
+            last_code: 0,
+            sent_at: now,
+            rang: false,
+        }
+    }
+
+    /// Nothing but the protocol's own timers bounds it from now on.
+    pub fn stop_waiting(&mut self) {
+        self.timeout_at = Timestamp::FAR;
+        self.silence_at = Timestamp::FAR;
+    }
+
+    /// A provisional answer came. From now on it is looked whether the destination lives as long as
+    /// it rings.
+    pub fn wait_on(
+        &mut self,
+        now: Timestamp,
+        method: Method,
+        patience: Patience,
+        ends_at: Timestamp,
+    ) {
+        let after = |span: Option<Duration>| span.map_or(Timestamp::FAR, |span| now + span);
+        if method == Method::Invite {
+            self.timeout_at = after(patience.ringing).min(ends_at);
+        }
+        if self.silence_at != Timestamp::FAR {
+            self.silence_at = after(patience.silence);
+        }
+    }
+
     /// Whether keepalives have found its destination dead since it was sent there.
     pub fn has_lost_its_destination(&self) -> bool {
         let destination = self.destination.as_ref();
@@ -63,6 +128,10 @@ impl RelayBranch {
 pub struct BestAnswer {
     /// Its status code.
     pub code: u16,
+    /// The status code that the branch ended with: a 503 is sent as 500.
+    pub branch_code: u16,
+    /// The branch.
+    pub branch: u8,
     /// Whether it is an answer of our own.
     pub is_own: bool,
     /// Its bytes.
@@ -85,8 +154,6 @@ pub struct Context {
     pub cseq: u32,
     /// The server transaction.
     pub server: ServerTransaction,
-    /// The request as received, as long as it may be sent on once more.
-    pub request: Option<Bytes>,
     /// The last answer sent, as long as it may have to be repeated.
     pub last_reply: Option<Bytes>,
     /// The best negative answer so far.
@@ -100,13 +167,29 @@ pub struct Context {
     /// The call cell that its final answer decides on; `None` inside a dialog.
     pub cell: Option<CellId>,
     /// The destinations that are left.
-    pub candidates: Option<Candidates>,
+    pub choice: Option<Choice>,
     /// The destinations tried.
     pub branches: Branches,
-    /// Whether it is dispatched: sent without the Routes it came with.
-    pub dispatched: bool,
-    /// Whether it gets a Record-Route.
-    pub record_route: bool,
+    /// Routes of the configuration that are to run for it.
+    pub armed: Armed,
+    /// How long its branches may take.
+    pub patience: Patience,
+    /// Choices about it.
+    pub options: Options,
+    /// Its flags.
+    pub flags: u32,
+    /// Its further flags.
+    pub further_flags: u32,
+    /// AVPs of the configuration.
+    pub saved: Option<Bytes>,
+    /// The request for further branches, where it is not the first branch as sent.
+    pub base: Option<(Bytes, Head)>,
+    /// Whether the call that it opened was counted.
+    pub is_counted: bool,
+    /// When it began.
+    pub started: Timestamp,
+    /// The code of the last answer sent, 0 before.
+    pub sent_code: u16,
     /// Whether the caller cancelled it.
     pub cancelled: bool,
     timer: Option<TimerId>,
@@ -115,7 +198,7 @@ pub struct Context {
 
 impl Context {
     /// The context of a request, without branches.
-    pub fn new(key: TransactionKey, request: &Request<'_>) -> Self {
+    pub fn new(key: TransactionKey, request: &Request<'_>, now: Timestamp) -> Self {
         Self {
             key,
             method: request.method,
@@ -123,20 +206,33 @@ impl Context {
             server: ServerTransaction::start(kind_of(request.method)),
             socket: request.socket,
             source: request.source,
-            reply_to: request.reply_to,
+            reply_to: request.reply_to(),
             token: 0,
-            request: None,
             last_reply: None,
             best: None,
             cell: None,
-            candidates: None,
+            choice: None,
+            armed: Armed::default(),
+            patience: Patience::default(),
+            options: Options::default(),
+            flags: 0,
+            further_flags: 0,
+            saved: None,
+            base: None,
+            is_counted: false,
+            started: now,
+            sent_code: 0,
             branches: SmallVec::new(),
-            dispatched: false,
-            record_route: false,
             cancelled: false,
             timer: None,
             timer_at: Timestamp::FAR,
         }
+    }
+
+    /// When its lifetime is over.
+    pub fn ends_at(&self) -> Timestamp {
+        let lifetime = self.patience.lifetime;
+        lifetime.map_or(Timestamp::FAR, |lifetime| self.started + lifetime)
     }
 
     /// Whether a branch whose answer is wanted has not got its final answer yet.
@@ -151,15 +247,6 @@ impl Context {
         self.branches.iter().any(|branch| {
             let tried = branch.destination.as_ref();
             tried.is_some_and(|tried| tried.is_same(destination))
-        })
-    }
-
-    /// Whether any branch may still need the request: to be repeated, cancelled or acknowledged.
-    pub fn needs_request(&self) -> bool {
-        self.branches.iter().any(|branch| {
-            branch.client.is_pending()
-                || branch.client.may_acknowledge()
-                || branch.cancel.is_some_and(|cancel| cancel.is_pending())
         })
     }
 
@@ -180,7 +267,10 @@ impl Context {
     fn deadline(&self) -> Timestamp {
         let mut at = self.server.deadline();
         for branch in &self.branches {
-            at = at.min(branch.client.deadline()).min(branch.no_answer_at);
+            at = at
+                .min(branch.client.deadline())
+                .min(branch.timeout_at)
+                .min(branch.silence_at);
             if let Some(cancel) = &branch.cancel {
                 at = at.min(cancel.deadline());
             }
@@ -290,6 +380,35 @@ impl Contexts {
         branches.push(branch);
     }
 
+    /// Ends a transaction that was made and neither relayed nor answered.
+    pub fn end_unused(&mut self, index: u32) {
+        let context = &mut self.slab[index as usize];
+        if context.branches.is_empty() && !context.server.is_answered() {
+            context.server.give_up();
+            self.answered();
+        }
+    }
+
+    /// Frees what nobody needs of an answered request: its branches as sent, but for those that may
+    /// have to be repeated, cancelled or acknowledged, and the best of the negative answers.
+    pub fn release(&mut self, index: u32, arena: &mut Arena) {
+        let context = &mut self.slab[index as usize];
+        for branch in &mut context.branches {
+            let is_needed = branch.client.is_pending()
+                || branch.client.may_acknowledge()
+                || branch.cancel.is_some_and(|cancel| cancel.is_pending());
+            if !is_needed {
+                arena.free(std::mem::replace(&mut branch.sent, Bytes::EMPTY));
+            }
+        }
+        if let Some(best) = context.best.take() {
+            arena.free(best.bytes);
+        }
+        if let Some((base, _)) = context.base.take() {
+            arena.free(base);
+        }
+    }
+
     /// Notes that a final answer was sent; from then on the request is no longer in flight.
     pub fn answered(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -316,6 +435,9 @@ impl Contexts {
 
     fn remove(&mut self, index: u32, arena: &mut Arena) {
         let mut context = self.slab.remove(index as usize);
+        for branch in &context.branches {
+            arena.free(branch.sent);
+        }
         if context.branches.spilled() {
             context.branches.clear();
             self.spare_branches.push(context.branches);
@@ -325,9 +447,10 @@ impl Contexts {
             self.wheel.cancel(timer);
         }
         let stored = [
-            context.request,
             context.last_reply,
             context.best.map(|best| best.bytes),
+            context.saved,
+            context.base.map(|(bytes, _)| bytes),
         ];
         for bytes in stored.into_iter().flatten() {
             arena.free(bytes);

@@ -1,26 +1,29 @@
 //! The parts of a shard besides the scratch index of the message at hand, and the small acts that
-//! all of its rooms share: answering, dropping, sending on without state.
+//! all of its rooms share: answering, dropping.
 //!
-//! Owns: everything of a call. The rooms that act on it: `default_route` decides, `stateless` and
-//! `stateful` relay, `cancel` and `timers` do what their names say.
+//! Owns: everything of a call. The rooms that act on it: `act` is what the configuration can do with
+//! a message, `stateful` and `stateless` deal with replies, `cancel` and `timers` do what their names
+//! say.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::act::Act;
 use super::branch::BranchKeys;
 use super::context::Contexts;
-use super::default_route::Decision;
+use super::draft::Draft;
 use super::local::Locals;
 use super::outbox::Outbox;
 use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
-use super::settings::{RelayMode, Settings, SocketId};
+use super::script::{ModuleSettings, Script};
+use super::settings::{Settings, SocketId};
 use super::shard::{Datagram, ShardId};
-use super::stateful::NO_ROOM;
 use super::stats::{Drop, Stats};
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership};
 use crate::rng::Rng;
+use crate::route::machine::Machine;
 use crate::sip::{Edits, HeaderIndex, Message, Method, Name, build};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
@@ -38,6 +41,11 @@ pub struct Core {
     pub(super) branch_keys: BranchKeys,
     pub(super) contexts: Contexts,
     pub(super) arena: Arena,
+    pub(super) script: Arc<Script>,
+    /// What its parameters of modules say.
+    pub(super) modules: ModuleSettings,
+    /// What runs the script; taken while it runs.
+    pub(super) machine: Option<Box<Machine>>,
     pub(super) bench: Workbench,
     pub(super) stats: Stats,
     pub(super) rng: Rng,
@@ -55,12 +63,16 @@ pub struct Workbench {
     pub(super) stored_index: Option<Box<HeaderIndex>>,
     /// The scan of a request as sent.
     pub(super) sent_index: Option<Box<HeaderIndex>>,
-    /// A request as sent, or an answer before it is stored.
+    /// What becomes of the message at hand.
+    pub(super) draft: Option<Box<Draft>>,
+    /// Changes of the request that are not for the branch at hand alone.
+    pub(super) branch_edits: Edits,
+    /// Changes that a reply gets on its way.
+    pub(super) reply_edits: Edits,
+    /// An answer before it is stored.
     pub(super) scratch: Vec<u8>,
     /// The bytes of a stored request while it is acted on.
     pub(super) stored: Vec<u8>,
-    /// A request as it was sent to a branch.
-    pub(super) sent: Vec<u8>,
     /// Further header lines of an answer.
     pub(super) extra: Vec<u8>,
 }
@@ -71,9 +83,11 @@ impl Workbench {
             edits: Edits::new(),
             stored_index: Some(Box::default()),
             sent_index: Some(Box::default()),
+            draft: Some(Box::new(Draft::new())),
+            branch_edits: Edits::new(),
+            reply_edits: Edits::new(),
             scratch: Vec::with_capacity(4096),
             stored: Vec::with_capacity(4096),
-            sent: Vec::with_capacity(4096),
             extra: Vec::with_capacity(256),
         }
     }
@@ -89,12 +103,14 @@ impl Core {
         out: &mut Outbox,
     ) {
         self.stats.counters.requests += 1;
-        let mut request = match Request::read(message, datagram, &self.locals) {
+        let request = match Request::read(message, datagram, &self.locals) {
             Ok(request) => request,
             Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
         };
         let key = self.keys.key(message, &request.via, request.method);
-        if let Some(context) = self.contexts.find(key)
+        let known = self.contexts.find(key);
+        let is_cancel = request.method == Method::Cancel;
+        if let Some(context) = known.filter(|_| !is_cancel)
             && self.repeat(now, context, &request, out)
         {
             return;
@@ -102,25 +118,14 @@ impl Core {
         if request.method == Method::Ack && self.is_to_our_answer(&request) {
             return;
         }
-        let is_stateful = self.settings.relay == RelayMode::Stateful;
-        if is_stateful && request.opens_call() && self.contexts.is_full(&self.arena) {
-            // Before the call is counted, or takes the place of one that is.
-            return self.answer(&request, NO_ROOM, out);
+        let mut act = Act::on_request(self, now, &request, key, out);
+        act.cancels = known.filter(|_| is_cancel);
+        if act.admit()
+            && let Some(route) = act.core.script.request
+        {
+            act.run(route);
         }
-        match self.route(now, &mut request) {
-            Decision::Drop(why) => self.stats.counters.drop(why),
-            Decision::Answer(_) if request.method == Method::Ack => {
-                self.stats.counters.drop(Drop::StrayAck);
-            }
-            Decision::Answer(refusal) if is_stateful && request.opens_call() => {
-                self.refuse_call(now, key, &request, refusal, out);
-            }
-            Decision::Answer(refusal) => self.answer(&request, refusal, out),
-            Decision::Relay(target) if is_stateful && request.method != Method::Ack => {
-                self.relay_stateful(now, key, &request, target, out);
-            }
-            Decision::Relay(target) => self.relay_stateless(&request, &target, out),
-        }
+        act.finish();
     }
 
     /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
@@ -129,24 +134,31 @@ impl Core {
     }
 
     /// Answers a request without keeping anything.
-    pub(super) fn answer(&mut self, request: &Request<'_>, refusal: Refusal, out: &mut Outbox) {
-        self.count_answer(refusal);
+    pub(super) fn answer(
+        &mut self,
+        request: &Request<'_>,
+        answer: OwnAnswer<'_>,
+        out: &mut Outbox,
+    ) {
+        self.count_answer(answer.code);
         let tag = self.branch_keys.tag(request.message);
-        let mut extra = std::mem::take(&mut self.bench.extra);
-        extra.clear();
-        write_extra(refusal, request.message, &self.settings, &mut extra);
-        out.send(request.socket, request.reply_to, |buffer| {
-            build::reply(
-                request.message,
-                request.source,
-                refusal.code,
-                refusal.reason,
-                &tag,
-                &extra,
-                buffer,
-            );
+        out.send(request.socket, request.reply_to(), |buffer| {
+            answer.write(request, &tag, buffer);
         });
-        self.bench.extra = extra;
+    }
+
+    /// Refuses a request that the configuration does not get to see.
+    pub(super) fn refuse(&mut self, request: &Request<'_>, refusal: Refusal, out: &mut Outbox) {
+        let mut headers = std::mem::take(&mut self.bench.extra);
+        headers.clear();
+        write_extra(refusal, request.message, &self.settings, &mut headers);
+        let answer = OwnAnswer {
+            code: refusal.code,
+            reason: refusal.reason.as_bytes(),
+            headers: &headers,
+        };
+        self.answer(request, answer, out);
+        self.bench.extra = headers;
     }
 
     /// Answers a request that could not be read as a whole, as far as its Via can be.
@@ -164,7 +176,7 @@ impl Core {
         if is_ack {
             return self.stats.counters.drop(Drop::Garbage);
         }
-        self.count_answer(refusal);
+        self.count_answer(refusal.code);
         let tag = self.branch_keys.tag(message);
         let to = reply_address(&via, datagram.source);
         out.send(datagram.socket, to, |buffer| {
@@ -180,11 +192,39 @@ impl Core {
         });
     }
 
-    pub(super) fn count_answer(&mut self, refusal: Refusal) {
-        self.stats.counters.own_answers += 1;
-        if refusal.retry_after {
-            self.stats.counters.refused_calls += 1;
-        }
+    pub(super) fn count_answer(&mut self, code: u16) {
+        let counters = &mut self.stats.counters;
+        counters.own_answers += u64::from(code >= 200);
+        counters.refused_calls += u64::from(code == 503);
+    }
+}
+
+/// An answer of our own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnAnswer<'a> {
+    pub(super) code: u16,
+    pub(super) reason: &'a [u8],
+    /// Header lines besides the usual ones.
+    pub(super) headers: &'a [u8],
+}
+
+impl OwnAnswer<'_> {
+    pub(super) fn write(&self, request: &Request<'_>, to_tag: &[u8], out: &mut Vec<u8>) {
+        let to_tag = if self.code == 100 { b"" } else { to_tag };
+        let Self {
+            code,
+            reason,
+            headers,
+        } = *self;
+        build::reply(
+            request.message,
+            request.source,
+            code,
+            reason,
+            to_tag,
+            headers,
+            out,
+        );
     }
 }
 

@@ -1,9 +1,9 @@
 //! Writing a request or reply as it is sent on: RFC 3261 sections 16.6 and 16.7, by splicing.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 
 use super::branch::Branch;
+use super::draft::{Draft, Routes};
 use super::local::Locals;
 use super::request::{Request, amendment};
 use super::settings::SocketId;
@@ -18,69 +18,153 @@ pub struct Hop {
     pub address: SocketAddr,
 }
 
-/// Appends the request as sent to `hop`: our Via on top, Record-Route if asked for, Max-Forwards one
-/// less, the caller's Via amended, Routes and R-URI as decided.
+/// What we put on top of a request: as many bytes behind its start line are not of the message
+/// itself. Without them it can be sent elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Where it begins: behind the start line.
+    pub start: u32,
+    /// Bytes of our Via line.
+    pub via: u16,
+    /// Bytes of our Record-Route lines behind it.
+    pub record_routes: u16,
+}
+
+impl Head {
+    /// Where our Record-Route lines begin, and where everything of ours ends.
+    pub fn places(self) -> (usize, usize) {
+        let record_routes = self.start as usize + usize::from(self.via);
+        (
+            record_routes,
+            record_routes + usize::from(self.record_routes),
+        )
+    }
+}
+
+/// One way out for a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// Where it goes.
+    pub hop: Hop,
+    /// The branch of our Via.
+    pub branch: &'a Branch,
+    /// The Request-URI.
+    pub uri: &'a [u8],
+    /// The parameters of our Record-Route; `None`: it gets none.
+    pub record_route: Option<&'a [u8]>,
+    /// Whether there are two where the request changes its socket.
+    pub is_doubled: bool,
+}
+
+/// Appends the request as it is sent on one way: our Via on top, Record-Route if asked for, the
+/// caller's Via amended, Routes and everything else as the draft has it.
 pub fn write_request(
     request: &Request<'_>,
-    hop: Hop,
-    branch: &Branch,
-    record_route: bool,
+    draft: &Draft,
+    way: &Way<'_>,
     locals: &Locals,
     edits: &mut Edits,
     out: &mut Vec<u8>,
-) {
+) -> Head {
+    let begin = out.len();
     let message = request.message;
-    edits.clear();
-    edits.insert_with(message.headers_start(), |text| {
-        text.extend_from_slice(b"Via: SIP/2.0/UDP ");
-        text.extend_from_slice(locals.sent_by(hop.socket));
-        text.extend_from_slice(b";branch=");
-        branch.write(text);
-        text.extend_from_slice(b"\r\n");
-        if record_route {
-            write_record_route(request.socket, hop.socket, locals, text);
-        }
-        if message.first(Name::MaxForwards).is_none() {
-            text.extend_from_slice(b"Max-Forwards: 70\r\n");
-        }
-    });
-    if let Some(line) = message.first(Name::MaxForwards) {
-        edits.replace_with(line.value_range, |text| {
-            write_decimal(request.max_forwards.saturating_sub(1), text);
-        });
+    let (bytes, uri) = (message.bytes(), message.uri_range());
+    out.extend_from_slice(&bytes[..uri.start]);
+    out.extend_from_slice(way.uri);
+    out.extend_from_slice(&bytes[uri.end..message.headers_start()]);
+    let start = out.len();
+    out.extend_from_slice(b"Via: SIP/2.0/UDP ");
+    out.extend_from_slice(locals.sent_by(way.hop.socket));
+    out.extend_from_slice(b";branch=");
+    way.branch.write(out);
+    out.extend_from_slice(b"\r\n");
+    let after_via = out.len();
+    if let Some(parameters) = way.record_route {
+        let came_by = if way.is_doubled {
+            request.socket
+        } else {
+            way.hop.socket
+        };
+        write_record_route(came_by, way.hop.socket, parameters, locals, out);
     }
+    let head = Head {
+        start: (start - begin) as u32,
+        via: (after_via - start) as u16,
+        record_routes: (out.len() - after_via) as u16,
+    };
+    edits.copy_from(&draft.edits);
     amendment(request).apply(&request.via, message, edits);
-    request.routing.apply(message, edits);
+    if let Some(left) = draft.max_forwards {
+        write_max_forwards(left, message, edits);
+    }
+    match draft.routes {
+        Routes::Kept => {}
+        Routes::Followed => request.routing.apply(message, edits),
+        Routes::Removed => remove_routes(message, edits),
+    }
     message.complete(edits);
-    edits.write(message.bytes(), out);
+    edits.write_from(bytes, message.headers_start(), out);
+    head
 }
 
-fn write_decimal(value: u32, text: &mut Vec<u8>) {
+fn write_max_forwards(left: u32, message: Message<'_>, edits: &mut Edits) {
+    use std::io::Write as _;
     // Writing to a vector cannot fail.
-    write!(text, "{value}").ok();
+    match message.first(Name::MaxForwards) {
+        Some(line) => edits.replace_with(line.value_range, |text| {
+            write!(text, "{left}").ok();
+        }),
+        None => edits.insert_with(message.headers_start(), |text| {
+            write!(text, "Max-Forwards: {left}\r\n").ok();
+        }),
+    }
+}
+
+fn remove_routes(message: Message<'_>, edits: &mut Edits) {
+    for line in message.all(Name::Route) {
+        edits.remove(line.range);
+    }
 }
 
 /// One Record-Route value, or two when the request leaves by another socket than it came in by, so
 /// that each side of the dialog sees the address it can reach.
-fn write_record_route(came_by: SocketId, leaves_by: SocketId, locals: &Locals, text: &mut Vec<u8>) {
+fn write_record_route(
+    came_by: SocketId,
+    leaves_by: SocketId,
+    parameters: &[u8],
+    locals: &Locals,
+    text: &mut Vec<u8>,
+) {
     let crosses = came_by != leaves_by;
     for socket in [leaves_by, came_by] {
         text.extend_from_slice(b"Record-Route: <sip:");
         text.extend_from_slice(locals.sent_by(socket));
-        text.extend_from_slice(if crosses {
-            b";r2=on;lr>\r\n"
-        } else {
-            b";lr>\r\n"
-        });
+        if crosses {
+            text.extend_from_slice(b";r2=on");
+        }
+        text.extend_from_slice(LOOSE);
+        text.extend_from_slice(parameters);
+        text.extend_from_slice(b">\r\n");
         if !crosses {
             break;
         }
     }
 }
 
-/// Appends a reply as sent upstream: without our Via.
+const LOOSE: &[u8] = b";lr";
+
+/// The parameters of a Record-Route that [`write_record_route`] wrote.
+pub fn record_route_parameters(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|&byte| byte == b'>');
+    let value = &line[..end.unwrap_or(0)];
+    let lr = value
+        .windows(LOOSE.len())
+        .position(|window| window == LOOSE);
+    lr.map_or(&[], |at| &value[at + LOOSE.len()..])
+}
+
+/// Appends a reply as sent upstream: without our Via, and with the changes that `edits` has already.
 pub fn write_reply(reply: Message<'_>, edits: &mut Edits, out: &mut Vec<u8>) {
-    edits.clear();
     remove_first_value(edits, reply, Name::Via);
     reply.complete(edits);
     edits.write(reply.bytes(), out);

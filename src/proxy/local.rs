@@ -11,25 +11,33 @@ struct Local {
     address: SocketAddr,
     /// `127.0.0.1:5060` or `[::1]:5060`, as in a Via's sent-by.
     sent_by: Vec<u8>,
+    /// What the configuration calls it.
+    name: Option<Vec<u8>>,
 }
 
 /// All listen addresses.
 #[derive(Debug)]
 pub struct Locals {
     locals: Vec<Local>,
+    /// Names of our own.
+    aliases: Vec<String>,
 }
 
 impl Locals {
     /// From the settings; a [`SocketId`] is an index into `listeners`.
-    pub fn new(listeners: &[Listener]) -> Self {
+    pub fn new(listeners: &[Listener], aliases: &[String]) -> Self {
         let locals = listeners
             .iter()
             .map(|listener| Local {
                 address: listener.address,
-                sent_by: listener.address.to_string().into_bytes(),
+                sent_by: listener.sent_by().into_bytes(),
+                name: listener.name.clone().map(String::into_bytes),
             })
             .collect();
-        Self { locals }
+        Self {
+            locals,
+            aliases: aliases.iter().map(|alias| alias.to_lowercase()).collect(),
+        }
     }
 
     /// The sent-by text of a socket.
@@ -79,4 +87,67 @@ impl Locals {
             .position(|local| local.address == address)
             .and_then(|index| SocketId::try_from(index).ok())
     }
+}
+
+impl Locals {
+    /// The address of a socket.
+    pub fn address(&self, socket: SocketId) -> Option<SocketAddr> {
+        Some(self.locals.get(usize::from(socket))?.address)
+    }
+
+    /// The name of a socket.
+    pub fn name(&self, socket: SocketId) -> Option<&[u8]> {
+        self.locals.get(usize::from(socket))?.name.as_deref()
+    }
+
+    /// The socket that a text means: `udp:10.0.0.1:5060`, `10.0.0.1`, or its name.
+    pub fn find(&self, text: &[u8]) -> Option<SocketId> {
+        let place = self.locals.iter().position(|local| {
+            let is_name = local.name.as_deref() == Some(text);
+            let address = text.strip_prefix(b"udp:").unwrap_or(text);
+            is_name || address == local.sent_by || address == host_of(&local.sent_by)
+        });
+        place.and_then(|place| SocketId::try_from(place).ok())
+    }
+
+    /// Whether a URI, a host, or an address with its port is one of ours. Without a port, any is.
+    pub fn is_myself(&self, text: &[u8]) -> bool {
+        if let Ok(uri) = Uri::parse(text)
+            && matches!(uri.scheme, Scheme::Sip | Scheme::Sips)
+        {
+            return self.is_our_host(uri.host, uri.port.unwrap_or(5060));
+        }
+        if self.is_alias(text) {
+            return true;
+        }
+        let is_ours = |local: &Local| text == local.sent_by || text == host_of(&local.sent_by);
+        self.locals.iter().any(is_ours)
+    }
+
+    fn is_alias(&self, host: &[u8]) -> bool {
+        self.aliases.iter().any(|alias| {
+            let alias = alias.as_bytes();
+            let below = host.len().saturating_sub(alias.len());
+            let is_below = alias.starts_with(b".") && host[below..].eq_ignore_ascii_case(alias);
+            is_below || host.eq_ignore_ascii_case(alias)
+        })
+    }
+
+    fn is_our_host(&self, host: &[u8], port: u16) -> bool {
+        if self.is_alias(host) {
+            return true;
+        }
+        let bare = host
+            .strip_prefix(b"[")
+            .and_then(|host| host.strip_suffix(b"]"));
+        let text = std::str::from_utf8(bare.unwrap_or(host)).ok();
+        text.and_then(|text| text.parse().ok())
+            .is_some_and(|ip| self.is_ours(ip, port))
+    }
+}
+
+/// What stands before the port.
+fn host_of(sent_by: &[u8]) -> &[u8] {
+    let colon = sent_by.iter().rposition(|&byte| byte == b':');
+    &sent_by[..colon.unwrap_or(sent_by.len())]
 }

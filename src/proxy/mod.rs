@@ -4,21 +4,25 @@
 //! May touch: memory only; time, datagrams and commands are handed in, what is to be sent is put
 //! into an [`Outbox`].
 //!
-//! A request runs through `request` (is it sound?), `core` (is it a repeat?), `default_route` (what
-//! is to be done with it?) and `stateless` or `stateful` (do it), and is written by `forward`.
+//! A request runs through `request` (is it sound?) and `core` (is it a repeat?). Then the routing
+//! configuration runs, whose functions are in `script` and do what they do by `act`. `forward` writes
+//! what is sent.
 
+mod act;
 mod answer;
 pub mod branch;
 mod call_load;
 mod cancel;
 mod context;
 mod core;
-mod default_route;
+mod draft;
 mod forward;
 mod local;
+mod next;
 pub mod outbox;
 mod request;
 mod routing;
+pub mod script;
 pub mod settings;
 pub mod shard;
 mod stateful;
@@ -26,7 +30,7 @@ mod stateless;
 pub mod stats;
 mod timers;
 
-pub use outbox::{Outbox, Packet, ProbeAnswer};
+pub use outbox::{Outbox, Packet, ProbeAnswer, StateChange};
 pub use settings::{
     CallLoadSettings, FailoverSettings, Limits, Listener, RelayMode, Settings, SocketId, Timers,
 };

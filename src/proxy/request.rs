@@ -3,6 +3,7 @@
 //! Owns: the checks of RFC 3261 section 16.3 and the loop check of RFC 5393. The routing
 //! configuration works on this and nothing else.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 
 use super::branch::{Branch, BranchKeys};
@@ -10,7 +11,7 @@ use super::local::Locals;
 use super::routing::{Routing, RoutingError};
 use super::settings::SocketId;
 use super::shard::Datagram;
-use crate::sip::{Amend, Message, Method, Uri, Via};
+use crate::sip::{Amend, Message, Method, Name, Via};
 
 /// The answer that a request gets instead of being relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,9 @@ pub struct Request<'a> {
     /// Who sent it.
     pub source: SocketAddr,
     /// Where answers go: RFC 3261 section 18.2.2 with RFC 3581.
-    pub reply_to: SocketAddr,
+    reply_to: SocketAddr,
+    /// Whether answers go to the port that it came from, though its Via does not ask for it.
+    forced_rport: Cell<bool>,
     /// What its Route headers ask for.
     pub routing: Routing<'a>,
     /// Its Max-Forwards; 70 when there is none (section 16.6 step 3).
@@ -108,9 +111,29 @@ impl<'a> Request<'a> {
             socket: datagram.socket,
             source: datagram.source,
             reply_to,
+            forced_rport: Cell::new(false),
             routing,
             max_forwards,
         })
+    }
+
+    /// Where answers go.
+    pub fn reply_to(&self) -> SocketAddr {
+        if self.forced_rport.get() {
+            self.source
+        } else {
+            self.reply_to
+        }
+    }
+
+    /// From now on answers go to the port that it came from: `force_rport()`.
+    pub fn force_rport(&self) {
+        self.forced_rport.set(true);
+    }
+
+    /// Whether it says how many hops are left.
+    pub fn has_max_forwards(&self) -> bool {
+        self.message.has(Name::MaxForwards)
     }
 
     /// Whether it belongs to a dialog.
@@ -127,12 +150,6 @@ impl<'a> Request<'a> {
     /// Whether it opens a call.
     pub fn opens_call(&self) -> bool {
         self.method == Method::Invite && !self.is_in_dialog()
-    }
-
-    /// Whether its R-URI means us, and not a user of ours.
-    pub fn is_for_us(&self, locals: &Locals) -> bool {
-        Uri::parse(self.message.request_uri().unwrap_or_default())
-            .is_ok_and(|uri| uri.user.is_none() && locals.is_our_uri(&uri))
     }
 
     /// Whether it has been here before with the same routing (RFC 5393 section 4.2.2).
@@ -167,5 +184,12 @@ pub fn reply_address(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
 
 /// The amendment of the top Via that makes [`reply_address`] readable in the reply.
 pub fn amendment(request: &Request<'_>) -> Amend {
-    Amend::for_source(&request.via, request.source)
+    let amend = Amend::for_source(&request.via, request.source);
+    if !request.forced_rport.get() {
+        return amend;
+    }
+    Amend {
+        received: Some(request.source.ip().to_canonical()),
+        rport: Some(request.source.port()),
+    }
 }

@@ -31,6 +31,8 @@ pub struct Routing<'a> {
     /// The socket that the last of our own Route values names: the one by which the request leaves,
     /// if it can (see [`super::forward`] on the two Record-Route values).
     pub leaves_by: Option<SocketId>,
+    /// Whether a Route value was ours, or the R-URI.
+    pub was_ours: bool,
     /// The Route values that stay, in order; `None` when the headers stay as they are.
     remaining: Option<ArrayVec<&'a [u8], MAX_ROUTES>>,
 }
@@ -44,6 +46,7 @@ impl<'a> Routing<'a> {
                 next_uri: request_uri,
                 new_request_uri: None,
                 leaves_by: None,
+                was_ours: false,
                 remaining: None,
             });
         }
@@ -93,22 +96,13 @@ impl<'a> Routing<'a> {
             next_uri,
             new_request_uri: (target != request_uri).then_some(target),
             leaves_by,
+            was_ours: rest.len() < routes.len(),
             remaining: Some(remaining),
         }
     }
 
-    /// Drops all Route values that are left: a dispatched request goes to its destination alone.
-    pub fn forget_routes(&mut self) {
-        if let Some(remaining) = &mut self.remaining {
-            remaining.clear();
-        }
-    }
-
-    /// Writes the decision into the edits of the request that it was read from.
+    /// Writes what stays of the Route headers into the edits of the request that it was read from.
     pub fn apply(&self, message: Message<'a>, edits: &mut Edits) {
-        if let Some(uri) = self.new_request_uri {
-            edits.replace(message.uri_range(), uri);
-        }
         let Some(remaining) = &self.remaining else {
             return;
         };

@@ -8,14 +8,17 @@ use super::branch::{Branch, BranchKeys};
 use super::context::Contexts;
 use super::core::{Core, Workbench};
 use super::local::Locals;
-use super::outbox::{Outbox, ProbeAnswer};
+use super::outbox::{Outbox, ProbeAnswer, StateChange};
 use super::request::Refusal;
+use super::script::{ModuleSettings, Script, built_in};
 use super::settings::{Settings, SocketId};
 use super::stats::{Drop, Load, Snapshot, Stats};
 use crate::arena::Arena;
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership, Progress};
 use crate::rng::Rng;
+use crate::route::machine::Machine;
+use crate::route::program::Program;
 use crate::sip::{HeaderIndex, Message, StartLine, is_keepalive, scan};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
@@ -37,6 +40,17 @@ pub struct Datagram<'a> {
     pub received: Timestamp,
     /// Its payload.
     pub bytes: &'a [u8],
+}
+
+/// A reply as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// The message.
+    pub message: Message<'a>,
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// The socket that it came in by.
+    pub socket: SocketId,
 }
 
 /// What became of a datagram.
@@ -66,19 +80,23 @@ impl Shard {
         seed: u64,
         now: Timestamp,
     ) -> Self {
+        let script = Arc::new(Script::new(program_of(&settings)));
         let shards = usize::from(settings.shards.max(1));
         let share = |all: u32| (all as usize).div_ceil(shards);
         let ownership = Ownership::new(secret, settings.call_load.hash_size, settings.shards);
         let linger = settings.timers.t1 * 64;
         let core = Core {
             id,
-            locals: Locals::new(&settings.listeners),
+            locals: Locals::new(&settings.listeners, &settings.aliases),
             calls: CallTable::new(&settings.call_load, &ownership, id, linger, secret),
             ownership,
             keys: KeyMaker::new(secret),
             branch_keys: BranchKeys::new(secret),
             contexts: Contexts::new(share(settings.limits.max_transactions), now),
             arena: Arena::new(),
+            machine: Some(Box::new(Machine::new(Arc::clone(&script.program)))),
+            modules: ModuleSettings::of(script.program.settings()),
+            script,
             bench: Workbench::new(),
             stats: Stats::default(),
             rng: Rng::from_seed(seed),
@@ -124,7 +142,14 @@ impl Shard {
         }
         match message.start() {
             StartLine::Request { .. } => core.on_request(now, &datagram, message, out),
-            StartLine::Reply { .. } => core.on_reply(now, message, out),
+            StartLine::Reply { .. } => {
+                let reply = Incoming {
+                    message,
+                    source: datagram.source,
+                    socket: datagram.socket,
+                };
+                core.on_reply(now, &reply, out);
+            }
         }
         Verdict::Done
     }
@@ -152,6 +177,18 @@ impl Shard {
                 Verdict::Done
             }
         }
+    }
+
+    /// Runs the event route for a destination that went up or down, with a request of our own for
+    /// that destination.
+    pub fn on_state_change(&mut self, now: Timestamp, change: &StateChange, out: &mut Outbox) {
+        self.core.run_event_route(now, change, &mut self.index, out);
+    }
+
+    /// Whether there is an event route for changes of states.
+    pub fn hears_of_changes(&self) -> bool {
+        let script = &self.core.script;
+        script.up.is_some() || script.down.is_some()
     }
 
     /// Does what is due at `now`.
@@ -241,14 +278,16 @@ impl Core {
         self.expiring = progress == Progress::More;
     }
 
-    fn on_reply(&mut self, now: Timestamp, reply: Message<'_>, out: &mut Outbox) {
+    fn on_reply(&mut self, now: Timestamp, incoming: &Incoming<'_>, out: &mut Outbox) {
+        let reply = incoming.message;
         self.stats.counters.replies += 1;
+        self.bench.reply_edits.clear();
         match our_branch(reply) {
             Some(Branch::Stateless { .. } | Branch::Stateful { .. }) if reply.fault().is_some() => {
                 self.stats.counters.drop(Drop::Garbage);
             }
             Some(Branch::Stateless { mac, socket, .. }) => {
-                self.relay_stateless_reply(now, reply, mac, socket, out);
+                self.relay_stateless_reply(now, incoming, mac, socket, out);
             }
             Some(Branch::Stateful {
                 index,
@@ -256,7 +295,7 @@ impl Core {
                 number,
                 ..
             }) if self.contexts.named(index, token).is_some() => {
-                self.on_branch_reply(now, index, usize::from(number), reply, out);
+                self.on_branch_reply(now, index, usize::from(number), incoming, out);
             }
             Some(Branch::Probe { token }) => out.answer_probe(ProbeAnswer {
                 token,
@@ -264,6 +303,15 @@ impl Core {
             }),
             _ => self.stats.counters.drop(Drop::StrayReply),
         }
+    }
+}
+
+/// The routing configuration of settings; where they have none, the built-in one.
+fn program_of(settings: &Settings) -> Arc<Program> {
+    match &settings.program {
+        Some(program) => Arc::clone(program),
+        // It is a part of this program, and compiles whatever it is filled in with.
+        None => Arc::new(built_in(settings).expect("the built-in configuration compiles")),
     }
 }
 

@@ -1,99 +1,64 @@
-//! Relaying with transactions: RFC 3261 section 16.6 to 16.9, with failover.
+//! Relaying with transactions: RFC 3261 section 16.6 to 16.9.
 //!
 //! Owns: what a request's branches and answers mean for each other. The caller sees one transaction
 //! with at most one final answer, whatever the destinations do.
 
-use std::sync::Arc;
-
+use super::act::Leg;
 use super::branch::Branch;
-use super::context::{Context, RelayBranch, kind_of};
-use super::core::{Core, send_stored, write_extra};
-use super::default_route::Target;
-use super::forward::{Hop, write_reply, write_request};
+use super::context::RelayBranch;
+use super::core::{Core, OwnAnswer, send_stored};
+use super::draft::{Draft, Options};
+use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
-use super::request::{Refusal, Request};
-use super::shard::Datagram;
+use super::request::Request;
+use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::arena::Bytes;
-use crate::dispatch::Destination;
-use crate::load::Hold;
 use crate::sip::{Message, Method, Name, build, scan};
 use crate::time::Timestamp;
-use crate::transaction::{ClientTransaction, RepeatAction, ReplyAction, TransactionKey};
-
-pub(super) const NO_ROOM: Refusal = Refusal::busy("Transaction Table Full");
+use crate::transaction::{RepeatAction, ReplyAction};
 
 impl Core {
-    /// Sends a request on by a transaction of its own.
-    pub(super) fn relay_stateful(
+    /// Answers a request by its transaction, so that a repeat gets the same answer.
+    pub(super) fn answer_by_transaction(
         &mut self,
         now: Timestamp,
-        key: TransactionKey,
+        index: u32,
         request: &Request<'_>,
-        target: Target,
+        answer: OwnAnswer<'_>,
         out: &mut Outbox,
     ) {
-        if self.contexts.is_full(&self.arena) {
-            if request.goes_by_its_routes() {
-                // A call that stands must be able to end: without a transaction it can.
-                return self.relay_stateless(request, &target, out);
-            }
-            return self.answer(request, NO_ROOM, out);
+        let context = self.contexts.get(index);
+        if context.server.is_answered() {
+            return;
         }
-        let mut context = Context::new(key, request);
-        context.request = Some(self.arena.store(request.message.bytes()));
-        context.cell = target.cell;
-        context.candidates = target.candidates;
-        context.dispatched = !request.goes_by_its_routes();
-        context.record_route = target.record_route;
-        if request.method == Method::Invite {
-            send_trying(request, out);
-        }
-        let index = self.contexts.insert(context, &mut self.rng);
-        self.add_branch(now, index, request, target.hop, target.destination, out);
-        self.contexts.settle(index, &mut self.arena);
-    }
-
-    /// Refuses a call by a transaction, so that a repeat of the INVITE gets the same answer even if
-    /// there is room for it by then.
-    pub(super) fn refuse_call(
-        &mut self,
-        now: Timestamp,
-        key: TransactionKey,
-        request: &Request<'_>,
-        refusal: Refusal,
-        out: &mut Outbox,
-    ) {
-        if self.contexts.is_full(&self.arena) {
-            return self.answer(request, refusal, out);
-        }
-        self.count_answer(refusal);
-        let mut context = Context::new(key, request);
+        self.count_answer(answer.code);
         let tag = self.branch_keys.tag(request.message);
-        let (scratch, extra) = (&mut self.bench.scratch, &mut self.bench.extra);
+        let scratch = &mut self.bench.scratch;
         scratch.clear();
-        extra.clear();
-        write_extra(refusal, request.message, &self.settings, extra);
-        build::reply(
-            request.message,
-            request.source,
-            refusal.code,
-            refusal.reason,
-            &tag,
-            extra,
-            scratch,
-        );
+        answer.write(request, &tag, scratch);
         let stored = self.arena.store(scratch);
-        context.last_reply = Some(stored);
-        context
-            .server
-            .on_final_sent(refusal.code, now, &self.settings.timers);
-        send_stored(&self.arena, stored, request.socket, request.reply_to, out);
-        let index = self.contexts.insert(context, &mut self.rng);
-        self.contexts.settle(index, &mut self.arena);
+        let context = self.contexts.get_mut(index);
+        send_stored(&self.arena, stored, context.socket, context.reply_to, out);
+        if let Some(stale) = context.last_reply.replace(stored) {
+            self.arena.free(stale);
+        }
+        context.sent_code = answer.code;
+        if answer.code < 200 {
+            return;
+        }
+        let timers = &self.settings.timers;
+        context.server.on_final_sent(answer.code, now, timers);
+        context.choice = None;
+        let (cell, cseq) = (context.cell, context.cseq);
+        self.contexts.answered();
+        if let Some(cell) = cell {
+            self.observe_failure(now, cell, cseq);
+        }
+        self.cancel_pending(now, index, out);
     }
 
-    /// A request whose transaction is known came again, or is an ACK or CANCEL of it. Says whether
+    /// A request whose transaction is known came again, or is an ACK of it. Says whether
     /// it was dealt with: the ACK to a 2xx is not.
     pub(super) fn repeat(
         &mut self,
@@ -102,22 +67,21 @@ impl Core {
         request: &Request<'_>,
         out: &mut Outbox,
     ) -> bool {
-        match request.method {
-            Method::Cancel => self.cancel(now, index, request, out),
-            Method::Ack => return self.absorb_ack(now, index),
-            _ => {
-                self.stats.counters.repeats += 1;
-                let context = self.contexts.get(index);
-                match (context.server.on_repeat(), context.last_reply) {
-                    (RepeatAction::Answer, Some(stored)) => {
-                        send_stored(&self.arena, stored, context.socket, context.reply_to, out);
-                    }
-                    (RepeatAction::Answer, None) if request.method == Method::Invite => {
-                        send_trying(request, out);
-                    }
-                    _ => {}
-                }
+        if request.method == Method::Ack {
+            return self.absorb_ack(now, index);
+        }
+        self.stats.counters.repeats += 1;
+        let context = self.contexts.get(index);
+        match (context.server.on_repeat(), context.last_reply) {
+            (RepeatAction::Answer, Some(stored)) => {
+                send_stored(&self.arena, stored, context.socket, context.reply_to, out);
             }
+            (RepeatAction::Answer, None)
+                if request.method == Method::Invite && !context.options.has(Options::NO_TRYING) =>
+            {
+                send_trying(request, &self.modules.trying_reason, out);
+            }
+            _ => {}
         }
         true
     }
@@ -136,166 +100,143 @@ impl Core {
         true
     }
 
-    /// Sends the request to one more destination.
-    fn add_branch(
+    /// Sends the request on one more branch.
+    pub(super) fn add_branch(
         &mut self,
         now: Timestamp,
         index: u32,
         request: &Request<'_>,
-        hop: Hop,
-        destination: Option<Arc<Destination>>,
+        draft: &Draft,
+        leg: Leg,
         out: &mut Outbox,
     ) {
-        let timers = &self.settings.timers;
         let context = self.contexts.get(index);
-        let number = context.branches.len();
-        let may_move_on = context.candidates.is_some();
-        if may_move_on && let Some(destination) = &destination {
-            self.stats.of(destination).selected += 1;
-        }
-        let branch = RelayBranch {
-            hop,
-            outages: destination.as_ref().map_or(0, |one| one.outages()),
-            destination,
-            client: ClientTransaction::start(kind_of(context.method), now, timers),
-            abandoned: false,
-            cancel_wanted: false,
-            cancel: None,
-            no_answer_at: if may_move_on {
-                now + self.settings.failover.no_answer
-            } else {
-                Timestamp::FAR
-            },
-            sent_at: now,
-            rang: false,
-        };
-        self.contexts.add_branch(index, branch);
-        let context = self.contexts.get(index);
-        self.stats.counters.relayed_requests += 1;
         let branch = Branch::Stateful {
             shard: self.id,
             index,
             token: context.token,
             loop_mark: self.branch_keys.loop_mark(request.message),
-            number: number as u8,
+            number: context.branches.len() as u8,
         };
-        let record_route = context.record_route;
+        let way = Way {
+            hop: leg.hop,
+            branch: &branch,
+            uri: draft.uri_or_received(leg.uri, request.message),
+            record_route: draft.record_route.map(|text| draft.text(text)),
+            is_doubled: self.modules.has_double_rr,
+        };
         let (locals, edits) = (&self.locals, &mut self.bench.edits);
-        out.send(hop.socket, hop.address, |buffer| {
-            write_request(request, hop, &branch, record_route, locals, edits, buffer);
+        let (mut head, mut sent) = (Head::default(), Bytes::EMPTY);
+        let arena = &mut self.arena;
+        out.send(leg.hop.socket, leg.hop.address, |buffer| {
+            let start = buffer.len();
+            head = write_request(request, draft, &way, locals, edits, buffer);
+            sent = arena.store(&buffer[start..]);
         });
+        self.stats.counters.relayed_requests += 1;
+        let branch = RelayBranch::start(context, leg, sent, head, now, &self.settings.timers);
+        self.contexts.add_branch(index, branch);
     }
 
-    /// Sends the request to the next destination that can take it; `false` when there is none.
-    pub(super) fn try_next(&mut self, now: Timestamp, index: u32, out: &mut Outbox) -> bool {
+    /// Keeps the request for further branches before a route changes it for the first one.
+    pub(super) fn keep_base(&mut self, index: u32, request: &Request<'_>, draft: &Draft) {
+        if !self.contexts.get(index).branches.is_empty() {
+            return;
+        }
+        let way = Way {
+            hop: Hop {
+                socket: request.socket,
+                address: request.source,
+            },
+            branch: &Branch::Probe { token: 0 },
+            uri: draft.uri_or_received(draft.uri, request.message),
+            record_route: draft.record_route.map(|text| draft.text(text)),
+            is_doubled: self.modules.has_double_rr,
+        };
+        let scratch = &mut self.bench.scratch;
+        scratch.clear();
+        let head = write_request(
+            request,
+            draft,
+            &way,
+            &self.locals,
+            &mut self.bench.edits,
+            scratch,
+        );
+        let base = self.arena.store(scratch);
+        self.contexts.get_mut(index).base = Some((base, head));
+    }
+
+    /// Whether there is a destination that the request can still be sent to.
+    pub(super) fn has_next(&self, index: u32) -> bool {
         let context = self.contexts.get(index);
-        if context.cancelled || context.branches.len() >= self.settings.failover.max_branches {
+        let Some(mut choice) = context.choice else {
+            return false;
+        };
+        if context.cancelled {
             return false;
         }
-        let (Some(mut candidates), Some(stored)) = (context.candidates, context.request) else {
+        let Some(set) = self.sets.get(choice.set) else {
             return false;
         };
-        let (socket, source, cell) = (context.socket, context.source, context.cell);
-        let sets = Arc::clone(&self.sets);
-        let Some(set) = sets.get(self.settings.set) else {
-            return false;
-        };
-        let (destination, reservation, hop) = loop {
-            let Some((destination, reservation)) = candidates.next(set) else {
-                self.contexts.get_mut(index).candidates = None;
-                return false;
-            };
-            // After a reload the order may be another.
-            if self.contexts.get(index).has_tried(&destination) {
-                continue;
+        choice.candidates.stop_reserving();
+        while let Some((destination, _)) = choice.candidates.next(set) {
+            if !context.has_tried(&destination)
+                && self.hop_to(&destination, context.socket).is_some()
+            {
+                return true;
             }
-            if let Some(hop) = self.hop_to(&destination, socket) {
-                break (destination, reservation, hop);
-            }
-        };
-        self.contexts.get_mut(index).candidates = Some(candidates);
-        self.stats.counters.failovers += 1;
-        if let Some(cell) = cell {
-            let hold =
-                reservation.map_or_else(|| Hold::Pinned(Arc::clone(&destination)), Hold::Counted);
-            self.calls.move_to(cell, hold);
         }
-        self.with_stored_request(stored, socket, source, true, |core, request| {
-            core.add_branch(now, index, request, hop, Some(destination), out);
-        });
-        true
+        false
     }
 
-    /// Reads a stored request again and hands it to `act`. It was read once, so it can be read again.
-    pub(super) fn with_stored_request(
+    /// Reads the request as it was sent on the first branch, without what we put on top of it, and
+    /// hands it to `act`. It was read once, so it can be read again.
+    pub(super) fn with_base(
         &mut self,
-        stored: Bytes,
-        socket: u16,
-        source: std::net::SocketAddr,
-        dispatched: bool,
-        act: impl FnOnce(&mut Self, &Request<'_>),
+        index: u32,
+        act: impl FnOnce(&mut Self, &Request<'_>, &[u8]),
     ) {
+        let context = self.contexts.get(index);
+        let first = context.branches.first();
+        let of_first = first.map(|first| (first.sent, first.head));
+        let Some((sent, head)) = context.base.or(of_first) else {
+            debug_assert!(false, "only what was sent can fail");
+            return;
+        };
+        let (socket, source) = (context.socket, context.source);
+        let sent = self.arena.get(sent);
+        let (record_routes, end) = head.places();
         let mut index = self.bench.stored_index.take().unwrap_or_default();
         let mut bytes = std::mem::take(&mut self.bench.stored);
         bytes.clear();
-        bytes.extend_from_slice(self.arena.get(stored));
+        bytes.extend_from_slice(&sent[..head.start as usize]);
+        bytes.extend_from_slice(&sent[end..]);
+        let message_end = bytes.len();
+        bytes.extend_from_slice(&sent[record_routes..end]);
+        let (message, record_routes) = bytes.split_at(message_end);
         let datagram = Datagram {
             socket,
             source,
             received: Timestamp::ZERO,
-            bytes: &bytes,
+            bytes: message,
         };
-        if let Ok(message) = scan(&bytes, &mut index)
-            && let Ok(mut request) = Request::read(message, &datagram, &self.locals)
+        if let Ok(message) = scan(message, &mut index)
+            && let Ok(request) = Request::read(message, &datagram, &self.locals)
         {
-            if dispatched {
-                request.routing.forget_routes();
-            }
-            act(self, &request);
+            act(self, &request, record_routes);
         } else {
-            debug_assert!(false, "a stored request can be read");
+            debug_assert!(false, "a request that was sent can be read");
         }
         self.bench.stored_index = Some(index);
         self.bench.stored = bytes;
     }
 
-    /// Appends the request as it was sent to a branch to `into`.
-    pub(super) fn write_branch(&mut self, index: u32, number: usize, into: &mut Vec<u8>) {
-        let context = self.contexts.get(index);
-        let Some(stored) = context.request else {
-            return;
-        };
-        let hop = context.branches[number].hop;
-        let (token, record_route, dispatched) =
-            (context.token, context.record_route, context.dispatched);
-        let (socket, source) = (context.socket, context.source);
-        self.with_stored_request(stored, socket, source, dispatched, |core, request| {
-            let branch = Branch::Stateful {
-                shard: core.id,
-                index,
-                token,
-                loop_mark: core.branch_keys.loop_mark(request.message),
-                number: number as u8,
-            };
-            let edits = &mut core.bench.edits;
-            write_request(
-                request,
-                hop,
-                &branch,
-                record_route,
-                &core.locals,
-                edits,
-                into,
-            );
-        });
-    }
-
     /// Sends the request of a branch again.
     pub(super) fn resend_branch(&mut self, index: u32, number: usize, out: &mut Outbox) {
-        let hop = self.contexts.get(index).branches[number].hop;
-        out.send(hop.socket, hop.address, |buffer| {
-            self.write_branch(index, number, buffer);
-        });
+        let branch = &self.contexts.get(index).branches[number];
+        let hop = branch.hop;
+        send_stored(&self.arena, branch.sent, hop.socket, hop.address, out);
     }
 
     /// A reply came for a branch of a context.
@@ -304,9 +245,13 @@ impl Core {
         now: Timestamp,
         index: u32,
         number: usize,
-        reply: Message<'_>,
+        incoming: &Incoming<'_>,
         out: &mut Outbox,
     ) {
+        let reply = incoming.message;
+        if !self.run_reply_routes(now, index, number, incoming, out) {
+            return;
+        }
         let code = reply.reply_code().unwrap_or(0);
         let Ok(cseq) = reply.cseq() else { return };
         let timers = &self.settings.timers;
@@ -340,6 +285,32 @@ impl Core {
         self.contexts.settle(index, &mut self.arena);
     }
 
+    /// The configuration sees a reply before anything else happens. False: it is dropped.
+    fn run_reply_routes(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        number: usize,
+        reply: &Incoming<'_>,
+        out: &mut Outbox,
+    ) -> bool {
+        let branch = Some((index, number));
+        if let Some(route) = self.script.reply
+            && !self.run_reply_route(now, reply, branch, route, out)
+        {
+            return false;
+        }
+        let context = self.contexts.get(index);
+        let is_ours = reply
+            .message
+            .cseq()
+            .is_ok_and(|cseq| cseq.method == context.method);
+        match context.armed.reply {
+            Some(route) if is_ours => self.run_reply_route(now, reply, branch, route, out),
+            _ => true,
+        }
+    }
+
     /// Acknowledges a negative answer, hop by hop (RFC 3261 section 17.1.1.3).
     fn acknowledge(&mut self, index: u32, number: usize, reply: Message<'_>, out: &mut Outbox) {
         self.with_sent_branch(index, number, |sent, hop| {
@@ -356,15 +327,12 @@ impl Core {
         number: usize,
         act: impl FnOnce(Message<'_>, Hop),
     ) {
-        let hop = self.contexts.get(index).branches[number].hop;
-        let mut sent = std::mem::take(&mut self.bench.sent);
+        let branch = &self.contexts.get(index).branches[number];
+        let sent = self.arena.get(branch.sent);
         let mut sent_index = self.bench.sent_index.take().unwrap_or_default();
-        sent.clear();
-        self.write_branch(index, number, &mut sent);
-        if let Ok(message) = scan(&sent, &mut sent_index) {
-            act(message, hop);
+        if let Ok(message) = scan(sent, &mut sent_index) {
+            act(message, branch.hop);
         }
-        self.bench.sent = sent;
         self.bench.sent_index = Some(sent_index);
     }
 
@@ -380,13 +348,13 @@ impl Core {
         let context = self.contexts.get_mut(index);
         let branch = &mut context.branches[number];
         if branch.cancel_wanted || branch.abandoned {
-            branch.no_answer_at = Timestamp::FAR;
+            branch.stop_waiting();
             return self.cancel_branch(now, index, number, out);
         }
-        // From now on it is looked whether the destination lives as long as it rings.
-        if branch.no_answer_at != Timestamp::FAR {
-            branch.no_answer_at = now + self.settings.failover.no_answer;
-        }
+        branch.last_code = code;
+        let (method, patience, ends_at) = (context.method, context.patience, context.ends_at());
+        context.branches[number].wait_on(now, method, patience, ends_at);
+        let branch = &mut context.branches[number];
         if code == 100 || context.server.is_answered() {
             return;
         }
@@ -413,7 +381,7 @@ impl Core {
     ) {
         let context = self.contexts.get_mut(index);
         self.stats.counters.relayed_replies += 1;
-        let edits = &mut self.bench.edits;
+        let edits = &mut self.bench.reply_edits;
         let stale = if keep {
             let scratch = &mut self.bench.scratch;
             scratch.clear();
@@ -445,7 +413,8 @@ impl Core {
         out: &mut Outbox,
     ) {
         let context = self.contexts.get_mut(index);
-        context.branches[number].no_answer_at = Timestamp::FAR;
+        context.branches[number].stop_waiting();
+        context.branches[number].last_code = code;
         if context.method == Method::Bye {
             self.observe_bye_answer(now, reply, code);
         }
@@ -456,13 +425,9 @@ impl Core {
             return;
         }
         self.note_failure(index, number, code);
-        let may_move_on = self.settings.failover.codes.contains(&code);
-        if may_move_on && self.try_next(now, index, out) {
-            // Another destination has the request now; this answer is kept in case none is better.
-            self.contexts.get_mut(index).branches[number].abandoned = true;
-        }
-        self.keep_best(index, reply, code);
-        if code >= 600 {
+        self.keep_best(index, number, reply, code);
+        let context = self.contexts.get(index);
+        if code >= 600 && !context.options.has(Options::NO_6XX) {
             self.cancel_pending(now, index, out);
         }
         self.conclude_if_done(now, index, out);
@@ -479,13 +444,14 @@ impl Core {
     }
 }
 
-fn send_trying(request: &Request<'_>, out: &mut Outbox) {
-    out.send(request.socket, request.reply_to, |buffer| {
+/// Answers a request with 100.
+pub(super) fn send_trying(request: &Request<'_>, reason: &str, out: &mut Outbox) {
+    out.send(request.socket, request.reply_to(), |buffer| {
         build::reply(
             request.message,
             request.source,
             100,
-            "Trying",
+            reason,
             b"",
             b"",
             buffer,

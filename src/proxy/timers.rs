@@ -19,7 +19,7 @@ impl Core {
         let mut number = 0;
         // Failover adds branches while this runs; the new ones have nothing due yet.
         while number < self.contexts.get(index).branches.len() {
-            self.run_no_answer(now, index, number, out);
+            self.run_patience(now, index, number, out);
             self.run_client(now, index, number, out);
             self.run_cancel(now, index, number, out);
             number += 1;
@@ -42,38 +42,57 @@ impl Core {
         }
     }
 
-    /// Nothing at all came back in time: the next destination gets the request. So it does when
-    /// this one rings, and keepalives have found it dead since. Without a next one, this one may
-    /// still answer.
-    fn run_no_answer(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
-        let branch = &mut self.contexts.get_mut(index).branches[number];
-        if now < branch.no_answer_at {
+    /// A branch took too long: it is given up. Nothing at all came back in time, or it rings and
+    /// keepalives have found its destination dead since: it is given up if there is a next
+    /// destination; without one, this one may still answer.
+    fn run_patience(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
+        let context = self.contexts.get_mut(index);
+        let silence = context.patience.silence;
+        let branch = &mut context.branches[number];
+        if now >= branch.timeout_at {
+            branch.stop_waiting();
+            if branch.client.is_pending() {
+                branch.timed_out = true;
+                self.give_up(now, index, number, out);
+            }
             return;
         }
-        branch.no_answer_at = Timestamp::FAR;
+        if now < branch.silence_at {
+            return;
+        }
+        branch.silence_at = Timestamp::FAR;
         if !branch.client.is_pending() {
             return;
         }
         let is_silent = branch.client.is_silent();
         if !is_silent && !branch.has_lost_its_destination() {
-            branch.no_answer_at = now + self.settings.failover.no_answer;
+            branch.silence_at = silence.map_or(Timestamp::FAR, |silence| now + silence);
             return;
         }
-        if self.try_next(now, index, out) {
-            if !is_silent {
-                self.cancel_branch(now, index, number, out);
-            }
-            self.abandon(now, index, number);
+        if self.has_next(index) {
+            // Its silence is no answer: it must not stand against what the next one says.
+            let best = self.contexts.get_mut(index).best.take();
+            self.contexts.get_mut(index).branches[number].timed_out = true;
+            self.give_up(now, index, number, out);
+            self.restore_best(index, best);
         }
     }
 
-    /// The answer of this branch is no longer wanted; a late provisional one gets a CANCEL.
-    fn abandon(&mut self, now: Timestamp, index: u32, number: usize) {
+    /// The answer of this branch is no longer wanted; what rings is cancelled, and so is what rings
+    /// later. It counts as answered with 408.
+    fn give_up(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
         self.note_failure(index, number, TIMEOUT);
         let timers = self.settings.timers;
         let branch = &mut self.contexts.get_mut(index).branches[number];
+        if !branch.client.is_silent() {
+            self.cancel_branch(now, index, number, out);
+        }
+        let branch = &mut self.contexts.get_mut(index).branches[number];
         branch.abandoned = true;
+        branch.stop_waiting();
         branch.client.give_up(now, &timers);
+        self.keep_own_best(index, number, TIMEOUT);
+        self.conclude_if_done(now, index, out);
     }
 
     fn run_client(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
@@ -116,11 +135,7 @@ impl Core {
             return;
         }
         self.note_failure(index, number, code);
-        let may_move_on = self.settings.failover.codes.contains(&code);
-        if may_move_on && self.try_next(now, index, out) {
-            self.contexts.get_mut(index).branches[number].abandoned = true;
-        }
-        self.keep_own_best(index, code);
+        self.keep_own_best(index, number, code);
         self.conclude_if_done(now, index, out);
     }
 
@@ -148,7 +163,7 @@ impl Core {
                 }
                 let branch = &mut self.contexts.get_mut(index).branches[number];
                 branch.client.fail();
-                branch.no_answer_at = Timestamp::FAR;
+                branch.stop_waiting();
                 self.fail_branch(now, index, number, UNDELIVERABLE, out);
                 self.contexts.settle(index, &mut self.arena);
             }

@@ -32,18 +32,21 @@ pub struct Checked {
     pub config: Config,
     /// What was said.
     pub report: Report,
+    /// What its defines stand for at its end.
+    pub defines: BTreeMap<String, String>,
 }
 
 /// Reads a configuration and all that it includes, and judges it. `defines` are those of the command
 /// line, `NAME` or `NAME=VALUE`. The error is that of the file itself, if it cannot be read.
 pub fn check(path: &str, defines: &[String], read: ReadFile<'_>) -> Result<Checked, String> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
-    let tokens = {
+    let (tokens, defines) = {
         let mut preprocessor = Preprocessor::new(&mut sources, &mut report, read);
         for define in defines {
             preprocessor.define_text(define);
         }
-        preprocessor.run(path)?
+        let tokens = preprocessor.run(path)?;
+        (tokens, preprocessor.definitions())
     };
     let config = parser::parse(&tokens, &sources, &mut report);
     warn_of_line_breaks(&tokens, &sources, &mut report);
@@ -62,6 +65,7 @@ pub fn check(path: &str, defines: &[String], read: ReadFile<'_>) -> Result<Check
         sources,
         report: report.finish(),
         config,
+        defines,
     })
 }
 

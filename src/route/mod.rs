@@ -9,17 +9,28 @@
 
 pub mod ast;
 pub mod check;
+pub mod compile;
+mod date;
 pub mod diagnostic;
 pub mod explain;
+pub mod host;
 pub mod lexer;
+pub mod machine;
 pub mod nearest;
+mod own;
 pub mod parameters;
 pub mod parser;
 pub mod preprocess;
+pub mod program;
+pub mod settings;
+mod shared;
 pub mod source;
 pub mod table;
+mod transform;
+pub mod value;
 pub mod variable;
 
 pub use check::{Checked, check};
+pub use compile::compile;
 pub use explain::explain;
 pub use parameters::{Assignment, PARAMETERS, Parameter, ParameterError, Parameters, listing};

@@ -345,6 +345,12 @@ impl Parameters {
                     _ => values.max_branches as usize,
                 },
             },
+            keeps_others: values.flags & 2 != 0,
+            thresholds: Thresholds {
+                down: values.ds_probing_threshold as u32,
+                up: values.ds_inactive_threshold as u32,
+            },
+            probes_marked: values.ds_probing_mode == 1,
             call_load: CallLoadSettings {
                 hash_size: values.ds_hash_size as u32,
                 expire: seconds(values.ds_hash_expire),

@@ -86,7 +86,7 @@ impl<'a> Preprocessor<'a> {
     }
 
     /// All tokens of a file and what it includes; [`Kind::End`] is the last.
-    pub fn run(mut self, path: &str) -> Result<Vec<Token>, String> {
+    pub fn run(&mut self, path: &str) -> Result<Vec<Token>, String> {
         let bytes = (self.read)(path)?;
         let file = self.sources.add(path, &bytes);
         let file = file.ok_or_else(|| format!("{path} is too big"))?;
@@ -106,7 +106,19 @@ impl<'a> Preprocessor<'a> {
             span,
             is_glued: false,
         });
-        Ok(self.out)
+        Ok(std::mem::take(&mut self.out))
+    }
+
+    /// What the names stand for, as it is written: `$def(...)` reads it.
+    pub fn definitions(&self) -> BTreeMap<String, String> {
+        let text = |define: &Define| match define.value.as_slice() {
+            [first, .., last] => self.sources.slice(first.span.to(last.span)).to_owned(),
+            [only] => self.sources.slice(only.span).to_owned(),
+            [] => String::new(),
+        };
+        let all = self.defines.iter();
+        all.map(|(name, define)| (name.clone(), text(define)))
+            .collect()
     }
 
     fn file(&mut self, file: FileId) {

@@ -60,6 +60,8 @@ pub enum ArgumentKind {
     Plain,
     /// A regular expression.
     Regex,
+    /// `/expression/text/flags`
+    Substitution,
     /// Methods with `|` between them.
     Methods,
     /// The name of a `failure_route`.
@@ -88,6 +90,7 @@ impl ArgumentKind {
             Self::Text => "a text or a pseudo-variable",
             Self::Plain => "a text",
             Self::Regex => "a regular expression in quotes",
+            Self::Substitution => "a substitution in quotes: \"/expression/text/flags\"",
             Self::Methods => "methods in quotes, such as \"INVITE|BYE\"",
             Self::FailureRoute => "the name of a failure_route, in quotes",
             Self::ReplyRoute => "the name of an onreply_route, in quotes",

@@ -276,7 +276,8 @@ fn split_arguments(inside: &str) -> Vec<&str> {
         match c {
             '(' | '{' | '[' => depth += 1,
             ')' | '}' | ']' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
+            // A comma alone at the end is itself an argument: {s.select,1,,}.
+            ',' if depth == 0 && !(start == at && at + 1 == inside.len()) => {
                 parts.push(&inside[start..at]);
                 start = at + 1;
             }

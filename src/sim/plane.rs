@@ -179,7 +179,7 @@ fn settings(config: &SimConfig) -> Settings {
         listeners: config
             .listeners
             .iter()
-            .map(|&address| Listener { address })
+            .map(|&address| Listener::from(address))
             .collect(),
         shards: config.shards,
         relay: config.relay,

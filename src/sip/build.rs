@@ -17,13 +17,15 @@ pub fn reply(
     request: Message<'_>,
     source: SocketAddr,
     code: u16,
-    reason: &str,
+    reason: impl AsRef<[u8]>,
     to_tag: &[u8],
     extra: &[u8],
     out: &mut Vec<u8>,
 ) {
     // Writing to a vector cannot fail.
-    let _ = write!(out, "SIP/2.0 {code} {reason}\r\n");
+    let _ = write!(out, "SIP/2.0 {code} ");
+    out.extend_from_slice(reason.as_ref());
+    out.extend_from_slice(b"\r\n");
     let top = request.top_via().ok();
     let bytes = request.bytes();
     for line in request.all(Name::Via) {

@@ -41,6 +41,19 @@ impl Edits {
         self.arena.clear();
     }
 
+    /// Takes over the changes of another list.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.splices.clear();
+        self.splices.extend_from_slice(&other.splices);
+        self.arena.clear();
+        self.arena.extend_from_slice(&other.arena);
+    }
+
+    /// How many bytes of new text it holds.
+    pub fn text_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
     /// Whether there is no change.
     pub fn is_empty(&self) -> bool {
         self.splices.is_empty()
@@ -86,20 +99,22 @@ impl Edits {
         while place > 0 && self.splices[place - 1].at > splice.at {
             place -= 1;
         }
-        let overlaps =
-            |other: &Splice| splice.at < other.end && other.at < splice.end && other.at < other.end;
-        debug_assert!(
-            splice.at == splice.end || !self.splices.iter().any(overlaps),
-            "two edits take away the same bytes"
-        );
         self.splices.insert(place, splice);
     }
 
     /// Appends `original` with all changes to `out`. Every byte is copied once.
     pub fn write(&self, original: &[u8], out: &mut Vec<u8>) {
+        self.write_from(original, 0, out);
+    }
+
+    /// As [`Edits::write`], from the byte at `start` on; changes before it are left out.
+    pub fn write_from(&self, original: &[u8], start: usize, out: &mut Vec<u8>) {
         out.reserve(original.len() + self.arena.len());
-        let mut copied = 0;
-        for splice in &self.splices {
+        let mut copied = start.min(original.len());
+        let first = self
+            .splices
+            .partition_point(|splice| (splice.at as usize) < start);
+        for splice in &self.splices[first..] {
             let at = (splice.at as usize).min(original.len());
             if at > copied {
                 out.extend_from_slice(&original[copied..at]);

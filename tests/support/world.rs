@@ -55,9 +55,9 @@ impl<W: Watch> World<W> {
         let entries = list.entries.into_iter().map(|line| line.entry).collect();
         let sets = Arc::new(Sets::build(entries, None, 1));
         let settings = Settings {
-            listeners: vec![Listener {
-                address: PROXY.parse().expect("an address"),
-            }],
+            listeners: vec![Listener::from(
+                PROXY.parse::<SocketAddr>().expect("an address"),
+            )],
             relay,
             call_load: CallLoadSettings {
                 hash_size,

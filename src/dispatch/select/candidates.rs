@@ -104,6 +104,11 @@ impl Candidates {
         }
     }
 
+    /// From now on no call is counted: whoever only looks ahead must not take places.
+    pub fn stop_reserving(&mut self) {
+        self.reserving = false;
+    }
+
     /// Goes on in `order`, behind `last`.
     pub(super) fn ranked(self, order: Order, last: Option<Rank>) -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! What only an unlucky network or a hostile peer brings about.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,9 +141,8 @@ fn after_a_reload_no_destination_is_tried_twice() {
 #[test]
 fn a_request_that_crosses_between_our_sockets_leaves_by_the_second_route() {
     let mut bench = Bench::new(Stateful, 1, 0);
-    let listeners = [PROXY, "192.0.2.1:5060"].map(|address| Listener {
-        address: address.parse().expect("an address"),
-    });
+    let listeners = [PROXY, "192.0.2.1:5060"]
+        .map(|address| Listener::from(address.parse::<SocketAddr>().expect("an address")));
     let settings = Settings {
         listeners: listeners.into(),
         ..Settings::default()

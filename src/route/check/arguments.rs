@@ -6,6 +6,7 @@ use crate::route::ast::{Expression, ExpressionKind, RouteKind, Text, UnaryOperat
 use crate::route::diagnostic::Diagnostic;
 use crate::route::nearest::nearest;
 use crate::route::table::{Argument, ArgumentKind, Function};
+use crate::route::transform::Substitution;
 
 const LEVELS: &[&str] = &[
     "L_ALERT", "L_BUG", "L_CRIT2", "L_CRIT", "L_ERR", "L_WARN", "L_NOTICE", "L_INFO", "L_DBG",
@@ -27,6 +28,7 @@ impl Checker<'_> {
             }
             (ExpressionKind::Text(text), ArgumentKind::Text) => self.format(text, whole(text)),
             (ExpressionKind::Text(text), ArgumentKind::Regex) => self.regex(text),
+            (ExpressionKind::Text(text), ArgumentKind::Substitution) => self.substitution(text),
             (ExpressionKind::Text(text), ArgumentKind::Methods) => self.methods(text),
             (ExpressionKind::Text(text), ArgumentKind::Level) => self.level(text),
             (ExpressionKind::Text(text), ArgumentKind::Variable) => self.variable_text(text, false),
@@ -48,7 +50,10 @@ impl Checker<'_> {
             }
             (
                 ExpressionKind::Variable(_),
-                ArgumentKind::Plain | ArgumentKind::Regex | ArgumentKind::Methods,
+                ArgumentKind::Plain
+                | ArgumentKind::Regex
+                | ArgumentKind::Substitution
+                | ArgumentKind::Methods,
             ) => self.wrong_kind(function, row, given),
             (ExpressionKind::Variable(variable), _) => self.variable(variable, given.span, false),
             (ExpressionKind::Number(number), ArgumentKind::Flag) => {
@@ -98,6 +103,12 @@ impl Checker<'_> {
             _ => error.help(format!("it is called as {function}")),
         };
         self.report.push(error);
+    }
+
+    fn substitution(&mut self, text: &Text) {
+        if let Err(message) = Substitution::parse(&text.value) {
+            self.error(text.span, message);
+        }
     }
 
     fn methods(&mut self, text: &Text) {

@@ -10,7 +10,7 @@ fn parsed(text: &str) -> (Config, Vec<String>) {
         "a" => Ok(text.as_bytes().to_vec()),
         _ => Err("no such file".to_owned()),
     };
-    let preprocessor = Preprocessor::new(&mut sources, &mut report, &read);
+    let mut preprocessor = Preprocessor::new(&mut sources, &mut report, &read);
     let tokens = preprocessor.run("a").expect("the file");
     let config = parse(&tokens, &sources, &mut report);
     let said = report.finish();

@@ -30,6 +30,9 @@ pub(super) const FUNCTIONS: &[Function] = function_rows! {
         ds_load_update() [ANY] "count a call as answered at its 2xx, and no more at its BYE or CANCEL";
         ds_load_unset() [ANY] "count the call no more";
         ds_reload() [ANY] "read the destinations again";
+        ds_follow_call() [REQUEST] "sipshard's own: the destination of the call that a caller's request belongs to as next hop";
+        ds_is_failure_ack() [REQUEST] "sipshard's own: whether an ACK is for the failure of a call that was relayed without transaction";
+        ds_next_after(milliseconds: Int) [REQUEST FAILURE] "sipshard's own: fail a branch that is silent for so long, or dies while it rings, if there is a next destination";
         ds_dsg_fetch(set: Int) [ANY] "fill $dsg(...) with the figures of a set";
     }
 };

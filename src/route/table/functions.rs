@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Function] = function_rows! {
         t_relay_to(proxy: Text; flags: Int) [REQUEST FAILURE] "relay in a transaction to a proxy";
         t_forward_nonack(host: Address, port: Int) [REQUEST] "relay in a transaction, unless it is an ACK";
         t_replicate(; uri: Text) [REQUEST] "relay a copy in a transaction; its answers are dropped";
-        t_relay_cancel() [REQUEST] "relay a CANCEL if its INVITE is known; false if not";
+        t_relay_cancel() [REQUEST] "relay a CANCEL and end the script if its INVITE is known; true if not";
         t_lookup_cancel(; mode: Int) [REQUEST] "whether the INVITE of a CANCEL is known";
         t_on_failure(route: FailureRoute) [REQUEST REPLY FAILURE BRANCH] "the route for when all branches failed";
         t_on_reply(route: ReplyRoute) [REQUEST REPLY FAILURE BRANCH] "the route for replies of this transaction";

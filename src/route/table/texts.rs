@@ -13,11 +13,11 @@ pub(super) const ROWS: &[Function] = function_rows! {
         replace_all(expression: Regex, text: Plain) [ANY] "replace all matches in the message";
         replace_body(expression: Regex, text: Plain) [ANY] "replace the first match in the body";
         replace_body_all(expression: Regex, text: Plain) [ANY] "replace all matches in the body";
-        subst(expression: Plain) [ANY] "replace in the message: /expression/text/flags";
-        subst_uri(expression: Plain) [ANY] "replace in the R-URI: /expression/text/flags";
-        subst_user(expression: Plain) [ANY] "replace in the R-URI's user: /expression/text/flags";
-        subst_body(expression: Plain) [ANY] "replace in the body: /expression/text/flags";
-        subst_hf(header: Plain, expression: Plain, flags: Plain) [ANY] "replace in a header: /expression/text/flags";
+        subst(expression: Substitution) [ANY] "replace in the message: /expression/text/flags";
+        subst_uri(expression: Substitution) [ANY] "replace in the R-URI: /expression/text/flags";
+        subst_user(expression: Substitution) [ANY] "replace in the R-URI's user: /expression/text/flags";
+        subst_body(expression: Substitution) [ANY] "replace in the body: /expression/text/flags";
+        subst_hf(header: Plain, expression: Substitution, flags: Plain) [ANY] "replace in a header: /expression/text/flags";
         append_hf(line: Text; header: Plain) [ANY] "add a header line at the end, or behind a header";
         insert_hf(line: Text; header: Plain) [ANY] "add a header line at the begin, or before a header";
         append_to_reply(line: Text) [REQUEST BRANCH FAILURE] "add a header line to the answers that we make";

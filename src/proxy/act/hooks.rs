@@ -1,0 +1,168 @@
+//! Routes of the configuration: which one runs when, and what outlives it.
+
+use std::sync::Arc;
+
+use super::{Act, Stage};
+use crate::proxy::core::Core;
+use crate::proxy::draft::FurtherBranch;
+use crate::proxy::forward::record_route_parameters;
+use crate::proxy::outbox::{Outbox, StateChange};
+use crate::proxy::request::Request;
+use crate::proxy::shard::{Datagram, Incoming};
+use crate::route::machine::{End, Machine};
+use crate::route::program::RouteId;
+use crate::sip::{HeaderIndex, scan};
+use crate::time::Timestamp;
+
+impl Core {
+    /// All branches have failed: the configuration may send the request elsewhere, or answer it.
+    pub(in crate::proxy) fn run_failure_route(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        route: RouteId,
+        out: &mut Outbox,
+    ) {
+        self.with_base(index, |core, request, record_routes| {
+            let mut act = Act::on_failure(core, now, request, index, out);
+            if !record_routes.is_empty() {
+                let parameters = record_route_parameters(record_routes);
+                act.draft.record_route = Some(act.draft.keep(parameters));
+            }
+            act.run(route);
+            act.finish();
+        });
+    }
+
+    /// Runs the route for a reply. False: it is dropped.
+    pub(in crate::proxy) fn run_reply_route(
+        &mut self,
+        now: Timestamp,
+        reply: &Incoming<'_>,
+        context: Option<(u32, usize)>,
+        route: RouteId,
+        out: &mut Outbox,
+    ) -> bool {
+        let mut act = Act::on_reply(self, now, reply, context, out);
+        let end = act.run(route);
+        act.finish();
+        // A final answer cannot be dropped: somebody waits for it.
+        end != End::Drop || reply.message.reply_code().is_some_and(|code| code >= 200)
+    }
+
+    /// A destination went up or down. What the route sees is a request to it that nobody sent.
+    pub(in crate::proxy) fn run_event_route(
+        &mut self,
+        now: Timestamp,
+        change: &StateChange,
+        index: &mut HeaderIndex,
+        out: &mut Outbox,
+    ) {
+        let route = if change.is_up {
+            self.script.up
+        } else {
+            self.script.down
+        };
+        let Some(route) = route else { return };
+        let own = self.settings.listeners.first();
+        let Some(own) = own.map(|listener| listener.address) else {
+            return;
+        };
+        let uri = &change.destination.uri;
+        let bytes = format!(
+            "OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own}\r\nFrom: <{uri}>;tag=event\r\n\
+             To: <{uri}>\r\nCall-ID: event@{own}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let datagram = Datagram {
+            socket: 0,
+            source: own,
+            received: now,
+            bytes: bytes.as_bytes(),
+        };
+        if let Ok(message) = scan(bytes.as_bytes(), index)
+            && let Ok(request) = Request::read(message, &datagram, &self.locals)
+        {
+            let mut act = Act::on_event(self, now, &request, change, out);
+            act.run(route);
+            act.finish();
+        }
+    }
+}
+
+impl Act<'_> {
+    /// Runs a route. AVPs are those of the transaction, if there is one, and stay with it.
+    pub fn run(&mut self, route: RouteId) -> End {
+        let program = &self.core.script.program;
+        let machine = self.core.machine.take();
+        let mut machine = machine.unwrap_or_else(|| Box::new(Machine::new(Arc::clone(program))));
+        machine.begin();
+        if let Some(index) = self.context
+            && let Some(saved) = self.core.contexts.get(index).saved
+        {
+            machine.load(self.core.arena.get(saved));
+        }
+        let ended = machine.run(self, route);
+        if let Some(index) = self.context {
+            let scratch = &mut self.core.bench.scratch;
+            machine.save(scratch);
+            let stored = (!scratch.is_empty())
+                .then(|| self.core.arena.try_store(scratch))
+                .flatten();
+            let context = self.core.contexts.get_mut(index);
+            if let Some(stale) = std::mem::replace(&mut context.saved, stored) {
+                self.core.arena.free(stale);
+            }
+        }
+        self.core.machine = Some(machine);
+        ended.by
+    }
+
+    /// Runs the route for one branch, which may change what that branch is sent, and sends it unless
+    /// it is dropped. What the route changes holds for this branch alone.
+    pub(super) fn send_by_branch_route(
+        &mut self,
+        index: u32,
+        request: &Request<'_>,
+        number: usize,
+        route: RouteId,
+        machine: &mut Machine,
+    ) {
+        let mut edits = std::mem::take(&mut self.core.bench.branch_edits);
+        edits.copy_from(&self.draft.edits);
+        let draft = &self.draft;
+        let before = FurtherBranch {
+            uri: draft.uri,
+            uri_destination: draft.uri_destination.clone(),
+            next_hop: draft.next_hop.clone(),
+            socket: draft.socket,
+            flags: draft.branch_flags,
+        };
+        let (stage, record_route) = (self.stage, self.draft.record_route);
+        if let Some(place) = number.checked_sub(1) {
+            let branch = self.draft.further[place].clone();
+            self.take_branch(branch);
+        }
+        self.stage = Stage::Branch;
+        self.branch = self.core.contexts.get(index).branches.len();
+        let ended = machine.run(self, route);
+        if ended.by != End::Drop
+            && let Ok(leg) = self.first_leg()
+        {
+            self.send_leg(index, request, leg);
+        }
+        self.take_branch(before);
+        self.stage = stage;
+        self.draft.record_route = record_route;
+        std::mem::swap(&mut self.draft.edits, &mut edits);
+        self.core.bench.branch_edits = edits;
+    }
+
+    /// The draft's own branch is this one.
+    fn take_branch(&mut self, branch: FurtherBranch) {
+        self.draft.uri = branch.uri;
+        self.draft.uri_destination = branch.uri_destination;
+        self.draft.next_hop = branch.next_hop;
+        self.draft.socket = branch.socket;
+        self.draft.branch_flags = branch.flags;
+    }
+}

@@ -1,0 +1,292 @@
+//! Sending a request on: `t_relay()` and `forward()`.
+
+use std::sync::Arc;
+
+use super::{Act, NO_ROOM, Stage, Standing, TABLE_FULL, UNRESOLVABLE};
+use crate::dispatch::Destination;
+use crate::load::{CellId, Hold};
+use crate::proxy::branch::Branch;
+use crate::proxy::context::Context;
+use crate::proxy::draft::{MAX_FURTHER, NextHop, Options, Text};
+use crate::proxy::forward::{Hop, Way, write_request};
+use crate::proxy::next::Next;
+use crate::proxy::request::{Refusal, Request};
+use crate::proxy::settings::SocketId;
+use crate::proxy::stateful::send_trying;
+use crate::route::machine::Machine;
+use crate::sip::Method;
+
+/// Most branches of a transaction.
+const MAX_BRANCHES: usize = 2 * MAX_FURTHER;
+
+/// One branch, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Where it goes.
+    pub hop: Hop,
+    /// The destination, if it goes to one.
+    pub destination: Option<Arc<Destination>>,
+    /// Its Request-URI; `None`: as received.
+    pub uri: Option<Text>,
+}
+
+impl Act<'_> {
+    /// Relays by a transaction, on all branches. An ACK makes none.
+    pub fn relay(&mut self, machine: &mut Machine) -> Result<(), Refusal> {
+        let Some(request) = self.request else {
+            return self.fail(UNRESOLVABLE);
+        };
+        if request.method == Method::Ack {
+            return self.forward();
+        }
+        self.first_leg()?;
+        let index = match self.context {
+            Some(index) if !self.has_room_for_branch(index) => return self.fail(NO_ROOM),
+            None if self.core.contexts.is_full(&self.core.arena) => {
+                if request.goes_by_its_routes() {
+                    // A call that stands must be able to end: without a transaction it can.
+                    return self.forward();
+                }
+                return self.fail(NO_ROOM);
+            }
+            _ if self.stage == Stage::Request => self.begin_relaying(request)?,
+            Some(index) => {
+                self.core.stats.counters.failovers += 1;
+                self.move_call(index);
+                index
+            }
+            None => return self.fail(NO_ROOM),
+        };
+        let patience = &mut self.draft.patience;
+        patience.answer = patience.answer.or(self.core.modules.fr_timer);
+        patience.ringing = patience.ringing.or(self.core.modules.fr_inv_timer);
+        let context = self.core.contexts.get_mut(index);
+        context.armed = self.draft.armed;
+        context.patience = self.draft.patience;
+        context.options = self.draft.options;
+        context.choice = self.draft.choice;
+        let route = self.draft.armed.branch.take();
+        if route.is_some() {
+            self.core.contexts.get_mut(index).armed.branch = None;
+            self.core.keep_base(index, request, &self.draft);
+        }
+        for number in 0..=self.draft.further.len() {
+            match route {
+                Some(route) => self.send_by_branch_route(index, request, number, route, machine),
+                None => {
+                    if let Some(leg) = self.numbered_leg(number) {
+                        self.send_leg(index, request, leg);
+                    }
+                }
+            }
+        }
+        self.draft.further.clear();
+        self.draft.is_dispatched = false;
+        Ok(())
+    }
+
+    /// The transaction of a request that just came, with the call that it opens.
+    fn begin_relaying(&mut self, request: &Request<'_>) -> Result<u32, Refusal> {
+        let is_counted = self.draft.hold.as_ref().is_some_and(Hold::is_counted);
+        let cell = self.open_call(request, false)?;
+        let index = self.open_transaction(request)?;
+        let context = self.core.contexts.get_mut(index);
+        context.cell = cell;
+        context.is_counted = is_counted;
+        let is_first = context.branches.is_empty();
+        if request.method == Method::Invite
+            && is_first
+            && !self.draft.options.has(Options::NO_TRYING)
+            && self.core.modules.has_trying
+        {
+            send_trying(request, &self.core.modules.trying_reason, self.out);
+        }
+        Ok(index)
+    }
+
+    fn has_room_for_branch(&self, index: u32) -> bool {
+        let context = self.core.contexts.get(index);
+        !context.server.is_answered() && context.branches.len() < MAX_BRANCHES
+    }
+
+    /// The transaction of the request; it is made if there is none.
+    fn open_transaction(&mut self, request: &Request<'_>) -> Result<u32, Refusal> {
+        if let Some(index) = self.context {
+            return Ok(index);
+        }
+        let is_full = self.core.contexts.is_full(&self.core.arena);
+        let Some(key) = self.key.filter(|_| !is_full) else {
+            return self.fail(NO_ROOM);
+        };
+        let context = Context::new(key, request, self.now);
+        let index = self.core.contexts.insert(context, &mut self.core.rng);
+        self.context = Some(index);
+        Ok(index)
+    }
+
+    /// Makes the transaction of the request now: `t_newtran()`.
+    pub fn make_transaction(&mut self) -> bool {
+        let error = self.draft.error;
+        let made = match self.request {
+            Some(request) if !matches!(request.method, Method::Ack | Method::Cancel) => {
+                self.open_transaction(request).is_ok()
+            }
+            _ => false,
+        };
+        // What went wrong before is what is to be said.
+        self.draft.error = error.or(self.draft.error);
+        made
+    }
+
+    pub(super) fn send_leg(&mut self, index: u32, request: &Request<'_>, leg: Leg) {
+        if self.draft.is_dispatched
+            && let Some(destination) = &leg.destination
+        {
+            self.core.stats.of(destination).selected += 1;
+        }
+        self.core
+            .add_branch(self.now, index, request, &self.draft, leg, self.out);
+    }
+
+    /// Relays without a transaction, on the first branch alone.
+    pub fn forward(&mut self) -> Result<(), Refusal> {
+        let Some(request) = self.request else {
+            return self.fail(UNRESOLVABLE);
+        };
+        let leg = self.first_leg()?;
+        self.open_call(request, true)?;
+        let core = &mut *self.core;
+        let draft = &*self.draft;
+        if draft.is_dispatched
+            && let Some(destination) = &leg.destination
+        {
+            core.stats.of(destination).selected += 1;
+        }
+        core.stats.counters.relayed_requests += 1;
+        let branch = Branch::Stateless {
+            mac: core.branch_keys.mac(
+                request.message,
+                request.via.branch,
+                request.reply_to(),
+                request.socket,
+            ),
+            socket: request.socket,
+            loop_mark: core.branch_keys.loop_mark(request.message),
+        };
+        let way = Way {
+            hop: leg.hop,
+            branch: &branch,
+            uri: draft.uri_or_received(leg.uri, request.message),
+            record_route: draft.record_route.map(|text| draft.text(text)),
+            is_doubled: core.modules.has_double_rr,
+        };
+        let (locals, edits) = (&core.locals, &mut core.bench.edits);
+        self.out.send(leg.hop.socket, leg.hop.address, |buffer| {
+            write_request(request, draft, &way, locals, edits, buffer);
+        });
+        Ok(())
+    }
+
+    /// Puts the call that the request opens into the table, or gives the one that it goes on with:
+    /// the one that the final answer decides on.
+    fn open_call(
+        &mut self,
+        request: &Request<'_>,
+        is_stateless: bool,
+    ) -> Result<Option<CellId>, Refusal> {
+        let calls = &mut self.core.calls;
+        let cell = match (self.draft.hold.take(), self.standing) {
+            // An INVITE that takes the place of one that is not answered yet (more digits, RFC 3578).
+            (_, Standing::Known(cell)) => {
+                let is_newer = calls.get(cell).is_some_and(|call| request.cseq > call.cseq);
+                let follows = is_newer && calls.follow(cell, request.cseq);
+                return Ok(follows.then_some(cell));
+            }
+            (None, _) => return Ok(None),
+            (Some(hold), Standing::Ended(cell)) => {
+                calls.revive(cell, request.cseq, hold, self.now);
+                cell
+            }
+            (Some(hold), Standing::New) => {
+                let (call_id, from_tag) = (request.call_id, request.from_tag);
+                match calls.insert(call_id, from_tag, request.cseq, hold, self.now) {
+                    Ok(cell) => cell,
+                    Err(_) => return self.fail(TABLE_FULL),
+                }
+            }
+        };
+        calls.set_stateless(cell, is_stateless);
+        // Should this request be relayed once more, its call is known.
+        self.standing = Standing::Known(cell);
+        Ok(Some(cell))
+    }
+
+    /// The call goes where it was dispatched to now.
+    fn move_call(&mut self, index: u32) {
+        if let Some(hold) = self.draft.hold.take()
+            && let Some(cell) = self.core.contexts.get(index).cell
+        {
+            self.core.calls.move_to(cell, hold);
+        }
+    }
+
+    /// The branch that the draft itself describes.
+    pub(super) fn first_leg(&mut self) -> Result<Leg, Refusal> {
+        let draft = &*self.draft;
+        let leg = self.leg(
+            draft.uri,
+            draft.uri_destination.as_ref(),
+            &draft.next_hop,
+            self.socket(),
+        );
+        match leg {
+            Some(leg) => Ok(leg),
+            None => self.fail(UNRESOLVABLE),
+        }
+    }
+
+    /// A branch by its number; the first is the draft's own.
+    fn numbered_leg(&mut self, number: usize) -> Option<Leg> {
+        let Some(further) = number.checked_sub(1) else {
+            return self.first_leg().ok();
+        };
+        let branch = self.draft.further.get(further)?;
+        self.leg(
+            branch.uri,
+            branch.uri_destination.as_ref(),
+            &branch.next_hop,
+            branch.socket.unwrap_or_else(|| self.socket()),
+        )
+    }
+
+    fn leg(
+        &self,
+        uri: Option<Text>,
+        uri_destination: Option<&Arc<Destination>>,
+        next_hop: &NextHop,
+        socket: SocketId,
+    ) -> Option<Leg> {
+        let (destination, next) = match next_hop {
+            NextHop::Destination(destination) => (Some(destination), None),
+            NextHop::RequestUri => (uri_destination, uri),
+            NextHop::Uri(text) => (None, Some(*text)),
+        };
+        let hop = if let Some(destination) = destination {
+            self.core.hop_to(destination, socket)
+        } else {
+            let next = self.draft.uri_or_received(next, self.message);
+            Next::of(next, socket, &self.core.locals).hop()
+        };
+        Some(Leg {
+            hop: hop?,
+            destination: destination.cloned(),
+            uri,
+        })
+    }
+
+    /// The socket that the request leaves by if nothing else speaks for another.
+    pub(super) fn socket(&self) -> SocketId {
+        let came_by = self.request.map_or(0, |request| request.socket);
+        self.draft.socket.unwrap_or(came_by)
+    }
+}

@@ -1,0 +1,98 @@
+//! Answers of our own.
+
+use super::{Act, Stage};
+use crate::proxy::core::{OwnAnswer, write_extra};
+use crate::proxy::stats::Drop;
+use crate::sip::Method;
+use crate::sip::build::reason_phrase;
+
+impl Act<'_> {
+    /// Answers the request: by its transaction if there is one, else without keeping anything. Says
+    /// whether it could be answered: an ACK cannot, nor what was answered before.
+    pub fn reply(&mut self, code: u16, reason: &[u8]) -> bool {
+        let Some(request) = self.request.filter(|_| self.may_answer()) else {
+            return false;
+        };
+        let answer = OwnAnswer {
+            code,
+            reason: sound(reason, code),
+            headers: &self.draft.reply_headers,
+        };
+        match self.context {
+            Some(index) => {
+                let core = &mut *self.core;
+                core.answer_by_transaction(self.now, index, request, answer, self.out);
+            }
+            None => self.core.answer(request, answer, self.out),
+        }
+        self.note_answer(code);
+        true
+    }
+
+    /// Answers the request without keeping anything, even if it has a transaction.
+    pub fn reply_stateless(&mut self, code: u16, reason: &[u8]) -> bool {
+        let Some(request) = self.request.filter(|_| self.may_answer()) else {
+            return false;
+        };
+        let answer = OwnAnswer {
+            code,
+            reason: sound(reason, code),
+            headers: &self.draft.reply_headers,
+        };
+        self.core.answer(request, answer, self.out);
+        self.note_answer(code);
+        true
+    }
+
+    /// Answers with what went wrong last.
+    pub fn reply_error(&mut self) -> bool {
+        let Some(refusal) = self.draft.error else {
+            let reason = self.core.modules.error_reason.clone();
+            return self.reply(self.core.modules.error_code, reason.as_bytes());
+        };
+        let settings = &self.core.settings;
+        write_extra(
+            refusal,
+            self.message,
+            settings,
+            &mut self.draft.reply_headers,
+        );
+        self.reply(refusal.code, refusal.reason.as_bytes())
+    }
+
+    fn may_answer(&mut self) -> bool {
+        let is_ack = self.request.is_some_and(|one| one.method == Method::Ack);
+        if is_ack {
+            self.core.stats.counters.drop(Drop::StrayAck);
+        }
+        !is_ack && !self.is_answered && matches!(self.stage, Stage::Request | Stage::Failure)
+    }
+
+    /// What the call table learns from an answer of our own.
+    fn note_answer(&mut self, code: u16) {
+        if code < 200 {
+            return;
+        }
+        self.is_answered = true;
+        self.draft.hold = None;
+        if let Some(request) = self.request
+            && request.method == Method::Bye
+            && let Some((cell, side)) = self.known_call()
+        {
+            let challenged = matches!(code, 401 | 407);
+            let (from_tag, to_tag) = (request.from_tag, request.to_tag);
+            self.core
+                .calls
+                .bye_answered(cell, side, from_tag, to_tag, challenged, self.now);
+        }
+    }
+}
+
+/// A reason that can stand in a start line: one that a script made may hold anything.
+fn sound(reason: &[u8], code: u16) -> &[u8] {
+    if reason.is_empty() || reason.iter().any(|&byte| byte < b' ' || byte == 127) {
+        reason_phrase(code).as_bytes()
+    } else {
+        reason
+    }
+}

@@ -1,0 +1,126 @@
+//! What a script may ask of its transaction, and do to it.
+
+use std::sync::Arc;
+
+use super::{Act, Stage};
+use crate::dispatch::{Destination, Health};
+use crate::proxy::context::RelayBranch;
+use crate::proxy::core::send_stored;
+use crate::proxy::outbox::StateChange;
+
+/// What `$dsv(code)` is if a script changed a state, as Kamailio has it.
+const FROM_SCRIPT: u16 = 820;
+
+impl Act<'_> {
+    /// The code that counts now: a reply's own, in a failure route that of the best answer, in the
+    /// request route that of the answer that was sent.
+    pub fn status(&self) -> u16 {
+        if let Some(code) = self.message.reply_code() {
+            return code;
+        }
+        let Some(context) = self.transaction() else {
+            return 0;
+        };
+        context
+            .best
+            .map_or(context.sent_code, |best| best.branch_code)
+    }
+
+    /// The branch that the best answer is from, or the one at hand.
+    pub fn winner(&self) -> Option<&RelayBranch> {
+        self.transaction()?.branches.get(self.branch)
+    }
+
+    /// Whether any branch is so.
+    pub fn any_branch(&self, is_so: impl FnMut(&RelayBranch) -> bool) -> bool {
+        self.transaction()
+            .is_some_and(|context| context.branches.iter().any(is_so))
+    }
+
+    /// The caller cancels its INVITE. The final answer that follows decides what became of the call.
+    pub fn cancel(&mut self, invite: u32) -> bool {
+        let Some(request) = self.request.filter(|_| !self.is_answered) else {
+            return false;
+        };
+        self.is_answered = true;
+        self.core.cancel(self.now, invite, request, self.out);
+        true
+    }
+
+    /// Cancels the branch at hand, the others, or both.
+    pub fn cancel_branches(&mut self, this: bool, others: bool) {
+        let Some(index) = self.context else { return };
+        for number in 0..self.core.contexts.get(index).branches.len() {
+            let is_wanted = if number == self.branch { this } else { others };
+            let branch = &self.core.contexts.get(index).branches[number];
+            if is_wanted && branch.client.is_pending() {
+                self.core.cancel_branch(self.now, index, number, self.out);
+            }
+        }
+    }
+
+    /// Forgets the answers of the branches so far; what is tried next decides alone.
+    pub fn forget_answers(&mut self) {
+        if let Some(index) = self.context
+            && let Some(best) = self.core.contexts.get_mut(index).best.take()
+        {
+            self.core.arena.free(best.bytes);
+        }
+    }
+
+    /// Sends the last answer again.
+    pub fn repeat_reply(&mut self) -> bool {
+        let Some((context, stored)) = self
+            .transaction()
+            .and_then(|context| Some((context, context.last_reply?)))
+        else {
+            return false;
+        };
+        let (socket, to) = (context.socket, context.reply_to);
+        send_stored(&self.core.arena, stored, socket, to, self.out);
+        true
+    }
+
+    /// Ends the transaction without an answer.
+    pub fn drop_transaction(&mut self) -> bool {
+        let Some(index) = self.context.filter(|_| self.stage != Stage::Branch) else {
+            return false;
+        };
+        if self.core.contexts.get(index).server.is_answered() {
+            return false;
+        }
+        self.core.cancel_pending(self.now, index, self.out);
+        let context = self.core.contexts.get_mut(index);
+        context.server.give_up();
+        context.choice = None;
+        let (cell, cseq) = (context.cell, context.cseq);
+        self.core.contexts.answered();
+        if let Some(cell) = cell {
+            self.core.observe_failure(self.now, cell, cseq);
+        }
+        true
+    }
+
+    /// Answers go to the port that the request came from.
+    pub fn force_rport(&mut self) {
+        let Some(request) = self.request else { return };
+        request.force_rport();
+        if let Some(index) = self.context {
+            self.core.contexts.get_mut(index).reply_to = request.source;
+        }
+    }
+
+    /// Notes a change of state that a script made.
+    pub fn note_state(&mut self, destination: &Arc<Destination>, before: Health, after: Health) {
+        if before.flags.is_skipped() == after.flags.is_skipped() {
+            return;
+        }
+        let code = self.message.reply_code();
+        self.out.note_change(StateChange {
+            destination: Arc::clone(destination),
+            is_up: !after.flags.is_skipped(),
+            code: code.unwrap_or(FROM_SCRIPT),
+            is_answer: code.is_some(),
+        });
+    }
+}

@@ -1,0 +1,292 @@
+//! What is to become of a request: everything that the routing decided on and that is not in the
+//! message itself. Nothing in it is sent before `act` relays or answers.
+//!
+//! Owns: the new Request-URI, the next hop, header edits, further branches, the choice of
+//! destinations. It is used again for every message and then allocates nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::request::Refusal;
+use super::script::Figures;
+use super::settings::SocketId;
+use crate::dispatch::select::Candidates;
+use crate::dispatch::{Destination, SetId};
+use crate::load::Hold;
+use crate::sip::{Edits, Message};
+
+/// Most branches beside the first.
+pub const MAX_FURTHER: usize = 11;
+
+/// Most bytes that a draft keeps: no message that can be sent is longer, and a runaway script must
+/// not take all memory.
+const MAX_TEXTS: usize = 256 * 1024;
+
+/// A text of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text {
+    start: u32,
+    end: u32,
+}
+
+/// Where a request goes next.
+#[derive(Clone, Debug, Default)]
+pub enum NextHop {
+    /// Where the Request-URI says.
+    #[default]
+    RequestUri,
+    /// Where this URI says (`$du`).
+    Uri(Text),
+    /// To a destination of a set; its URI is `$du`.
+    Destination(Arc<Destination>),
+}
+
+/// What becomes of the Route headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Routes {
+    /// They stay.
+    #[default]
+    Kept,
+    /// Ours are taken off, as [`super::routing::Routing`] decided.
+    Followed,
+    /// All are taken off.
+    Removed,
+}
+
+/// One more branch of the request, beside the one that the draft itself describes.
+#[derive(Clone, Debug)]
+pub struct FurtherBranch {
+    /// Its Request-URI; `None`: as received.
+    pub uri: Option<Text>,
+    /// The destination that the host of that URI stands for.
+    pub uri_destination: Option<Arc<Destination>>,
+    /// Where it goes.
+    pub next_hop: NextHop,
+    /// The socket that it leaves by.
+    pub socket: Option<SocketId>,
+    /// Its flags.
+    pub flags: u32,
+}
+
+/// What was chosen from a set, and where failover goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The set.
+    pub set: SetId,
+    /// The destinations after the current one.
+    pub candidates: Candidates,
+}
+
+pub use crate::route::program::RouteId;
+
+/// Choices about a transaction, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options(u8);
+
+impl Options {
+    /// An INVITE is not answered with 100 at once.
+    pub const NO_TRYING: u8 = 1;
+    /// A 6xx does not end the other branches.
+    pub const NO_6XX: u8 = 2;
+
+    /// Chooses.
+    pub fn set(&mut self, bit: u8, is_on: bool) {
+        if is_on {
+            self.0 |= bit;
+        } else {
+            self.0 &= !bit;
+        }
+    }
+
+    /// Whether it was chosen.
+    pub fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
+
+/// Routes that run later in the life of a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Armed {
+    /// When all branches have failed.
+    pub failure: Option<RouteId>,
+    /// For each reply.
+    pub reply: Option<RouteId>,
+    /// For each branch, before it is sent.
+    pub branch: Option<RouteId>,
+}
+
+/// How long the branches of a transaction may take; `None` where the parameters decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// Until anything has come back.
+    pub answer: Option<Duration>,
+    /// From then on, for an INVITE.
+    pub ringing: Option<Duration>,
+    /// Until anything has come back, as long as there is a next destination.
+    pub silence: Option<Duration>,
+    /// From the begin of the transaction, all branches together.
+    pub lifetime: Option<Duration>,
+}
+
+/// What a request is to become.
+#[derive(Debug, Default)]
+pub struct Draft {
+    texts: Vec<u8>,
+    /// The Request-URI to send; `None`: as received.
+    pub uri: Option<Text>,
+    /// The destination that the host of that URI stands for (`ds_select_domain`).
+    pub uri_destination: Option<Arc<Destination>>,
+    /// Where it goes.
+    pub next_hop: NextHop,
+    /// The socket that it leaves by, if the next hop can be reached by it.
+    pub socket: Option<SocketId>,
+    /// What becomes of its Route headers.
+    pub routes: Routes,
+    /// Whether it gets a Record-Route, and with which parameters.
+    pub record_route: Option<Text>,
+    /// Parameters for a Record-Route that is yet to come.
+    pub record_route_parameters: Option<Text>,
+    /// Its Max-Forwards, if that was counted down or is to be added.
+    pub max_forwards: Option<u32>,
+    /// Changes of the header lines and the body, not of the start line, Via or Route.
+    pub edits: Edits,
+    /// Header lines for answers of our own.
+    pub reply_headers: Vec<u8>,
+    /// Flags of the transaction.
+    pub flags: u32,
+    /// Flags of the first branch.
+    pub branch_flags: u32,
+    /// Further flags of the transaction.
+    pub further_flags: u32,
+    /// Branches beside the first.
+    pub further: Vec<FurtherBranch>,
+    /// Routes for later.
+    pub armed: Armed,
+    /// Timers of the transaction.
+    pub patience: Patience,
+    /// Choices about the transaction.
+    pub options: Options,
+    /// What was chosen last.
+    pub choice: Option<Choice>,
+    /// The destination that was chosen last.
+    pub current: Option<Arc<Destination>>,
+    /// Figures of the set that was asked for.
+    pub figures: Option<Figures>,
+    /// Whether the next hop was chosen for this request, and not only known.
+    pub is_dispatched: bool,
+    /// What ties the call to the destination that was chosen, until the call is in the table.
+    pub hold: Option<Hold>,
+    /// What went wrong last.
+    pub error: Option<Refusal>,
+}
+
+impl Draft {
+    /// Nothing decided, with room for the usual number of things.
+    pub fn new() -> Self {
+        Self {
+            texts: Vec::with_capacity(2048),
+            edits: Edits::new(),
+            reply_headers: Vec::with_capacity(256),
+            further: Vec::with_capacity(12),
+            ..Self::default()
+        }
+    }
+
+    /// Forgets everything, gives back what was reserved, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.texts.clear();
+        self.uri = None;
+        self.uri_destination = None;
+        self.next_hop = NextHop::RequestUri;
+        self.socket = None;
+        self.routes = Routes::Kept;
+        self.record_route = None;
+        self.record_route_parameters = None;
+        self.max_forwards = None;
+        self.edits.clear();
+        self.reply_headers.clear();
+        self.flags = 0;
+        self.branch_flags = 0;
+        self.further_flags = 0;
+        self.further.clear();
+        self.armed = Armed::default();
+        self.patience = Patience::default();
+        self.options = Options::default();
+        self.choice = None;
+        self.current = None;
+        self.figures = None;
+        self.is_dispatched = false;
+        self.hold = None;
+        self.error = None;
+    }
+
+    /// The bytes of one of its texts.
+    pub fn text(&self, text: Text) -> &[u8] {
+        self.texts
+            .get(text.start as usize..text.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// Whether more texts and edits may be kept. What would change a message asks for this first.
+    pub fn has_room(&self) -> bool {
+        self.texts.len() + self.edits.text_bytes() + self.reply_headers.len() < MAX_TEXTS
+    }
+
+    /// Keeps a text until the draft is cleared.
+    pub fn keep(&mut self, bytes: &[u8]) -> Text {
+        self.keep_with(|texts| texts.extend_from_slice(bytes))
+    }
+
+    /// Keeps what `write` appends.
+    pub fn keep_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+        let start = self.texts.len() as u32;
+        write(&mut self.texts);
+        Text {
+            start,
+            end: self.texts.len() as u32,
+        }
+    }
+
+    /// Keeps one of its texts with what `write` appends.
+    pub fn keep_joined(&mut self, text: Option<Text>, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+        self.keep_with(|texts| {
+            if let Some(text) = text {
+                texts.extend_from_within(text.start as usize..text.end as usize);
+            }
+            write(texts);
+        })
+    }
+
+    /// One of its texts, or the Request-URI as received.
+    pub fn uri_or_received<'a>(&'a self, uri: Option<Text>, message: Message<'a>) -> &'a [u8] {
+        match uri {
+            Some(text) => self.text(text),
+            None => message.request_uri().unwrap_or_default(),
+        }
+    }
+
+    /// Sets the Request-URI.
+    pub fn set_uri(&mut self, uri: &[u8]) {
+        self.uri = Some(self.keep(uri));
+        self.uri_destination = None;
+    }
+
+    /// Sets the next hop: `$du`.
+    pub fn set_next_hop(&mut self, uri: &[u8]) {
+        self.next_hop = NextHop::Uri(self.keep(uri));
+    }
+
+    /// Sets the next hop to a host, or an address with or without its port; 0 is none.
+    pub fn set_next_hop_to(&mut self, host: &[u8], port: i64) {
+        use std::io::Write as _;
+        let uri = self.keep_with(|texts| {
+            texts.extend_from_slice(b"sip:");
+            texts.extend_from_slice(host);
+            if port != 0 {
+                // Writing to a vector cannot fail.
+                write!(texts, ":{port}").ok();
+            }
+        });
+        self.next_hop = NextHop::Uri(uri);
+    }
+}

@@ -1,0 +1,72 @@
+//! Where a URI leads, and how that is reached.
+
+use std::net::SocketAddr;
+
+use super::core::Core;
+use super::forward::Hop;
+use super::local::Locals;
+use super::settings::SocketId;
+use crate::dispatch::Destination;
+use crate::sip::{Scheme, Uri};
+
+/// What the URI that a request is to follow means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another element that can be sent to.
+    Element(Hop),
+    /// Ourselves.
+    Us,
+    /// A name, another transport, or no SIP URI at all.
+    Nowhere,
+}
+
+impl Next {
+    /// Reads a URI. The element is reached by the preferred socket if that is of its family.
+    pub fn of(uri: &[u8], preferred: SocketId, locals: &Locals) -> Self {
+        let Ok(uri) = Uri::parse(uri) else {
+            return Self::Nowhere;
+        };
+        let is_udp = match uri.param(b"transport") {
+            None => true,
+            Some(value) => value.is_some_and(|name| name.eq_ignore_ascii_case(b"udp")),
+        };
+        let Some(ip) = uri.host_ip() else {
+            return Self::Nowhere;
+        };
+        let port = uri.port.unwrap_or(5060);
+        if locals.is_ours(ip, port) {
+            return Self::Us;
+        }
+        let address = SocketAddr::new(ip, port);
+        match locals.socket_for(address, preferred) {
+            Some(socket) if is_udp && uri.scheme == Scheme::Sip => {
+                Self::Element(Hop { socket, address })
+            }
+            _ => Self::Nowhere,
+        }
+    }
+
+    /// How it is reached, if it is another element.
+    pub fn hop(self) -> Option<Hop> {
+        match self {
+            Self::Element(hop) => Some(hop),
+            Self::Us | Self::Nowhere => None,
+        }
+    }
+}
+
+impl Core {
+    /// How a destination is reached; by the socket it names, else by the one preferred.
+    pub(super) fn hop_to(&self, destination: &Destination, preferred: SocketId) -> Option<Hop> {
+        let address = destination.address?;
+        let socket = destination
+            .attributes
+            .socket
+            .as_deref()
+            .and_then(|text| text.strip_prefix("udp:").unwrap_or(text).parse().ok())
+            .or(self.settings.default_socket)
+            .and_then(|bound| self.locals.bound_to(bound))
+            .or_else(|| self.locals.socket_for(address, preferred))?;
+        Some(Hop { socket, address })
+    }
+}

@@ -1,0 +1,140 @@
+//! Modules `kex` and `corex`: more of the core.
+
+use super::{Function, function, number, text};
+use crate::proxy::act::Act;
+use crate::proxy::draft::{FurtherBranch, MAX_FURTHER, NextHop};
+use crate::route::host::{Argument, Outcome};
+use crate::route::machine::Machine;
+use crate::sip::Uri;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    function("setbflag", |act, arguments, _| {
+        branch_flag(act, arguments, Some(true))
+    }),
+    function("isbflagset", |act, arguments, _| {
+        branch_flag(act, arguments, None)
+    }),
+    function("resetbflag", |act, arguments, _| {
+        branch_flag(act, arguments, Some(false))
+    }),
+    function("setdsturi", setdsturi),
+    function("resetdsturi", resetdsturi),
+    function("isdsturiset", isdsturiset),
+    function("is_myself", is_myself),
+    function("append_branch", append_branch),
+    function("setxflag", |act, arguments, _| {
+        further_flag(act, arguments, Some(true))
+    }),
+    function("isxflagset", |act, arguments, _| {
+        further_flag(act, arguments, None)
+    }),
+    function("resetxflag", |act, arguments, _| {
+        further_flag(act, arguments, Some(false))
+    }),
+    function("set_send_socket", set_send_socket),
+    function("set_send_socket_name", set_send_socket),
+    function("is_socket_name", is_socket_name),
+    function("is_faked_msg", |act, _, _| act.event.is_some().into()),
+];
+
+/// Branch 0 is the draft's own, the others are those that were appended.
+fn branch_flag(act: &mut Act<'_>, arguments: &[Argument], set: Option<bool>) -> Outcome {
+    let Some(Argument::Flag(flag)) = arguments.first().copied() else {
+        return Outcome::FALSE;
+    };
+    let branch = number(arguments, 1).unwrap_or(0);
+    let flags = match usize::try_from(branch) {
+        Ok(0) => &mut act.draft.branch_flags,
+        Ok(branch) => match act.draft.further.get_mut(branch - 1) {
+            Some(branch) => &mut branch.flags,
+            None => return Outcome::FALSE,
+        },
+        Err(_) => return Outcome::FALSE,
+    };
+    change(flags, flag, set)
+}
+
+fn further_flag(act: &mut Act<'_>, arguments: &[Argument], set: Option<bool>) -> Outcome {
+    match arguments.first().copied() {
+        Some(Argument::Flag(flag)) => change(&mut act.draft.further_flags, flag, set),
+        _ => Outcome::FALSE,
+    }
+}
+
+fn change(flags: &mut u32, flag: u8, set: Option<bool>) -> Outcome {
+    let bit = 1_u32 << (flag & 31);
+    match set {
+        Some(true) => *flags |= bit,
+        Some(false) => *flags &= !bit,
+        None => return (*flags & bit != 0).into(),
+    }
+    Outcome::TRUE
+}
+
+fn setdsturi(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let uri = text(arguments, 0).map(|uri| machine.bytes(uri));
+    let Some(uri) = uri.filter(|uri| act.draft.has_room() && Uri::parse(uri).is_ok()) else {
+        return Outcome::FALSE;
+    };
+    act.draft.set_next_hop(uri);
+    Outcome::TRUE
+}
+
+fn resetdsturi(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
+    act.draft.next_hop = NextHop::RequestUri;
+    Outcome::TRUE
+}
+
+fn isdsturiset(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
+    (!matches!(act.draft.next_hop, NextHop::RequestUri)).into()
+}
+
+/// A URI, a host, or an address.
+fn is_myself(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let Some(given) = text(arguments, 0) else {
+        return Outcome::FALSE;
+    };
+    act.core.locals.is_myself(machine.bytes(given)).into()
+}
+
+/// The R-URI and next hop of now, or another R-URI.
+fn append_branch(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    if act.draft.further.len() >= MAX_FURTHER || !act.draft.has_room() {
+        return Outcome::FALSE;
+    }
+    let given = text(arguments, 0).map(|uri| machine.bytes(uri));
+    let branch = match given.filter(|uri| !uri.is_empty()) {
+        Some(uri) if Uri::parse(uri).is_err() => return Outcome::FALSE,
+        Some(uri) => FurtherBranch {
+            uri: Some(act.draft.keep(uri)),
+            uri_destination: None,
+            next_hop: NextHop::RequestUri,
+            socket: None,
+            flags: act.draft.branch_flags,
+        },
+        None => FurtherBranch {
+            uri: act.draft.uri,
+            uri_destination: act.draft.uri_destination.clone(),
+            next_hop: act.draft.next_hop.clone(),
+            socket: act.draft.socket,
+            flags: act.draft.branch_flags,
+        },
+    };
+    act.draft.further.push(branch);
+    Outcome::TRUE
+}
+
+fn set_send_socket(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let named = text(arguments, 0).map(|socket| machine.bytes(socket));
+    let socket = named.and_then(|socket| act.core.locals.find(socket));
+    act.draft.socket = socket.or(act.draft.socket);
+    socket.is_some().into()
+}
+
+fn is_socket_name(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let Some(name) = text(arguments, 0) else {
+        return Outcome::FALSE;
+    };
+    let came_by = act.core.locals.name(act.came_by());
+    (came_by == Some(machine.bytes(name))).into()
+}

@@ -1,0 +1,103 @@
+//! Calls of functions: what they are given.
+
+use arrayvec::ArrayVec;
+
+use super::Machine;
+use crate::route::host::{Argument, Host, Level, Outcome};
+use crate::route::own::{Line, OwnFunction, level_of};
+use crate::route::program::{ArgumentSource, Call, Function};
+use crate::route::value::{TextRef, Value, number_of};
+
+/// No function takes more.
+pub(in crate::route) const MAX_ARGUMENTS: usize = 4;
+
+pub(in crate::route) type Arguments = ArrayVec<Argument, MAX_ARGUMENTS>;
+
+impl Machine {
+    pub(super) fn call<H: Host>(&mut self, host: &mut H, call: u32) -> Outcome {
+        let call = self.program.calls[call as usize];
+        if let Function::Own(OwnFunction::Log(level, line)) = call.function {
+            return self.log(host, &call, level, line);
+        }
+        let mut arguments = Arguments::new();
+        for at in call.arguments.range() {
+            let argument = self.program.arguments[at];
+            arguments.push(self.argument(host, argument));
+        }
+        match call.function {
+            Function::Host(function) => host.call(function, &arguments, self),
+            Function::Own(function) => self.own(host, function, &arguments),
+        }
+    }
+
+    /// The text is the last argument; a level may stand before it. The text of a line that is not
+    /// written is not made.
+    fn log<H: Host>(&mut self, host: &mut H, call: &Call, level: Level, line: Line) -> Outcome {
+        let mut given = call.arguments.range();
+        let Some(text) = given.next_back() else {
+            return Outcome::FALSE;
+        };
+        let mut level = level;
+        if let Some(at) = given.next_back() {
+            let argument = self.program.arguments[at];
+            let argument = self.argument(host, argument);
+            level = level_of(self, argument).unwrap_or(level);
+        }
+        if !host.is_logged(level) {
+            return Outcome::TRUE;
+        }
+        let text = self.program.arguments[text];
+        let text = self.argument(host, text);
+        let prefix = match (line, self.program.log_prefix) {
+            (Line::Prefixed | Line::Numbered, Some(prefix)) => self.format(host, prefix),
+            _ => TextRef::EMPTY,
+        };
+        let number = (line == Line::Numbered).then_some(call.line);
+        let text = text.text().unwrap_or_else(|| self.text(b"<null>"));
+        self.log_line(host, level, number, prefix, text);
+        Outcome::TRUE
+    }
+
+    fn argument<H: Host>(&mut self, host: &mut H, source: ArgumentSource) -> Argument {
+        match source {
+            ArgumentSource::Missing => Argument::Missing,
+            ArgumentSource::Number(number) => Argument::Number(number),
+            ArgumentSource::Text(text) => Argument::Text(text),
+            ArgumentSource::Format(format) => Argument::Text(self.format(host, format)),
+            ArgumentSource::NumberOf(variable) => match self.get(host, variable) {
+                Value::Null => Argument::Null,
+                Value::Number(number) => Argument::Number(number),
+                Value::Text(text) => {
+                    number_of(self.bytes(text)).map_or(Argument::Null, Argument::Number)
+                }
+            },
+            ArgumentSource::NumberIn(format) => {
+                let text = self.format(host, format);
+                number_of(self.bytes(text)).map_or(Argument::Null, Argument::Number)
+            }
+            ArgumentSource::TextOf(variable) => match self.get(host, variable) {
+                Value::Null => Argument::Null,
+                value => Argument::Text(self.to_text(value)),
+            },
+            ArgumentSource::Regex(regex) => Argument::Regex(regex),
+            ArgumentSource::Substitution(substitution) => Argument::Substitution(substitution),
+            ArgumentSource::Methods(methods, text) => Argument::Methods(methods, text),
+            ArgumentSource::Route(route) => Argument::Route(route),
+            ArgumentSource::RouteNamed(kind, format) => {
+                let name = self.format(host, format);
+                match self.program.route(kind, self.bytes(name)) {
+                    Some(route) => Argument::Route(Some(route)),
+                    None => Argument::Null,
+                }
+            }
+            ArgumentSource::Flag(flag) => Argument::Flag(flag),
+            ArgumentSource::Variable(variable) => Argument::Variable(variable),
+            ArgumentSource::Level(level) => Argument::Level(level),
+            ArgumentSource::LevelOf(format) => {
+                let text = self.format(host, format);
+                let number = number_of(self.bytes(text)).unwrap_or(-1);
+                Argument::Level(Level::of_number(number))
+            }
+        }
+    }
+}

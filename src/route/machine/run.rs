@@ -1,0 +1,324 @@
+//! The loop over instructions.
+
+use super::{End, Ended, Frame, MAX_DEPTH, MAX_STEPS, Machine};
+use crate::route::ast::RouteKind;
+use crate::route::host::{Host, Outcome};
+use crate::route::program::{Label, Op, RouteId, Switch, Use};
+use crate::route::value::Value;
+
+/// What to do after an instruction.
+enum Next {
+    Go(u32),
+    End(End, i64),
+}
+
+impl Machine {
+    pub(super) fn execute<H: Host>(&mut self, host: &mut H, route: RouteId) -> Ended {
+        let (frames, stack) = (self.frames.len(), self.stack.len());
+        self.last = 1;
+        let Some(mut at) = self.enter(route, u32::MAX, Use::Statement) else {
+            return self.stopped();
+        };
+        let ended = loop {
+            match self.step(host, at, frames) {
+                Next::Go(next) => at = next,
+                Next::End(by, code) => break Ended { code, by },
+            }
+        };
+        self.frames.truncate(frames);
+        self.stack.truncate(stack);
+        self.is_failed = false;
+        ended
+    }
+
+    /// One instruction.
+    #[inline]
+    fn step<H: Host>(&mut self, host: &mut H, at: u32, frames: usize) -> Next {
+        match self.program.code[at as usize] {
+            Op::Constant(constant) => {
+                let value = self.program.constants[constant as usize];
+                self.stack.push(value);
+            }
+            Op::Read(variable) => {
+                let value = self.get(host, variable);
+                self.stack.push(value);
+            }
+            Op::ReadSlot(slot) => {
+                let value = self.slot(slot);
+                self.stack.push(value);
+            }
+            Op::Binary(operator) => self.binary(operator),
+            Op::Unary(operator) => self.unary(operator),
+            Op::Match(regex) => {
+                let value = self.pop();
+                let text = self.to_text(value);
+                self.stack.push(Value::truth(self.is_match(regex, text)));
+            }
+            Op::And(target) => {
+                if self.to_number(self.top()) == 0 {
+                    self.replace_top(Value::Number(0));
+                    return Next::Go(target);
+                }
+                self.pop();
+            }
+            Op::Or(target) => {
+                if self.to_number(self.top()) != 0 {
+                    self.replace_top(Value::Number(1));
+                    return Next::Go(target);
+                }
+                self.pop();
+            }
+            Op::Truth => {
+                let is_true = self.to_number(self.top()) != 0;
+                self.replace_top(Value::truth(is_true));
+            }
+            Op::Jump(target) => return Next::Go(target),
+            Op::JumpUnless(target) => {
+                let value = self.pop();
+                self.last = 1;
+                let is_failed = std::mem::take(&mut self.is_failed);
+                if is_failed || !self.is_true(value) {
+                    return Next::Go(target);
+                }
+            }
+            Op::JumpIfZero(target) => {
+                let value = self.pop();
+                let is_failed = std::mem::take(&mut self.is_failed);
+                if is_failed || self.to_number(value) == 0 {
+                    return Next::Go(target);
+                }
+            }
+            Op::Set(variable) => {
+                let value = self.pop();
+                let is_done = !std::mem::take(&mut self.is_failed);
+                self.last = if is_done && self.set(host, variable, value) {
+                    1
+                } else {
+                    -1
+                };
+            }
+            Op::SetSlot(slot) => {
+                let value = self.pop();
+                self.last = -1;
+                if !std::mem::take(&mut self.is_failed) {
+                    self.set_slot(slot, value);
+                    self.last = 1;
+                }
+            }
+            Op::Call(use_of_code, call) => {
+                let before = self.code;
+                let outcome = self.call(host, call);
+                let next = self.returned(use_of_code, outcome, at);
+                if !self.program.calls[call as usize].sets_code {
+                    self.code = before;
+                }
+                return next;
+            }
+            Op::Route(use_of_code, route) => return self.go_to(route, use_of_code, at),
+            Op::Last(code) => self.last = i64::from(code),
+            Op::End => return self.leave(self.last, frames),
+            other => return self.rare(host, other, at, frames),
+        }
+        Next::Go(at + 1)
+    }
+
+    /// Instructions that are not worth a place in the loop.
+    fn rare<H: Host>(&mut self, host: &mut H, op: Op, at: u32, frames: usize) -> Next {
+        match op {
+            Op::Defined(variable) => {
+                let is_defined = !self.get(host, variable).is_null();
+                self.stack.push(Value::truth(is_defined));
+            }
+            Op::MatchText => self.match_text(),
+            Op::InNetwork(network) => self.in_network(network),
+            Op::RouteNamed(use_of_code) => {
+                let name = self.pop();
+                let name = self.to_text(name);
+                let route = self.program.route(RouteKind::Request, self.bytes(name));
+                match route {
+                    Some(route) => return self.go_to(route, use_of_code, at),
+                    None => self.not_called(use_of_code),
+                }
+            }
+            Op::LoopBegin => {
+                self.last = 1;
+                self.stack.push(Value::Number(0));
+            }
+            Op::LoopCheck(end) => return self.check_loop(at, end),
+            Op::LoopEnd => {
+                self.pop();
+            }
+            Op::Switch(switch) => return Next::Go(self.switch(switch)),
+            Op::Return => {
+                let value = self.pop();
+                let code = self.to_number(value);
+                if std::mem::take(&mut self.is_failed) {
+                    return Next::End(End::Exit, -1);
+                }
+                if code == 0 {
+                    return Next::End(End::Exit, 0);
+                }
+                return self.leave(code, frames);
+            }
+            Op::Exit | Op::Drop => {
+                let value = self.pop();
+                let code = self.to_number(value);
+                let by = if op == Op::Exit { End::Exit } else { End::Drop };
+                return Next::End(by, code);
+            }
+            // The others are in the loop.
+            _ => {}
+        }
+        Next::Go(at + 1)
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().unwrap_or_default()
+    }
+
+    fn top(&self) -> Value {
+        self.stack.last().copied().unwrap_or_default()
+    }
+
+    fn replace_top(&mut self, value: Value) {
+        if let Some(top) = self.stack.last_mut() {
+            *top = value;
+        }
+    }
+
+    /// Above 0 is true for `if`, so that codes of functions can be asked.
+    fn is_true(&self, value: Value) -> bool {
+        match value {
+            Value::Number(number) => number > 0,
+            other => self.to_number(other) > 0,
+        }
+    }
+
+    /// What a function or a route said.
+    fn returned(&mut self, use_of_code: Use, outcome: Outcome, at: u32) -> Next {
+        let code = match outcome {
+            Outcome::Code(0) | Outcome::Exit => return Next::End(End::Exit, 0),
+            Outcome::Code(code) => code,
+        };
+        if self.is_exhausted {
+            return self.stop();
+        }
+        self.code = code;
+        self.last = code;
+        self.push_code(use_of_code, code);
+        Next::Go(at + 1)
+    }
+
+    fn push_code(&mut self, use_of_code: Use, code: i64) {
+        match use_of_code {
+            Use::Statement => {}
+            Use::Truth => self.stack.push(Value::truth(code > 0)),
+            Use::Code => self.stack.push(Value::Number(code)),
+        }
+    }
+
+    fn go_to(&mut self, route: RouteId, use_of_code: Use, at: u32) -> Next {
+        self.steps += 1;
+        if self.steps > MAX_STEPS || self.is_exhausted {
+            return self.stop();
+        }
+        if let Some(entry) = self.enter(route, at + 1, use_of_code) {
+            return Next::Go(entry);
+        }
+        self.not_called(use_of_code);
+        Next::Go(at + 1)
+    }
+
+    /// A route that is not there, or too deep.
+    fn not_called(&mut self, use_of_code: Use) {
+        self.faults.routes += 1;
+        self.last = -1;
+        self.push_code(use_of_code, -1);
+    }
+
+    fn enter(&mut self, route: RouteId, back: u32, use_of_code: Use) -> Option<u32> {
+        if self.frames.len() >= MAX_DEPTH {
+            return None;
+        }
+        self.frames.push(Frame {
+            back,
+            stack: self.stack.len() as u32,
+            use_of_code,
+        });
+        self.last = 1;
+        Some(self.program.routes[usize::from(route.0)].entry)
+    }
+
+    /// Back to the route that called, or out.
+    fn leave(&mut self, code: i64, frames: usize) -> Next {
+        let Some(frame) = self.frames.pop() else {
+            return Next::End(End::Return, code);
+        };
+        self.stack.truncate(frame.stack as usize);
+        self.code = code;
+        self.last = code;
+        if self.frames.len() == frames {
+            return Next::End(End::Return, code);
+        }
+        self.push_code(frame.use_of_code, code);
+        Next::Go(frame.back)
+    }
+
+    fn check_loop(&mut self, at: u32, end: u32) -> Next {
+        self.steps += 1;
+        if self.steps > MAX_STEPS || self.is_exhausted {
+            return self.stop();
+        }
+        let rounds = self.to_number(self.top()) + 1;
+        if rounds > self.program.max_while_loops {
+            self.faults.loops += 1;
+            self.last = -1;
+            return Next::Go(end);
+        }
+        self.replace_top(Value::Number(rounds));
+        Next::Go(at + 1)
+    }
+
+    fn stop(&mut self) -> Next {
+        if self.is_exhausted {
+            self.faults.text += 1;
+        } else {
+            self.faults.steps += 1;
+        }
+        Next::End(End::Stopped, -1)
+    }
+
+    fn stopped(&mut self) -> Ended {
+        self.faults.routes += 1;
+        Ended {
+            code: -1,
+            by: End::Stopped,
+        }
+    }
+
+    fn switch(&mut self, switch: u32) -> u32 {
+        let subject = self.pop();
+        let Switch { cases, otherwise } = self.program.switches[switch as usize];
+        // What Kamailio says if no case fits and there is no default.
+        self.last = -5;
+        if std::mem::take(&mut self.is_failed) {
+            return otherwise;
+        }
+        for case in cases.range() {
+            let case = self.program.cases[case];
+            let is_it = match case.label {
+                Label::Number(number) => self.to_number(subject) == number,
+                Label::Text(text) => self.is_text(subject, text),
+                Label::Regex(regex) => {
+                    let text = self.to_text(subject);
+                    self.is_match(regex, text)
+                }
+            };
+            if is_it {
+                self.last = 1;
+                return case.target;
+            }
+        }
+        otherwise
+    }
+}
