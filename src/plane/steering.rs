@@ -179,6 +179,7 @@ impl Steering {
                         return Err(error);
                     }
                     steering.passed_over.push(error.to_string());
+                    detach(groups);
                 }
             }
         }
@@ -220,6 +221,15 @@ impl Steering {
             reach: self.reach,
             outcomes: self.desk.as_ref().and_then(count),
         }
+    }
+}
+
+/// Takes away what a rung has left behind that was had for some of the groups only.
+fn detach(groups: &[Vec<UdpSocket>]) {
+    for group in groups {
+        let name = libc::SO_DETACH_REUSEPORT_BPF;
+        // Most have none.
+        sys::set_option(group[0].as_fd(), libc::SOL_SOCKET, name, 0).ok();
     }
 }
 
