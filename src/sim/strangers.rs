@@ -94,7 +94,8 @@ impl Strangers {
         let wrong = format!("{:08x}", self.rng.next() as u32);
         let spoil_tag = |value: &str| match value.find(";tag=") {
             Some(at) => format!("{};tag={wrong}", &value[..at]),
-            None => value.to_owned(),
+            // A callee of RFC 2543 has none.
+            None => format!("{value};tag={wrong}"),
         };
         let (from, to) = match self.rng.random_range(0..5_u32) {
             0 => (spoil_tag(&from), to),
