@@ -138,6 +138,7 @@ impl<'a> Compiler<'a> {
         match &mut self.program.code[jump] {
             Op::Jump(target)
             | Op::JumpUnless(target)
+            | Op::JumpIf(target)
             | Op::JumpIfZero(target)
             | Op::And(target)
             | Op::Or(target)

@@ -160,6 +160,8 @@ pub(super) enum Op {
     Jump(u32),
     /// For `if`: unless what is popped is above 0.
     JumpUnless(u32),
+    /// For `if (!...)`: if what is popped is not 0.
+    JumpIf(u32),
     /// For `while`: if what is popped is 0.
     JumpIfZero(u32),
     /// Pop into a variable.

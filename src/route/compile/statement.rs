@@ -61,8 +61,14 @@ impl Compiler<'_> {
         then: &Statement,
         otherwise: Option<&Statement>,
     ) {
-        self.expression(condition);
-        let skip = self.emit(Op::JumpUnless(0));
+        // `if (!...)` needs no step of its own to turn the answer round.
+        let skip = if let ExpressionKind::Unary(UnaryOperator::Not, of) = &condition.kind {
+            self.expression(of);
+            self.emit(Op::JumpIf(0))
+        } else {
+            self.expression(condition);
+            self.emit(Op::JumpUnless(0))
+        };
         self.statement(then);
         if let Some(otherwise) = otherwise {
             let end = self.emit(Op::Jump(0));

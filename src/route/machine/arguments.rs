@@ -17,17 +17,29 @@ impl Machine {
     pub(super) fn call<H: Host>(&mut self, host: &mut H, call: u32) -> Outcome {
         let call = self.program.calls[call as usize];
         if let Function::Own(OwnFunction::Log(level, line)) = call.function {
-            return self.log(host, &call, level, line);
+            let outcome = self.log(host, &call, level, line);
+            if let Outcome::Code(code) = outcome
+                && call.sets_code
+            {
+                self.code = code;
+            }
+            return outcome;
         }
         let mut arguments = Arguments::new();
         for at in call.arguments.range() {
             let argument = self.program.arguments[at];
             arguments.push(self.argument(host, argument));
         }
-        match call.function {
+        let outcome = match call.function {
             Function::Host(function) => host.call(function, &arguments, self),
             Function::Own(function) => self.own(host, function, &arguments),
+        };
+        if let Outcome::Code(code) = outcome
+            && call.sets_code
+        {
+            self.code = code;
         }
+        outcome
     }
 
     /// The text is the last argument; a level may stand before it. The text of a line that is not

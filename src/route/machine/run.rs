@@ -82,6 +82,14 @@ impl Machine {
                     return Next::Go(target);
                 }
             }
+            Op::JumpIf(target) => {
+                let value = self.pop();
+                self.last = 1;
+                let is_failed = std::mem::take(&mut self.is_failed);
+                if is_failed || self.to_number(value) != 0 {
+                    return Next::Go(target);
+                }
+            }
             Op::JumpIfZero(target) => {
                 let value = self.pop();
                 let is_failed = std::mem::take(&mut self.is_failed);
@@ -107,13 +115,8 @@ impl Machine {
                 }
             }
             Op::Call(use_of_code, call) => {
-                let before = self.code;
                 let outcome = self.call(host, call);
-                let next = self.returned(use_of_code, outcome, at);
-                if !self.program.calls[call as usize].sets_code {
-                    self.code = before;
-                }
-                return next;
+                return self.returned(use_of_code, outcome, at);
             }
             Op::Route(use_of_code, route) => return self.go_to(route, use_of_code, at),
             Op::Last(code) => self.last = i64::from(code),
@@ -210,7 +213,6 @@ impl Machine {
         if self.is_exhausted {
             return self.stop();
         }
-        self.code = code;
         self.last = code;
         self.push_code(use_of_code, code);
         Next::Go(at + 1)

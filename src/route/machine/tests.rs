@@ -77,6 +77,7 @@ route[PLAIN] { $var(x) = 1; }
 route[ZERO] { return 0; }
 route[METHOD] { is_method("BYE"); }
 route[BROKEN] { break; }
+route[bob] { xlog("found"); }
 "#;
     let cases = [
         ("route(FIVE); xlog(\"$rc\");", "5"),
@@ -93,6 +94,7 @@ route[BROKEN] { break; }
         ("route(FIVE); $var(b) = 1; xlog(\"$rc\");", "5"),
         ("$var(n) = \"FIVE\"; route($var(n)); xlog(\"$rc\");", "5"),
         ("route(ZERO); xlog(\"never\");", ""),
+        ("route($rU);", "found"),
         ("is_method(\"BYE\"); xlog(\"$rc\");", "-1"),
     ];
     for (body, shown) in cases {
@@ -147,6 +149,19 @@ fn scripts_end_as_they_say() {
         let ended = run(&format!("request_route {{ {body} }}")).ended;
         assert_eq!((ended.by, ended.code), (by, code), "{body}");
     }
+}
+
+#[test]
+fn numbers_have_64_bits() {
+    let body = "$var(a) = 2147483647 + 1; $var(b) = 1 << 40; xlog(\"$var(a) $var(b)\");";
+    assert_eq!(logged(body), "2147483648 1099511627776");
+}
+
+#[test]
+fn codes_do_not_outlive_their_message() {
+    let mut ran = run("request_route { return 7; } route[LATER] { xlog(\"$rc\"); }");
+    ran.machine.begin();
+    assert_eq!(ran.run_route("LATER"), "0");
 }
 
 #[test]
