@@ -5,6 +5,11 @@ use super::text;
 /// The value of `username` in the value of an Authorization or Proxy-Authorization header, without
 /// quotes and otherwise as it stands; `None` if the scheme is not Digest or there is none.
 pub fn digest_username(credentials: &[u8]) -> Option<&[u8]> {
+    digest_param(credentials, b"username")
+}
+
+/// The value of a parameter of such a header, without quotes and otherwise as it stands.
+pub fn digest_param<'a>(credentials: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     let start = text::skip_lws(credentials, 0);
     let (scheme, mut rest) = credentials[start..].split_at_checked("Digest".len())?;
     if !scheme.eq_ignore_ascii_case(b"Digest") || !rest.first().is_some_and(|&b| text::is_lws(b)) {
@@ -27,7 +32,7 @@ pub fn digest_username(credentials: &[u8]) -> Option<&[u8]> {
             let end = length.map_or(rest.len(), |length| from + length);
             (text::trim(rest, from..end), end)
         };
-        if name.eq_ignore_ascii_case(b"username") {
+        if name.eq_ignore_ascii_case(wanted) {
             return Some(&rest[value]);
         }
         let comma = rest[end..].iter().position(|&b| b == b',')?;

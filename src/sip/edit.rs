@@ -19,7 +19,8 @@ struct Splice {
 /// nothing.
 ///
 /// Several changes at one place come out in the order in which they were made. A byte that several
-/// changes take away is taken away once.
+/// changes take away is taken away once, and what was to be written inside of bytes that are taken away
+/// is not written.
 #[derive(Clone, Debug, Default)]
 pub struct Edits {
     splices: Vec<Splice>,
@@ -88,6 +89,25 @@ impl Edits {
         });
     }
 
+    /// Puts `text` in the place of `range`, and of what an earlier change put in the same place.
+    pub fn set(&mut self, range: Range<usize>, text: &[u8]) {
+        let (at, end) = (range.start as u32, range.end as u32);
+        self.splices
+            .retain(|splice| (splice.at, splice.end) != (at, end));
+        self.replace(range, text);
+    }
+
+    /// The length of what is written for the bytes from `start` on; `None` if nothing changes there.
+    pub fn length_from(&self, original: &[u8], start: usize) -> Option<usize> {
+        let last = self.splices.last()?;
+        if (last.at as usize) < start {
+            return None;
+        }
+        let mut length = 0;
+        self.pieces(original, start, |piece| length += piece.len());
+        Some(length)
+    }
+
     /// Takes `range` away.
     pub fn remove(&mut self, range: Range<usize>) {
         self.replace(range, b"");
@@ -110,23 +130,37 @@ impl Edits {
     /// As [`Edits::write`], from the byte at `start` on; changes before it are left out.
     pub fn write_from(&self, original: &[u8], start: usize, out: &mut Vec<u8>) {
         out.reserve(original.len() + self.arena.len());
+        self.pieces(original, start, |piece| out.extend_from_slice(piece));
+    }
+
+    /// What is written for the bytes from `start` on.
+    fn pieces<'a>(&'a self, original: &'a [u8], start: usize, mut write: impl FnMut(&'a [u8])) {
         let mut copied = start.min(original.len());
+        // Where what was copied last, or taken away, begins.
+        let mut taken = copied;
         let first = self
             .splices
             .partition_point(|splice| (splice.at as usize) < start);
         for splice in &self.splices[first..] {
             let at = (splice.at as usize).min(original.len());
+            let end = (splice.end as usize).min(original.len());
+            if at > taken && at < copied {
+                // Inside of what is gone.
+                copied = copied.max(end);
+                continue;
+            }
             if at > copied {
-                out.extend_from_slice(&original[copied..at]);
+                write(&original[copied..at]);
                 copied = at;
             }
             let text = self
                 .arena
                 .get(splice.text_start as usize..splice.text_end as usize);
-            out.extend_from_slice(text.unwrap_or(b""));
-            copied = copied.max((splice.end as usize).min(original.len()));
+            write(text.unwrap_or(b""));
+            taken = at;
+            copied = copied.max(end);
         }
-        out.extend_from_slice(&original[copied..]);
+        write(&original[copied..]);
     }
 }
 

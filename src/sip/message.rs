@@ -93,6 +93,17 @@ impl<'a> Message<'a> {
         self.index.headers_start as usize
     }
 
+    /// Where the last header line ends: before the empty line.
+    pub fn headers_end(self) -> usize {
+        let last = self.index.entries.last();
+        last.map_or(self.headers_start(), |entry| entry.end as usize)
+    }
+
+    /// Where the body begins.
+    pub fn body_start(self) -> usize {
+        self.index.body_start as usize
+    }
+
     /// Every header line, in order.
     pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
         self.index.entries.iter().map(move |entry| self.line(entry))

@@ -32,7 +32,7 @@ mod values;
 mod via;
 
 pub use amend::Amend;
-pub use digest::digest_username;
+pub use digest::{digest_param, digest_username};
 pub use edit::{Edits, remove_first_value};
 pub use error::{HeaderError, ScanError, UriError};
 pub use fault::Fault;

@@ -42,11 +42,37 @@ fn changes_at_one_place_keep_the_order_of_calls() {
 }
 
 #[test]
-fn an_insertion_inside_removed_text_survives() {
+fn nothing_is_written_inside_of_what_is_removed() {
     let mut edits = Edits::new();
     edits.replace(2..8, b"-");
     edits.insert(5, b"x");
-    assert_eq!(written(&edits, "0123456789"), "01-x89");
+    edits.replace(6..9, b"y");
+    edits.insert(8, b"z");
+    assert_eq!(written(&edits, "0123456789"), "01-9");
+    let mut edits = Edits::new();
+    edits.remove(2..8);
+    edits.insert(8, b"z");
+    assert_eq!(written(&edits, "0123456789"), "01z89");
+}
+
+#[test]
+fn what_is_set_again_is_written_once() {
+    let mut edits = Edits::new();
+    edits.set(2..4, b"a");
+    edits.set(6..6, b"x");
+    edits.set(2..4, b"b");
+    edits.set(6..6, b"y");
+    assert_eq!(written(&edits, "0123456789"), "01b45y6789");
+}
+
+#[test]
+fn the_length_of_an_end_is_known_before_it_is_written() {
+    let mut edits = Edits::new();
+    edits.replace(1..2, b"one");
+    assert_eq!(edits.length_from(b"0123456789", 5), None);
+    edits.replace(7..9, b"seven");
+    edits.insert(5, b"five");
+    assert_eq!(edits.length_from(b"0123456789", 5), Some(5 - 2 + 5 + 4));
 }
 
 #[test]

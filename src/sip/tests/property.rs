@@ -236,8 +236,11 @@ type Change = (usize, usize, String);
 fn naive(original: &[u8], changes: &[Change]) -> Vec<u8> {
     let mut out = Vec::new();
     for place in 0..=original.len() {
-        for (_, _, text) in changes.iter().filter(|&&(at, ..)| at == place) {
-            out.extend_from_slice(text.as_bytes());
+        let is_inside = |&(at, length, _): &Change| at < place && place < at + length;
+        if !changes.iter().any(is_inside) {
+            for (_, _, text) in changes.iter().filter(|&&(at, ..)| at == place) {
+                out.extend_from_slice(text.as_bytes());
+            }
         }
         let gone = |&(at, length, _): &Change| at <= place && place < at + length;
         if let Some(&byte) = original.get(place)
