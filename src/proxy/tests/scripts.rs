@@ -384,6 +384,16 @@ fn a_script_that_runs_away_is_stopped_and_counted() {
 }
 
 #[test]
+fn a_name_is_not_looked_up() {
+    let mut bench = Bench::script(
+        r#"request_route { $ru = "sip:gw.example.com"; if (!t_relay()) { sl_reply_error(); } }"#,
+        1,
+    );
+    let sent = bench.call(&request("INVITE", "a", "", ""));
+    assert_eq!(sent[0].start(), "SIP/2.0 478 Unresolvable Destination");
+}
+
+#[test]
 fn a_script_cannot_end_a_line_of_an_answer() {
     let mut bench = Bench::script(
         r#"request_route { $var(x) = "No\r\nX-Evil: 1"; sl_send_reply("403", "$var(x)"); }"#,
