@@ -204,6 +204,7 @@ impl<'a> Act<'a> {
             ..Self::new(core, now, Stage::Reply, reply.message, out)
         };
         act.draft.edits.copy_from(&act.core.bench.reply_edits);
+        act.draft.reply_code = act.core.bench.reply_code;
         if let Some((context, branch)) = context {
             act.take_context(context);
             act.branch = branch;
@@ -244,6 +245,7 @@ impl<'a> Act<'a> {
         }
         if stage == Stage::Reply {
             core.bench.reply_edits.copy_from(&draft.edits);
+            core.bench.reply_code = draft.reply_code;
         }
         draft.clear();
         // Never more than were taken.

@@ -71,6 +71,8 @@ pub struct Workbench {
     pub(super) branch_edits: Edits,
     /// Changes that a reply gets on its way.
     pub(super) reply_edits: Edits,
+    /// The code that it gets.
+    pub(super) reply_code: Option<u16>,
     /// An answer before it is stored.
     pub(super) scratch: Vec<u8>,
     /// The bytes of an answer that a script looks at.
@@ -93,6 +95,7 @@ impl Workbench {
                 .collect(),
             branch_edits: Edits::new(),
             reply_edits: Edits::new(),
+            reply_code: None,
             scratch: Vec::with_capacity(4096),
             answer: Vec::with_capacity(4096),
             stored: Vec::with_capacity(4096),

@@ -250,7 +250,8 @@ impl Core {
         if !self.run_reply_routes(now, index, number, incoming, out) {
             return;
         }
-        let code = reply.reply_code().unwrap_or(0);
+        let changed = self.bench.reply_code;
+        let code = changed.or(reply.reply_code()).unwrap_or(0);
         let Ok(cseq) = reply.cseq() else { return };
         let timers = &self.settings.timers;
         let context = self.contexts.get_mut(index);

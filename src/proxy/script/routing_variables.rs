@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::{Variable, rr, text_value, variable, writable};
 use crate::proxy::act::Act;
+use crate::proxy::draft::NextHop;
 use crate::proxy::settings::SocketId;
 use crate::route::host::{Inner, ListIndex};
 use crate::route::machine::Machine;
@@ -19,6 +20,8 @@ pub(super) const VARIABLES: &[Variable] = &[
     variable("RAp", advertised_port),
     variable("RAu", advertised_uri),
     variable("rdir", direction),
+    variable("branch", branch_field),
+    variable("ds", branch_uris),
     writable("mf", flags, |act, _, value, machine| {
         act.draft.flags = machine.to_number(value) as u32;
         true
@@ -131,6 +134,52 @@ fn direction(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machin
         _ if is_upstream => text_value(machine, b"upstream"),
         _ => text_value(machine, b"downstream"),
     }
+}
+
+/// A field of a further branch, by the place of the table's words.
+fn branch_field(act: &mut Act<'_>, inner: Inner, index: ListIndex, machine: &mut Machine) -> Value {
+    let Inner::Word(word) = inner else {
+        return Value::Null;
+    };
+    if word == 5 {
+        return Value::Number(act.draft.further.len() as i64);
+    }
+    let place = match index {
+        ListIndex::At(place) => usize::try_from(place).ok(),
+        ListIndex::None | ListIndex::All => Some(0),
+    };
+    let Some(branch) = place.and_then(|place| act.draft.further.get(place)) else {
+        return Value::Null;
+    };
+    match word {
+        0 => text_value(machine, act.draft.uri_or_received(branch.uri, act.message)),
+        1 => match &branch.next_hop {
+            NextHop::RequestUri => Value::Null,
+            NextHop::Uri(text) => text_value(machine, act.draft.text(*text)),
+            NextHop::Destination(destination) => text_value(machine, destination.uri.as_bytes()),
+        },
+        4 => match branch.socket {
+            Some(socket) => socket_text(act, socket, machine),
+            None => Value::Null,
+        },
+        6 => Value::Number(i64::from(branch.flags)),
+        _ => Value::Null,
+    }
+}
+
+/// The URIs of all branches, with commas.
+fn branch_uris(act: &mut Act<'_>, _: Inner, _: ListIndex, machine: &mut Machine) -> Value {
+    let draft = &act.draft;
+    let message = act.message;
+    Value::Text(machine.push_text(|out| {
+        let further = draft.further.iter().map(|branch| branch.uri);
+        for (place, uri) in std::iter::once(draft.uri).chain(further).enumerate() {
+            if place > 0 {
+                out.extend_from_slice(b", ");
+            }
+            out.extend_from_slice(draft.uri_or_received(uri, message));
+        }
+    }))
 }
 
 fn flags(act: &mut Act<'_>, _: Inner, _: ListIndex, _: &mut Machine) -> Value {
