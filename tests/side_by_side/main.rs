@@ -5,6 +5,7 @@
 //! Without it, or without Kamailio, a test says so and passes. What is made equal before the comparison
 //! stands in `normal.rs`, with its reason.
 
+mod avps;
 mod compare;
 mod configurations;
 mod ends;

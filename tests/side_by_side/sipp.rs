@@ -24,7 +24,8 @@ const GATEWAY: &str = concat!(
     "/tests/side_by_side/scenarios/gateway.xml"
 );
 
-/// How many calls are made, one after another.
+/// How many calls are made, one after another. By the hashes of their Call-IDs there are two for each of
+/// three gateways.
 pub const CALLS: usize = 6;
 
 /// How long they may take together.
@@ -155,7 +156,7 @@ pub fn calls(side: Side<'_>, set: u32, attributes: Attributes) -> Vec<Transcript
         "-r",
         "20",
         "-cid_str",
-        "sipp-%u@ends",
+        "sipp%u@ends",
         &proxy,
     ];
     let mut caller = Sipp::start(&place, CALLER, CALLER_SCENARIO, &more);
@@ -180,7 +181,7 @@ pub fn calls(side: Side<'_>, set: u32, attributes: Attributes) -> Vec<Transcript
     );
     let received: Vec<Received> = ends.iter().flat_map(Sipp::received).collect();
     let transcript = |number: usize| {
-        let call = format!("sipp-{number}@ends");
+        let call = format!("sipp{number}@ends");
         let of_it = |one: &&Received| header(&one.text, "Call-ID") == call;
         let received: Vec<Received> = received.iter().filter(of_it).cloned().collect();
         Transcript::new(

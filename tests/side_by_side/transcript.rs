@@ -71,6 +71,11 @@ impl Transcript {
         self.missed.is_some()
     }
 
+    /// The messages of one end.
+    pub fn messages(&self, end: &str) -> &[String] {
+        self.ends.get(end).map_or(&[], Vec::as_slice)
+    }
+
     /// Everything as lines.
     fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
