@@ -99,7 +99,8 @@ impl Core {
             return;
         }
         if code == 503 && self.modules.remaps_503 {
-            return self.keep_own(index, number, SERVER_ERROR, code);
+            // Not its Retry-After: that one speaks of that destination alone.
+            return self.keep_own(index, number, (SERVER_ERROR.code, reply.reason()), code);
         }
         let scratch = &mut self.bench.scratch;
         scratch.clear();
@@ -124,7 +125,8 @@ impl Core {
             _ => SERVER_ERROR,
         };
         if self.is_better(index, refusal.code) {
-            self.keep_own(index, number, refusal, code);
+            let said = (refusal.code, refusal.reason.as_bytes());
+            self.keep_own(index, number, said, code);
         }
     }
 
@@ -136,12 +138,18 @@ impl Core {
                 .is_none_or(|kept| rank(code) <= rank(kept.code))
     }
 
-    fn keep_own(&mut self, index: u32, number: usize, refusal: Refusal, branch_code: u16) {
+    fn keep_own(
+        &mut self,
+        index: u32,
+        number: usize,
+        (code, reason): (u16, &[u8]),
+        branch_code: u16,
+    ) {
         self.with_base(index, |core, request, _| {
             let tag = core.branch_keys.tag(request.message);
             let answer = OwnAnswer {
-                code: refusal.code,
-                reason: refusal.reason.as_bytes(),
+                code,
+                reason,
                 headers: b"",
             };
             let scratch = &mut core.bench.scratch;
@@ -149,7 +157,7 @@ impl Core {
             answer.write(request, &tag, scratch);
             let stored = core.arena.store(scratch);
             let best = BestAnswer {
-                code: refusal.code,
+                code,
                 branch_code,
                 branch: number as u8,
                 is_own: true,
@@ -165,19 +173,6 @@ impl Core {
         }
     }
 
-    /// Puts a negative answer back that was set aside, if the request still waits for one.
-    pub(super) fn restore_best(&mut self, index: u32, best: Option<BestAnswer>) {
-        let context = self.contexts.get_mut(index);
-        let stale = if context.server.is_answered() {
-            best
-        } else {
-            std::mem::replace(&mut context.best, best)
-        };
-        if let Some(stale) = stale {
-            self.arena.free(stale.bytes);
-        }
-    }
-
     /// Sends the best answer if no wanted one is awaited any more.
     pub(super) fn conclude_if_done(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
         let context = self.contexts.get(index);
@@ -189,8 +184,15 @@ impl Core {
         }
         if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
             self.run_failure_route(now, index, route, out);
-            let context = self.contexts.get(index);
-            if context.server.is_answered() || context.awaits_answer() {
+            let context = self.contexts.get_mut(index);
+            if context.server.is_answered() {
+                return;
+            }
+            if context.awaits_answer() {
+                // Only what the new branches say counts, as in Kamailio (`failure_reply_mode` 3).
+                if let Some(stale) = context.best.take() {
+                    self.arena.free(stale.bytes);
+                }
                 return;
             }
         }

@@ -7,7 +7,7 @@ use crate::sip::build;
 use crate::time::Timestamp;
 use crate::transaction::{ClientTransaction, Kind};
 
-const CANCELING: Refusal = Refusal::new(200, "Canceling");
+const CANCELING: Refusal = Refusal::new(200, "canceling");
 
 impl Core {
     /// The caller cancels the request of a context. The final answer that follows decides what

@@ -70,11 +70,8 @@ impl Core {
             return;
         }
         if self.has_next(index) {
-            // Its silence is no answer: it must not stand against what the next one says.
-            let best = self.contexts.get_mut(index).best.take();
             self.contexts.get_mut(index).branches[number].timed_out = true;
             self.give_up(now, index, number, out);
-            self.restore_best(index, best);
         }
     }
 

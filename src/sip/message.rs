@@ -88,6 +88,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The reason phrase of a reply; empty for a request.
+    pub fn reason(self) -> &'a [u8] {
+        match self.start() {
+            StartLine::Request { .. } => b"",
+            StartLine::Reply { reason, .. } => reason,
+        }
+    }
+
     /// Where the first header line begins.
     pub fn headers_start(self) -> usize {
         self.index.headers_start as usize

@@ -181,7 +181,7 @@ fn the_last_failure_is_answered_once_all_were_tried() {
     assert_eq!(to_caller.len(), 1);
     assert_eq!(
         to_caller[0].start(),
-        "SIP/2.0 500 Server Internal Error",
+        "SIP/2.0 500 Reason",
         "a gateway's 503 is not ours"
     );
     assert_eq!(bench.loads(), [0, 0]);
@@ -299,7 +299,7 @@ fn the_final_answer_decides_on_a_cancelled_call() {
         let invite = bench.invite("one");
         bench.answer(&invite, 180, "");
         let sent = bench.call(&request("CANCEL", "one", "", ""));
-        assert_eq!(sent[0].start(), "SIP/2.0 200 Canceling");
+        assert_eq!(sent[0].start(), "SIP/2.0 200 canceling");
         let cancel = only_to_gateways(&sent);
         assert_eq!((cancel.to, cancel.branch()), (invite.to, invite.branch()));
         assert_eq!(bench.loads(), [1], "CANCEL does not decide");

@@ -300,7 +300,7 @@ fn a_cancel_is_the_scripts_to_relay() {
     let sent = bench.call(&request("CANCEL", "a", "", ""));
     assert_eq!(
         to_caller(&sent).expect("an answer").start(),
-        "SIP/2.0 200 Canceling"
+        "SIP/2.0 200 canceling"
     );
     assert_eq!(all(&sent, "CANCEL")[0].branch(), invite.branch());
 }

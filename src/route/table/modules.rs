@@ -179,7 +179,7 @@ const TM: &[ModuleParameter] = &[
     parameter("auto_inv_100_reason", Text, Used, "trying -- your call is important to us", "the reason of this 100"),
     parameter("default_code", Number, Used, "500", "the code of t_reply() when nothing went wrong"),
     parameter("default_reason", Text, Used, "Server Internal Error", "its reason"),
-    parameter("failure_reply_mode", Number, Used, "0", "which branches count when a failure_route has tried more: 3 only new ones"),
+    parameter("failure_reply_mode", Number, MustBe(3), "3", "when a failure_route has tried more, only the new branches count"),
     parameter("failure_exec_mode", Number, MustBe(0), "0", "failure routes for failures of sending"),
     parameter("faked_reply_prio", Number, Used, "2000", "how a timeout counts among answers"),
     parameter("reply_relay_mode", Number, Unsupported, "1", "what is done with a late 2xx"),
