@@ -1,11 +1,16 @@
 //! A whole call (INVITE, 180, 200, ACK, BYE, 200) through one shard, message by message in memory:
 //! what the proxy itself costs, without sockets.
+//!
+//! `cargo bench --bench shard` gives times. `shard instructions MODE CALLS`, with MODE `stateless` or
+//! `stateful`, only makes so many calls and ends: run it under `valgrind --tool=callgrind` with two
+//! numbers of calls, and the difference of the instructions is what the calls between them cost, with
+//! the texts of the two ends. MODE `texts` is these texts alone.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use sipshard::dispatch::{Attributes, Entry, Flags, Sets};
 use sipshard::proxy::{Datagram, Listener, Outbox, RelayMode, Settings, Shard};
 use sipshard::time::Timestamp;
@@ -82,6 +87,7 @@ impl Bench {
         let id = self.calls;
         self.receive(caller, &request("INVITE", id, "", 1));
         let (gateway, invite) = self.last();
+        assert!(invite.starts_with(b"INVITE "), "the call is relayed");
         self.receive(gateway, &reply(&invite, "180 Ringing"));
         self.receive(gateway, &reply(&invite, "200 OK"));
         self.receive(caller, &request("ACK", id, ";tag=b", 1));
@@ -92,6 +98,8 @@ impl Bench {
 }
 
 fn request(method: &str, id: u64, to_tag: &str, cseq: u32) -> Vec<u8> {
+    let body = "v=0\r\no=user1 53655765 2353687637 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\n\
+        t=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
     format!(
         "{method} sip:service@10.0.0.1:5060 SIP/2.0\r\n\
          Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK-{id}-{method}\r\n\
@@ -103,9 +111,8 @@ fn request(method: &str, id: u64, to_tag: &str, cseq: u32) -> Vec<u8> {
          Max-Forwards: 70\r\n\
          Subject: Performance Test\r\n\
          Content-Type: application/sdp\r\n\
-         Content-Length: 129\r\n\r\n\
-         v=0\r\no=user1 53655765 2353687637 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n\
-         m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
     )
     .into_bytes()
 }
@@ -134,12 +141,7 @@ fn calls(criterion: &mut Criterion) {
         let mut id = 0;
         bencher.iter(|| {
             id += 1;
-            let invite = request("INVITE", id, "", 1);
-            black_box(reply(&invite, "180 Ringing"));
-            black_box(reply(&invite, "200 OK"));
-            black_box(request("ACK", id, ";tag=b", 1));
-            let bye = request("BYE", id, ";tag=b", 2);
-            black_box(reply(&bye, "200 OK"));
+            texts(id);
         });
     });
     for (name, relay) in [
@@ -152,5 +154,34 @@ fn calls(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The texts of the two ends of a call.
+fn texts(id: u64) {
+    let invite = request("INVITE", id, "", 1);
+    black_box(reply(&invite, "180 Ringing"));
+    black_box(reply(&invite, "200 OK"));
+    black_box(request("ACK", id, ";tag=b", 1));
+    let bye = request("BYE", id, ";tag=b", 2);
+    black_box(reply(&bye, "200 OK"));
+}
+
 criterion_group!(benches, calls);
-criterion_main!(benches);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, command, mode, count] = arguments.as_slice() else {
+        return benches();
+    };
+    if command != "instructions" {
+        return benches();
+    }
+    let count = count.parse().expect("a number of calls");
+    let relay = match mode.as_str() {
+        "texts" => return (0..count).for_each(texts),
+        "stateless" => RelayMode::Stateless,
+        _ => RelayMode::Stateful,
+    };
+    let mut bench = Bench::new(relay);
+    for _ in 0..count {
+        bench.call();
+    }
+}

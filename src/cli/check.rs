@@ -10,8 +10,8 @@ use sipshard::route::{Checked, check, explain};
 
 const EXAMPLES: &str = "\
 It reads the file and all that it includes as Kamailio does, and judges every name against sipshard's
-tables: functions and their arguments, pseudo-variables, parameters, modules, routes. It checks the
-language and does not run anything; `sipshard run` does not take configurations yet.
+tables: functions and their arguments, pseudo-variables, parameters, modules, routes. It does not run
+anything; `sipshard run -f FILE` does.
 
 Errors are what cannot run here. Warnings are what runs, and hardly as it was meant. Notes are what
 is accepted and means nothing here.

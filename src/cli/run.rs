@@ -1,6 +1,6 @@
 //! `sipshard run`: the balancer itself.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -15,11 +15,14 @@ use sipshard::control::server::Server;
 use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
-use sipshard::plane::{Plane, PlaneOptions, TimerMode};
-use sipshard::proxy::{Listener, RelayMode, Settings};
+use sipshard::plane::{Plane, PlaneOptions, TimerMode, Wish};
+use sipshard::proxy::{Listener, RelayMode, Settings, script};
+use sipshard::route::host::Level;
+use sipshard::route::program::Program;
 use sipshard::route::{Assignment, Parameters, listing};
 use sipshard::source::{Families, ListFile};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -37,6 +40,8 @@ destinations with a duid are counted; maxload bounds their calls:
 Examples:
       sipshard run --listen udp:192.0.2.10:5060 --list dispatcher.list
       sipshard run --listen udp:192.0.2.10:5060 --listen udp:[2001:db8::10]:5060 --alg 4 --stateless
+      sipshard run -f kamailio.cfg
+      sipshard run --print-config > my.cfg
       sipshard run --list dispatcher.list -P ds_ping_interval=5 -P ds_probing_threshold=3
 
 Signals: SIGHUP reads the list again (an error in it leaves the old sets running). SIGTERM and
@@ -50,11 +55,25 @@ Logs go to stderr; RUST_LOG chooses how much (RUST_LOG=debug).";
     after_long_help = format!("{EXAMPLES}\n\nParameters of -P, with their [defaults]:\n{}", listing()),
 )]
 pub struct Run {
-    /// Address to listen on; may be given several times
+    /// Routing configuration, in Kamailio's language [default: the built-in one]
+    ///
+    /// It says where to listen and what the dispatcher's parameters are; --listen and -P override that.
+    #[arg(short = 'f', long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Define a name in the configuration as #!define does; may be given several times
+    #[arg(short = 'A', value_name = "NAME[=VALUE]")]
+    defines: Vec<String>,
+
+    /// Print the built-in configuration and exit
+    #[arg(long)]
+    print_config: bool,
+
+    /// Address to listen on; may be given several times [default: udp:127.0.0.1:5060]
     ///
     /// 0.0.0.0 and [::] stand for all addresses of the machine, port 0 for a free one. `udp:` and the
     /// port 5060 may be left out.
-    #[arg(long, value_name = "udp:IP:PORT", default_value = "udp:127.0.0.1:5060")]
+    #[arg(long, value_name = "udp:IP:PORT")]
     listen: Vec<ListenAddress>,
 
     /// List of destinations [default: /etc/sipshard/dispatcher.list]
@@ -62,7 +81,12 @@ pub struct Run {
     list: Option<PathBuf>,
 
     /// Set of the list that calls are dispatched to
-    #[arg(long, value_name = "ID", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value_t = 1,
+        conflicts_with = "config"
+    )]
     set: SetId,
 
     #[arg(
@@ -70,6 +94,7 @@ pub struct Run {
         value_name = "N",
         default_value_t = 10,
         value_parser = algorithm,
+        conflicts_with = "config",
         help = "Algorithm that chooses, by Kamailio's number (from 100 on: sipshard's own)",
         long_help = format!(
             "Algorithm that chooses, by Kamailio's number (from 100 on: sipshard's own): {}",
@@ -79,7 +104,7 @@ pub struct Run {
     alg: u32,
 
     /// Relay each message on its own: no retransmission, no failover
-    #[arg(long)]
+    #[arg(long, conflicts_with = "config")]
     stateless: bool,
 
     /// Set a parameter; may be given several times (--help lists them)
@@ -121,9 +146,14 @@ fn algorithms() -> String {
 impl Run {
     /// Runs until it is told to stop.
     pub fn execute(self) -> anyhow::Result<ExitCode> {
+        if self.print_config {
+            std::io::stdout().write_all(script::DEFAULT.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         log_to_stderr();
-        let parameters = self.parameters()?;
-        let settings = parameters.settings(self.base_settings());
+        let program = self.program()?;
+        let parameters = self.parameters(program.as_deref())?;
+        let settings = parameters.settings(self.base_settings(program)?);
         let listen = settings.listeners.iter().map(|one| &one.address);
         let list = self.list.as_deref().unwrap_or(parameters.list_file());
         let source = ListFile::new(list, Families::of(listen));
@@ -145,28 +175,72 @@ impl Run {
                 None => socket_path::choose().context("no place for a control socket")?,
             };
             let server = Server::bind(&path)?;
-            let plane = Plane::start(&settings, &plane_options(&parameters), &sets)?;
+            let wish = Arc::new(Notify::new());
+            let plane_options = plane_options(&parameters, &wish);
+            let plane = Plane::start(&settings, &plane_options, &sets)?;
             announce(&plane, &sets, &server);
             let director = Arc::new(Director::new(source, sets, plane.handle(), options));
-            Ok(operate(plane, director, server, signals).await)
+            Ok(operate(plane, director, server, signals, wish).await)
         });
         // A stop that takes too long is not waited for.
         runtime.shutdown_background();
         status
     }
 
-    fn parameters(&self) -> anyhow::Result<Parameters> {
+    /// The configuration of -f, compiled.
+    fn program(&self) -> anyhow::Result<Option<Arc<Program>>> {
+        let Some(file) = &self.config else {
+            return match self.defines.first() {
+                Some(name) => Err(anyhow::anyhow!("-A {name} is for a configuration: -f FILE")),
+                None => Ok(None),
+            };
+        };
+        let path = file.to_string_lossy();
+        let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
+        match script::compile(&path, &self.defines, &read) {
+            Ok(program) => Ok(Some(Arc::new(program))),
+            Err(what) => Err(anyhow::anyhow!("{path} cannot run:\n{what}")),
+        }
+    }
+
+    /// What the configuration says, and over that what the command line says.
+    fn parameters(&self, program: Option<&Program>) -> anyhow::Result<Parameters> {
         let mut parameters = Parameters::default();
+        if let Some(program) = program {
+            parameters = program.settings().parameters(&parameters)?;
+        }
         for assignment in &self.parameters {
             assignment.apply(&mut parameters)?;
         }
         Ok(parameters)
     }
 
-    fn base_settings(&self) -> Settings {
-        let listeners = self.listen.iter();
-        Settings {
-            listeners: listeners.map(|listen| Listener::from(listen.0)).collect(),
+    fn base_settings(&self, program: Option<Arc<Program>>) -> anyhow::Result<Settings> {
+        let script = program.as_ref().map(|program| program.settings());
+        let mut listeners: Vec<Listener> = Vec::new();
+        if self.listen.is_empty() {
+            for line in script.iter().flat_map(|script| &script.listen) {
+                let address: ListenAddress = line
+                    .address
+                    .parse()
+                    .map_err(|error| anyhow::anyhow!("listen={}: {error}", line.address))?;
+                listeners.push(Listener {
+                    advertise: line.advertise.clone(),
+                    name: line.name.clone(),
+                    ..Listener::from(address.0)
+                });
+            }
+        }
+        listeners.extend(self.listen.iter().map(|listen| Listener::from(listen.0)));
+        if listeners.is_empty() {
+            listeners.push(Listener::from(SocketAddr::from(([127, 0, 0, 1], 5060))));
+        }
+        let level = script.and_then(|script| script.core_number("debug"));
+        Ok(Settings {
+            listeners,
+            aliases: script.map_or_else(Vec::new, |script| script.aliases.clone()),
+            log_level: level.map_or(Level::Info, Level::of_number),
+            program,
             shards: self.workers.map_or_else(super::cores, NonZeroU16::get),
             relay: if self.stateless {
                 RelayMode::Stateless
@@ -176,7 +250,7 @@ impl Run {
             set: self.set,
             algorithm: self.alg,
             ..Settings::default()
-        }
+        })
     }
 }
 
@@ -190,8 +264,10 @@ fn log_to_stderr() {
         .init();
 }
 
-fn plane_options(parameters: &Parameters) -> PlaneOptions {
+fn plane_options(parameters: &Parameters, wish: &Arc<Notify>) -> PlaneOptions {
+    let wish = Arc::clone(wish);
     PlaneOptions {
+        on_reload: Some(Wish::new(move || wish.notify_one())),
         timer_mode: if parameters.has_timer_thread() {
             TimerMode::Thread
         } else {
@@ -204,6 +280,10 @@ fn plane_options(parameters: &Parameters) -> PlaneOptions {
 
 /// What is allowed and hardly meant.
 fn warn_of_oddities(settings: &Settings, sets: &Sets) {
+    if settings.program.is_some() {
+        // The configuration says what is chosen, and how.
+        return;
+    }
     let Some(set) = sets.get(settings.set) else {
         warn!(
             "set {} is not in the list: no call can be dispatched",
@@ -229,13 +309,19 @@ fn announce(plane: &Plane, sets: &Sets, server: &Server) {
         RelayMode::Stateless => "stateless",
         RelayMode::Stateful => "stateful",
     };
+    let routing = match settings.program {
+        Some(_) => format!("its own configuration over {}", summary(sets)),
+        None => format!(
+            "{relay}, algorithm {} on set {} of {}",
+            settings.algorithm,
+            settings.set,
+            summary(sets)
+        ),
+    };
     info!(
-        "ready: {}; {} workers, {relay}, algorithm {} on set {} of {}; control socket {}",
+        "ready: {}; {} workers, {routing}; control socket {}",
         addresses.join(" "),
         settings.shards,
-        settings.algorithm,
-        settings.set,
-        summary(sets),
         server.path().display()
     );
 }
@@ -274,6 +360,7 @@ async fn operate(
     director: Arc<Director>,
     server: Server,
     mut signals: Signals,
+    wish: Arc<Notify>,
 ) -> ExitCode {
     let work = async {
         let name = signals.until_stop(&director).await;
@@ -291,5 +378,15 @@ async fn operate(
     tokio::select! {
         () = work => ExitCode::SUCCESS,
         () = server.serve(Arc::clone(&director)) => ExitCode::FAILURE,
+        () = grant_wishes(&wish, &director) => ExitCode::FAILURE,
+    }
+}
+
+/// Reads the destinations again whenever a script wants it, for as long as everything runs. The
+/// director says itself how it went.
+async fn grant_wishes(wish: &Notify, director: &Director) {
+    loop {
+        wish.notified().await;
+        drop(director.reload());
     }
 }

@@ -41,6 +41,11 @@ impl Clock {
         now
     }
 
+    /// The time since 1970 at the origin.
+    pub fn unix_origin(&self) -> Duration {
+        Duration::from_nanos(self.origin_wall_ns)
+    }
+
     /// When the kernel received what it stamped `wall_ns` (nanoseconds since 1970). Never later than
     /// `now`; `now` itself when the stamp makes no sense because the wall clock was stepped.
     pub fn received(&self, wall_ns: u64, now: Timestamp) -> Timestamp {

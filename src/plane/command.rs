@@ -9,7 +9,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use super::PlaneCounters;
 use super::ring::Sleeper;
 use crate::dispatch::Sets;
-use crate::proxy::{Shard, ShardId, Snapshot};
+use crate::proxy::{Shard, ShardId, Snapshot, StateChange};
 
 /// Work on a shard, done by its own thread between two batches.
 pub(super) type Errand = Box<dyn FnOnce(&mut Shard) + Send>;
@@ -31,6 +31,8 @@ pub(super) enum Command {
     Publish(Arc<Sets>),
     /// Start or stop keepalives.
     SetProbing(bool),
+    /// The timer thread found a destination up or down.
+    Changed(StateChange),
     /// A keepalive that came back by ICMP to the socket of another shard.
     UndeliveredProbe(u64),
     /// The timer thread's beat: look at these slots.

@@ -10,7 +10,10 @@ use std::time::Duration;
 use super::PlaneCounters;
 use super::probing::Probing;
 use super::ring::{Handoff, HandoffSender, Kind, Sleeper};
-use crate::proxy::{Datagram, Outbox, Shard, ShardId, Verdict};
+use super::start::Wish;
+use crate::probe::{Change, ProbeEvent};
+use crate::proxy::{Datagram, Outbox, Shard, ShardId, StateChange, Verdict};
+use crate::route::host::Level;
 use crate::time::Timestamp;
 
 /// Panics are logged at most this often.
@@ -40,6 +43,8 @@ pub(super) struct Guarded {
     pub counters: PlaneCounters,
     /// When the last panic was logged.
     pub panic_logged: Option<Timestamp>,
+    /// What a script's wish to read the destinations again does.
+    pub on_reload: Option<Wish>,
 }
 
 impl Guarded {
@@ -104,6 +109,38 @@ impl Guarded {
         self.probing.tick(now, &mut self.out);
     }
 
+    /// Runs the event routes for destinations that this shard's keepalives found up or down.
+    pub(super) fn tell_changes(&mut self, now: Timestamp) {
+        for event in self.probing.take_changes() {
+            let change = state_change(&event);
+            self.changed(now, &change);
+        }
+    }
+
+    /// Runs the event route for a destination that went up or down.
+    pub(super) fn changed(&mut self, now: Timestamp, change: &StateChange) {
+        self.guard(now, |shard, out| shard.on_state_change(now, change, out));
+    }
+
+    /// Does what scripts asked for besides sending.
+    pub(super) fn hear_scripts(&mut self, now: Timestamp, sent: &Outbox) {
+        for (level, line) in sent.log_lines() {
+            write_line(level, line);
+        }
+        if sent.lost_lines() > 0 {
+            let lines = sent.lost_lines();
+            tracing::warn!(lines, "lines of the script were too many and are lost");
+        }
+        for change in sent.changes() {
+            self.changed(now, change);
+        }
+        if sent.wants_reload()
+            && let Some(wish) = &self.on_reload
+        {
+            wish.ask();
+        }
+    }
+
     /// When [`Guarded::tick`] is next needed.
     pub(super) fn next_deadline(&self) -> Timestamp {
         let shard = self.shard.next_deadline().unwrap_or(Timestamp::FAR);
@@ -153,6 +190,29 @@ impl Guarded {
     }
 }
 
+/// What event routes are told of a keepalive's result.
+pub(super) fn state_change(event: &ProbeEvent) -> StateChange {
+    StateChange {
+        destination: Arc::clone(&event.destination),
+        is_up: event.change == Change::Up,
+        code: event.code,
+        // 408 stands for no answer, 500 for a keepalive that could not be sent.
+        is_answer: !matches!(event.code, 408 | 500),
+    }
+}
+
+/// Writes a line of a script, at its level.
+fn write_line(level: Level, line: &[u8]) {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end();
+    match level {
+        Level::Alert | Level::Bug | Level::Critical | Level::Error => tracing::error!("{text}"),
+        Level::Warning => tracing::warn!("{text}"),
+        Level::Notice | Level::Info => tracing::info!("{text}"),
+        Level::Debug => tracing::debug!("{text}"),
+    }
+}
+
 fn handoff(kind: Kind, address: SocketAddr, datagram: Datagram<'_>) -> Handoff<'_> {
     Handoff {
         kind,
@@ -194,6 +254,7 @@ mod tests {
             probing: Probing::There(crossbeam::channel::bounded(1).0),
             counters: PlaneCounters::default(),
             panic_logged: None,
+            on_reload: None,
         };
         (guarded, receiver, poll)
     }

@@ -37,7 +37,7 @@ pub use counters::PlaneCounters;
 pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
-pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};
+pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode, Wish};
 
 #[cfg(test)]
 mod tests;

@@ -49,14 +49,12 @@ impl Probing {
                 Self::There(timer) => tell(timer, TimerMessage::Undeliverable(now, token)),
             }
         }
-        self.log_changes();
     }
 
     /// Hears from another shard that a keepalive, perhaps of ours, came back.
     pub(super) fn undelivered(&mut self, now: Timestamp, token: u64) {
         if let Self::Here { prober, .. } = self {
             prober.undeliverable(now, token);
-            self.log_changes();
         }
     }
 
@@ -80,7 +78,6 @@ impl Probing {
             && prober.next_deadline().is_some_and(|at| at <= now)
         {
             prober.tick(now, out);
-            self.log_changes();
         }
     }
 
@@ -92,9 +89,11 @@ impl Probing {
         }
     }
 
-    fn log_changes(&mut self) {
-        if let Self::Here { prober, .. } = self {
-            prober.drain_events().for_each(|event| log_change(&event));
+    /// Destinations that went up or down since this was last asked; each is logged.
+    pub(super) fn take_changes(&mut self) -> Vec<ProbeEvent> {
+        match self {
+            Self::Here { prober, .. } => prober.drain_events().inspect(log_change).collect(),
+            Self::There(_) => Vec::new(),
         }
     }
 }

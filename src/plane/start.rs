@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::{io, mem};
+use std::{fmt, io, mem};
 
 use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -76,6 +76,30 @@ pub struct PlaneOptions {
     pub timer_mode: TimerMode,
     /// Keepalives.
     pub probe: Arc<ProbeSettings>,
+    /// What a script's wish to read the destinations again does.
+    pub on_reload: Option<Wish>,
+}
+
+/// Something that a shard may ask of the control side, from its own thread: it must not wait.
+#[derive(Clone)]
+pub struct Wish(Arc<dyn Fn() + Send + Sync>);
+
+impl Wish {
+    /// A wish that calls `grant`.
+    pub fn new(grant: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(grant))
+    }
+
+    /// Asks.
+    pub(super) fn ask(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Wish")
+    }
 }
 
 /// Why a plane cannot start.
@@ -129,7 +153,9 @@ impl Plane {
         if settings.call_load.hash_size > MAX_HASH_SIZE {
             return Err(PlaneError::HashSize(settings.call_load.hash_size));
         }
-        let (settings, groups) = bind_all(settings, options.sockets)?;
+        let (mut settings, groups) = bind_all(settings, options.sockets)?;
+        let clock = Clock::new();
+        settings.unix_origin = clock.unix_origin();
         let secret = rand::random();
         let (hash_size, shards) = (settings.call_load.hash_size, settings.shards);
         let blueprint = Blueprint {
@@ -138,9 +164,24 @@ impl Plane {
             settings: Arc::new(settings),
             options,
             sets,
-            clock: Clock::new(),
+            clock,
         };
         blueprint.build(groups)
+    }
+}
+
+/// A listener with what was written of it: of a wildcard that is all that it stands for.
+fn named(as_written: &[Listener], address: SocketAddr, bound: SocketAddr) -> Listener {
+    let means = |one: &&Listener| {
+        let is_wildcard = one.address.ip().is_unspecified();
+        let is_same_port = one.address.port() == address.port();
+        one.address == address
+            || (is_wildcard && is_same_port && one.address.is_ipv4() == address.is_ipv4())
+    };
+    let written = as_written.iter().find(means);
+    Listener {
+        address: bound,
+        ..written.map_or_else(|| Listener::from(bound), Listener::clone)
     }
 }
 
@@ -158,6 +199,7 @@ fn bind_all(
     if addresses.len() > usize::from(SocketId::MAX) {
         return Err(PlaneError::TooManyListeners(addresses.len()));
     }
+    let as_written = settings.listeners.clone();
     let mut settings = settings.clone();
     settings.listeners.clear();
     let mut told = false;
@@ -174,9 +216,8 @@ fn bind_all(
                 "bursts may be lost: raise net.core.rmem_max to let the receive buffers grow"
             );
         }
-        settings
-            .listeners
-            .push(Listener::from(group[0].local_addr().map_err(bind_error)?));
+        let bound = group[0].local_addr().map_err(bind_error)?;
+        settings.listeners.push(named(&as_written, address, bound));
         groups.push(group);
     }
     Ok((settings, groups))
@@ -325,6 +366,7 @@ impl Blueprint<'_> {
         let (secret, seed) = (self.secret, rand::random());
         let (settings, sets) = (Arc::clone(&self.settings), Arc::clone(self.sets));
         let mut clock = self.clock.clone();
+        let on_reload = self.options.on_reload.clone();
         let pacer = match self.options.timer_mode {
             TimerMode::Shards => Some(self.pacer(id)),
             TimerMode::Thread => None,
@@ -343,6 +385,7 @@ impl Blueprint<'_> {
                 probing,
                 counters: PlaneCounters::default(),
                 panic_logged: None,
+                on_reload,
             };
             let parts = Parts {
                 guarded,

@@ -13,6 +13,7 @@ use super::batch::SendBatch;
 use super::clock::Clock;
 use super::command::{Command, ShardPort};
 use super::expiry::{ExpiryPacer, SHORTEST_STEP};
+use super::guarded::state_change;
 use super::probing::log_change;
 use crate::dispatch::Sets;
 use crate::probe::Prober;
@@ -100,9 +101,13 @@ impl TimerThread {
             self.prober.tick(now, &mut desk.out);
             desk.flush(now, &self.sockets, &mut self.prober);
         }
-        self.prober
-            .drain_events()
-            .for_each(|event| log_change(&event));
+        for event in self.prober.drain_events() {
+            log_change(&event);
+            // Event routes run on the first shard.
+            if let Some(first) = self.beats.first() {
+                first.port.send(Command::Changed(state_change(&event)));
+            }
+        }
 
         let mut message = match self.next_deadline(now) {
             Timestamp::FAR => self

@@ -148,6 +148,8 @@ impl Worker {
         self.flush();
         self.do_what_is_due();
         self.flush();
+        self.parts.guarded.tell_changes(self.now);
+        self.flush();
         self.tell_idleness();
         go_on
     }
@@ -291,6 +293,7 @@ impl Worker {
                 tracing::debug!(to = %packet.to, %error, "cannot send");
                 guarded.undelivered(self.now, packet.to, self.sending.bytes(packet));
             }
+            guarded.hear_scripts(self.now, &self.sending);
             self.sending.clear();
         }
     }
@@ -317,6 +320,7 @@ impl Worker {
                 guarded.guard(now, |shard, _| shard.publish(sets));
             }
             Command::SetProbing(active) => guarded.probing.set_active(active),
+            Command::Changed(change) => guarded.changed(now, &change),
             Command::UndeliveredProbe(token) => guarded.probing.undelivered(now, token),
             Command::Expire(slots) => {
                 guarded.guard(now, |shard, _| shard.expire_calls(slots));

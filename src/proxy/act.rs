@@ -120,7 +120,7 @@ impl<'a> Act<'a> {
         message: Message<'a>,
         out: &'a mut Outbox,
     ) -> Self {
-        let draft = core.bench.draft.take().unwrap_or_default();
+        let draft = core.bench.drafts.pop().unwrap_or_default();
         Self {
             core,
             now,
@@ -204,6 +204,7 @@ impl<'a> Act<'a> {
             ..Self::new(core, now, Stage::Reply, reply.message, out)
         };
         act.draft.edits.copy_from(&act.core.bench.reply_edits);
+        act.draft.reply_code = act.core.bench.reply_code;
         if let Some((context, branch)) = context {
             act.take_context(context);
             act.branch = branch;
@@ -244,9 +245,11 @@ impl<'a> Act<'a> {
         }
         if stage == Stage::Reply {
             core.bench.reply_edits.copy_from(&draft.edits);
+            core.bench.reply_code = draft.reply_code;
         }
         draft.clear();
-        core.bench.draft = Some(draft);
+        // Never more than were taken.
+        core.bench.drafts.try_push(draft).ok();
     }
 
     /// What no configuration may forget. Says whether the request goes on.

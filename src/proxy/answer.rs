@@ -196,8 +196,9 @@ impl Core {
         }
         let context = self.contexts.get_mut(index);
         let Some(best) = context.best.take() else {
-            debug_assert!(false, "an unanswered request still has its bytes");
-            return;
+            // A script has spoilt what was sent, so that no answer can be made of it.
+            context.server.give_up();
+            return self.contexts.answered();
         };
         let (code, stored) = (best.code, best.bytes);
         if code == TIMEOUT.code && context.method != Method::Invite {

@@ -8,6 +8,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+
 use super::act::Act;
 use super::branch::BranchKeys;
 use super::context::Contexts;
@@ -63,14 +65,18 @@ pub struct Workbench {
     pub(super) stored_index: Option<Box<HeaderIndex>>,
     /// The scan of a request as sent.
     pub(super) sent_index: Option<Box<HeaderIndex>>,
-    /// What becomes of the message at hand.
-    pub(super) draft: Option<Box<Draft>>,
+    /// What becomes of the message at hand, and of one that its script looks at.
+    pub(super) drafts: ArrayVec<Box<Draft>, 4>,
     /// Changes of the request that are not for the branch at hand alone.
     pub(super) branch_edits: Edits,
     /// Changes that a reply gets on its way.
     pub(super) reply_edits: Edits,
+    /// The code that it gets.
+    pub(super) reply_code: Option<u16>,
     /// An answer before it is stored.
     pub(super) scratch: Vec<u8>,
+    /// The bytes of an answer that a script looks at.
+    pub(super) answer: Vec<u8>,
     /// The bytes of a stored request while it is acted on.
     pub(super) stored: Vec<u8>,
     /// Further header lines of an answer.
@@ -83,10 +89,15 @@ impl Workbench {
             edits: Edits::new(),
             stored_index: Some(Box::default()),
             sent_index: Some(Box::default()),
-            draft: Some(Box::new(Draft::new())),
+            drafts: [(); 2]
+                .map(|()| Box::new(Draft::new()))
+                .into_iter()
+                .collect(),
             branch_edits: Edits::new(),
             reply_edits: Edits::new(),
+            reply_code: None,
             scratch: Vec::with_capacity(4096),
+            answer: Vec::with_capacity(4096),
             stored: Vec::with_capacity(4096),
             extra: Vec::with_capacity(256),
         }

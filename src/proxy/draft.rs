@@ -146,6 +146,14 @@ pub struct Draft {
     pub record_route: Option<Text>,
     /// Parameters for a Record-Route that is yet to come.
     pub record_route_parameters: Option<Text>,
+    /// The host that our Via and Record-Route name instead of the listen address.
+    pub advertised_host: Option<Text>,
+    /// The port that they name.
+    pub advertised_port: Option<u16>,
+    /// Whether the next hop is asked to answer to the port that we send from.
+    pub asks_rport: bool,
+    /// The code that a reply gets.
+    pub reply_code: Option<u16>,
     /// Its Max-Forwards, if that was counted down or is to be added.
     pub max_forwards: Option<u32>,
     /// Changes of the header lines and the body, not of the start line, Via or Route.
@@ -202,6 +210,10 @@ impl Draft {
         self.routes = Routes::Kept;
         self.record_route = None;
         self.record_route_parameters = None;
+        self.advertised_host = None;
+        self.advertised_port = None;
+        self.asks_rport = false;
+        self.reply_code = None;
         self.max_forwards = None;
         self.edits.clear();
         self.reply_headers.clear();

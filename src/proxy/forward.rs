@@ -74,7 +74,10 @@ pub fn write_request(
     out.extend_from_slice(&bytes[uri.end..message.headers_start()]);
     let start = out.len();
     out.extend_from_slice(b"Via: SIP/2.0/UDP ");
-    out.extend_from_slice(locals.sent_by(way.hop.socket));
+    write_sent_by(draft, way.hop.socket, locals, out);
+    if draft.asks_rport {
+        out.extend_from_slice(b";rport");
+    }
     out.extend_from_slice(b";branch=");
     way.branch.write(out);
     out.extend_from_slice(b"\r\n");
@@ -85,7 +88,8 @@ pub fn write_request(
         } else {
             way.hop.socket
         };
-        write_record_route(came_by, way.hop.socket, parameters, locals, out);
+        let sockets = [way.hop.socket, came_by];
+        write_record_route(sockets, parameters, draft, locals, out);
     }
     let head = Head {
         start: (start - begin) as u32,
@@ -129,16 +133,16 @@ fn remove_routes(message: Message<'_>, edits: &mut Edits) {
 /// One Record-Route value, or two when the request leaves by another socket than it came in by, so
 /// that each side of the dialog sees the address it can reach.
 fn write_record_route(
-    came_by: SocketId,
-    leaves_by: SocketId,
+    sockets: [SocketId; 2],
     parameters: &[u8],
+    draft: &Draft,
     locals: &Locals,
     text: &mut Vec<u8>,
 ) {
-    let crosses = came_by != leaves_by;
-    for socket in [leaves_by, came_by] {
+    let crosses = sockets[0] != sockets[1];
+    for socket in sockets {
         text.extend_from_slice(b"Record-Route: <sip:");
-        text.extend_from_slice(locals.sent_by(socket));
+        write_sent_by(draft, socket, locals, text);
         if crosses {
             text.extend_from_slice(b";r2=on");
         }
@@ -148,6 +152,28 @@ fn write_record_route(
         if !crosses {
             break;
         }
+    }
+}
+
+/// The address that names us: the socket's, or what the script says.
+fn write_sent_by(draft: &Draft, socket: SocketId, locals: &Locals, out: &mut Vec<u8>) {
+    let own = locals.sent_by(socket);
+    if draft.advertised_host.is_none() && draft.advertised_port.is_none() {
+        return out.extend_from_slice(own);
+    }
+    let colon = own.iter().rposition(|&byte| byte == b':');
+    let (host, port) = own.split_at(colon.unwrap_or(own.len()));
+    match draft.advertised_host {
+        Some(text) => out.extend_from_slice(draft.text(text)),
+        None => out.extend_from_slice(host),
+    }
+    match draft.advertised_port {
+        Some(port) => {
+            use std::io::Write as _;
+            // Writing to a vector cannot fail.
+            write!(out, ":{port}").ok();
+        }
+        None => out.extend_from_slice(port),
     }
 }
 

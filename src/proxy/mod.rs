@@ -30,7 +30,7 @@ mod stateless;
 pub mod stats;
 mod timers;
 
-pub use outbox::{Outbox, Packet, ProbeAnswer};
+pub use outbox::{Outbox, Packet, ProbeAnswer, StateChange};
 pub use settings::{
     CallLoadSettings, FailoverSettings, Limits, Listener, RelayMode, Settings, SocketId, Timers,
 };

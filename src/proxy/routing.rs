@@ -84,8 +84,8 @@ impl<'a> Routing<'a> {
         let mut next_uri = target;
         if let Some(first) = rest.first() {
             next_uri = first.uri;
-            let is_loose = Uri::parse(first.uri).is_ok_and(|uri| uri.is_loose());
-            if !is_loose {
+            let is_strict = Uri::parse(first.uri).is_ok_and(|uri| !uri.is_loose());
+            if is_strict {
                 // The next hop is a strict router: it wants itself in the R-URI and the target last.
                 remaining.remove(0);
                 remaining.push(target);

@@ -8,6 +8,7 @@ mod dispatcher;
 mod kex;
 mod maxfwd;
 mod modules;
+mod routing_variables;
 mod rr;
 mod siputils;
 mod sl;
@@ -152,6 +153,7 @@ const FUNCTION_GROUPS: &[&[Function]] = &[
 
 const VARIABLE_GROUPS: &[&[Variable]] = &[
     dispatcher::VARIABLES,
+    routing_variables::VARIABLES,
     transaction_variables::VARIABLES,
     variables::VARIABLES,
 ];

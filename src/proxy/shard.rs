@@ -282,6 +282,7 @@ impl Core {
         let reply = incoming.message;
         self.stats.counters.replies += 1;
         self.bench.reply_edits.clear();
+        self.bench.reply_code = None;
         match our_branch(reply) {
             Some(Branch::Stateless { .. } | Branch::Stateful { .. }) if reply.fault().is_some() => {
                 self.stats.counters.drop(Drop::Garbage);

@@ -50,6 +50,16 @@ impl Edits {
         self.arena.extend_from_slice(&other.arena);
     }
 
+    /// Forgets the changes that take bytes of `range` away.
+    pub fn forget(&mut self, range: Range<usize>) {
+        let is_kept = |splice: &Splice| {
+            splice.at == splice.end
+                || splice.at as usize >= range.end
+                || splice.end as usize <= range.start
+        };
+        self.splices.retain(is_kept);
+    }
+
     /// How many bytes of new text it holds.
     pub fn text_bytes(&self) -> usize {
         self.arena.len()

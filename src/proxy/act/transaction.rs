@@ -7,6 +7,10 @@ use crate::dispatch::{Destination, Health};
 use crate::proxy::context::RelayBranch;
 use crate::proxy::core::send_stored;
 use crate::proxy::outbox::StateChange;
+use crate::route::machine::Machine;
+use crate::route::program::VariableId;
+use crate::route::value::Value;
+use crate::sip::scan;
 
 /// What `$dsv(code)` is if a script changed a state, as Kamailio has it.
 const FROM_SCRIPT: u16 = 820;
@@ -35,6 +39,51 @@ impl Act<'_> {
     pub fn any_branch(&self, is_so: impl FnMut(&RelayBranch) -> bool) -> bool {
         self.transaction()
             .is_some_and(|context| context.branches.iter().any(is_so))
+    }
+
+    /// Reads a variable of the request of a transaction.
+    pub fn read_request(
+        &mut self,
+        index: u32,
+        variable: VariableId,
+        machine: &mut Machine,
+    ) -> Value {
+        let mut value = Value::Null;
+        let context = self.core.contexts.get(index);
+        if context.branches.is_empty() && context.base.is_none() {
+            return value;
+        }
+        let (now, out) = (self.now, &mut *self.out);
+        self.core.with_base(index, |core, request, _| {
+            let mut other = Act {
+                request: Some(request),
+                ..Act::new(core, now, Stage::Request, request.message, out)
+            };
+            value = machine.get(&mut other, variable);
+            other.finish();
+        });
+        value
+    }
+
+    /// Reads a variable of the best answer so far; there is none in an answer of our own.
+    pub fn read_best_answer(&mut self, variable: VariableId, machine: &mut Machine) -> Value {
+        let best = self.transaction().and_then(|context| context.best);
+        let Some(best) = best.filter(|best| !best.is_own) else {
+            return Value::Null;
+        };
+        let mut bytes = std::mem::take(&mut self.core.bench.answer);
+        bytes.clear();
+        bytes.extend_from_slice(self.core.arena.get(best.bytes));
+        let mut index = self.core.bench.sent_index.take().unwrap_or_default();
+        let mut value = Value::Null;
+        if let Ok(reply) = scan(&bytes, &mut index) {
+            let mut other = Act::new(self.core, self.now, Stage::Request, reply, self.out);
+            value = machine.get(&mut other, variable);
+            other.finish();
+        }
+        self.core.bench.sent_index = Some(index);
+        self.core.bench.answer = bytes;
+        value
     }
 
     /// The caller cancels its INVITE. The final answer that follows decides what became of the call.

@@ -18,6 +18,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("isflagset", |act, arguments, _| flag(act, arguments, None)),
     function("force_rport", force_rport),
     function("add_rport", force_rport),
+    function("add_local_rport", |act, _, _| {
+        act.draft.asks_rport = true;
+        Outcome::TRUE
+    }),
+    function("set_advertised_address", set_advertised_address),
+    function("set_advertised_port", set_advertised_port),
     function("force_send_socket", force_send_socket),
     function("rewritehost", |act, arguments, machine| {
         rewrite(act, arguments, machine, Part::Host)
@@ -99,6 +105,25 @@ fn force_rport(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
     Outcome::TRUE
 }
 
+fn set_advertised_address(
+    act: &mut Act<'_>,
+    arguments: &[Argument],
+    machine: &mut Machine,
+) -> Outcome {
+    let host = text(arguments, 0).map(|host| machine.bytes(host));
+    let Some(host) = host.filter(|host| !host.is_empty() && is_sound(host)) else {
+        return Outcome::FALSE;
+    };
+    act.draft.advertised_host = Some(act.draft.keep(host));
+    Outcome::TRUE
+}
+
+fn set_advertised_port(act: &mut Act<'_>, arguments: &[Argument], _: &mut Machine) -> Outcome {
+    let port = number(arguments, 0).and_then(|port| u16::try_from(port).ok());
+    act.draft.advertised_port = port.filter(|port| *port != 0);
+    act.draft.advertised_port.is_some().into()
+}
+
 /// The socket that a text names: `udp:10.0.0.1:5060`, or its name.
 fn force_send_socket(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
     let named = text(arguments, 0).map(|socket| machine.bytes(socket));
@@ -135,8 +160,11 @@ pub(super) fn set_part(act: &mut Act<'_>, part: Part, value: &[u8]) -> bool {
         return false;
     }
     if let Part::Whole = part {
-        act.draft.set_uri(value);
-        return Uri::parse(value).is_ok();
+        let is_uri = Uri::parse(value).is_ok();
+        if is_uri {
+            act.draft.set_uri(value);
+        }
+        return is_uri;
     }
     let mut out = std::mem::take(&mut act.core.bench.extra);
     out.clear();

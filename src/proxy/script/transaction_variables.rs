@@ -12,8 +12,37 @@ pub(super) const VARIABLES: &[Variable] = &[
     variable("T_reply_reason", reason),
     variable("T_reply_last", last_code),
     variable("T_branch_idx", branch_index),
+    variable("T_reply_ruid", |_, _, _, _| Value::Null),
     variable("T", field),
+    variable("T_req", of_request),
+    variable("T_rpl", of_reply),
+    variable("T_inv", of_invite),
 ];
+
+/// `$T_req(...)`: a variable of the transaction's request.
+fn of_request(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machine) -> Value {
+    match (inner, act.context) {
+        (Inner::Variable(variable), Some(_)) if act.request.is_some() => machine.get(act, variable),
+        (Inner::Variable(variable), Some(index)) => act.read_request(index, variable, machine),
+        _ => Value::Null,
+    }
+}
+
+/// `$T_inv(...)`: a variable of the INVITE that a CANCEL is for.
+fn of_invite(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machine) -> Value {
+    match (inner, act.cancels) {
+        (Inner::Variable(variable), Some(index)) => act.read_request(index, variable, machine),
+        _ => Value::Null,
+    }
+}
+
+/// `$T_rpl(...)`: a variable of the best answer, unless that is our own.
+fn of_reply(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machine) -> Value {
+    match inner {
+        Inner::Variable(variable) => act.read_best_answer(variable, machine),
+        _ => Value::Null,
+    }
+}
 
 fn code(act: &mut Act<'_>, _: Inner, _: ListIndex, _: &mut Machine) -> Value {
     Value::Number(i64::from(act.status()))

@@ -33,7 +33,6 @@ pub(super) const VARIABLES: &[Variable] = &[
     variable("sp", source_port),
     variable("Ri", own_address),
     variable("Rp", own_port),
-    variable("mf", max_forwards),
 ];
 
 /// What a constant in a variable's parentheses is known by.
@@ -151,8 +150,4 @@ pub(super) fn address(address: IpAddr, machine: &mut Machine) -> Value {
         // Writing to a vector cannot fail.
         write!(out, "{address}").ok();
     }))
-}
-
-fn max_forwards(act: &mut Act<'_>, _: Inner, _: ListIndex, _: &mut Machine) -> Value {
-    Value::Number(i64::from(act.max_forwards()))
 }

@@ -4,5 +4,6 @@ mod calls;
 mod corners;
 mod limits;
 mod relaying;
+mod scripts;
 mod strangers;
 mod support;

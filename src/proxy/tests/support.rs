@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dispatch::{Attributes, Destination, Entry, Flags, Sets};
-use crate::proxy::{Datagram, Listener, Outbox, RelayMode, Settings, Shard, Verdict};
+use crate::proxy::{Datagram, Listener, Outbox, RelayMode, Settings, Shard, Verdict, script};
 use crate::time::Timestamp;
 
 pub const PROXY: &str = "10.0.0.1:5060";
@@ -83,6 +83,43 @@ impl Bench {
             },
             sets(gateways, maxload),
         )
+    }
+
+    /// A shard with a configuration of the test's own: modules are loaded, and `routes` are its
+    /// routes.
+    pub fn script(routes: &str, gateways: usize) -> Self {
+        Self::script_over(routes, sets(gateways, 0))
+    }
+
+    /// The same over other sets.
+    pub fn script_over(routes: &str, sets: Arc<Sets>) -> Self {
+        let modules = [
+            "tm",
+            "tmx",
+            "sl",
+            "rr",
+            "pv",
+            "maxfwd",
+            "textops",
+            "siputils",
+            "xlog",
+            "kex",
+            "corex",
+            "dispatcher",
+        ];
+        let mut text = String::new();
+        for module in modules {
+            writeln!(text, "loadmodule \"{module}.so\"").expect("a string takes all");
+        }
+        text.push_str("modparam(\"dispatcher\", \"flags\", 2)\n");
+        text.push_str(routes);
+        let program = script::compile("test.cfg", &[], &|_| Ok(text.clone().into_bytes()));
+        let program = program.unwrap_or_else(|error| panic!("{error}"));
+        let settings = Settings {
+            program: Some(Arc::new(program)),
+            ..Settings::default()
+        };
+        Self::with(settings, sets)
     }
 
     pub fn with(mut settings: Settings, sets: Arc<Sets>) -> Self {

@@ -17,7 +17,6 @@ pub(super) const ROWS: &[Function] = function_rows! {
         send_reply(code: Int, reason: Text) [REQUEST REPLY FAILURE] "answer, by the transaction if there is one";
         send_reply_mode(code: Int, reason: Text, mode: Int) [REQUEST REPLY FAILURE] "answer, as the mode's bits say";
         sl_reply_error() [REQUEST] "answer with what went wrong last";
-        sl_forward_reply(; code: Text, reason: Text) [REPLY] "relay the reply statelessly, changed";
     }
     ["tm"] {
         t_relay() [REQUEST FAILURE] "relay in a transaction, to $du or the R-URI";
@@ -26,7 +25,6 @@ pub(super) const ROWS: &[Function] = function_rows! {
         t_relay_to_udp(host: Address, port: Int) [REQUEST FAILURE] "relay in a transaction, by UDP to an address";
         t_relay_to(proxy: Text; flags: Int) [REQUEST FAILURE] "relay in a transaction to a proxy";
         t_forward_nonack(host: Address, port: Int) [REQUEST] "relay in a transaction, unless it is an ACK";
-        t_replicate(; uri: Text) [REQUEST] "relay a copy in a transaction; its answers are dropped";
         t_relay_cancel() [REQUEST] "relay a CANCEL and end the script if its INVITE is known; true if not";
         t_lookup_cancel(; mode: Int) [REQUEST] "whether the INVITE of a CANCEL is known";
         t_on_failure(route: FailureRoute) [REQUEST REPLY FAILURE BRANCH] "the route for when all branches failed";
@@ -51,8 +49,6 @@ pub(super) const ROWS: &[Function] = function_rows! {
         t_reset_fr() [REQUEST REPLY FAILURE BRANCH] "timers of this transaction as the parameters say";
         t_set_max_lifetime(invite_ms: Int, others_ms: Int) [REQUEST REPLY FAILURE BRANCH] "longest life of this transaction";
         t_reset_max_lifetime() [REQUEST REPLY FAILURE BRANCH] "longest life as the parameters say";
-        t_set_retr(t1_ms: Int, t2_ms: Int) [REQUEST REPLY FAILURE BRANCH] "intervals of retransmission";
-        t_reset_retr() [REQUEST REPLY FAILURE BRANCH] "intervals of retransmission as the parameters say";
         t_set_auto_inv_100(mode: Int) [REQUEST] "1: answer an INVITE with 100 at once; 0: do not";
         t_set_disable_6xx(mode: Int) [ANY] "1: a 6xx does not end the other branches";
         t_set_disable_failover(mode: Int) [ANY] "1: no failover over the addresses of a name";
@@ -144,7 +140,6 @@ pub(super) const ROWS: &[Function] = function_rows! {
         set_send_socket_name(name: Text) [ANY] "send from the socket of this name";
         is_socket_name(name: Text) [ANY] "whether the message came in at the socket of this name";
         is_faked_msg() [ANY] "whether the message is one of our own, as in event routes";
-        forward_reply() [REPLY] "relay the reply now";
     }
     ["acc"] {
         acc_log_request(comment: Text) [ANY] "write an accounting line for this request";
