@@ -143,6 +143,7 @@ impl Core {
                 code: refusal.code,
                 reason: refusal.reason.as_bytes(),
                 headers: b"",
+                body: b"",
             };
             let scratch = &mut core.bench.scratch;
             scratch.clear();

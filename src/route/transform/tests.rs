@@ -208,12 +208,11 @@ fn matches_are_replaced() {
         let substitution = Substitution::parse(form, &mut |_| VariableId(0)).expect(form);
         let text = b"abc123abc";
         let (mut out, mut at) = (Vec::new(), 0);
-        let is_found =
-            substitution.each(text, &|_| b"v", &mut Vec::new(), &mut |range, made| {
-                out.extend_from_slice(&text[at..range.start]);
-                out.extend_from_slice(made);
-                at = range.end;
-            });
+        let is_found = substitution.each(text, &|_| b"v", &mut Vec::new(), &mut |range, made| {
+            out.extend_from_slice(&text[at..range.start]);
+            out.extend_from_slice(made);
+            at = range.end;
+        });
         out.extend_from_slice(&text[at..]);
         assert_eq!(
             is_found.then_some(String::from_utf8_lossy(&out).as_ref()),
@@ -222,7 +221,10 @@ fn matches_are_replaced() {
         );
     }
     for wrong in ["", "/a", "/a/b/x", "/(/x/", "aXbX"] {
-        assert!(Substitution::parse(wrong, &mut |_| VariableId(0)).is_err(), "{wrong}");
+        assert!(
+            Substitution::parse(wrong, &mut |_| VariableId(0)).is_err(),
+            "{wrong}"
+        );
     }
 }
 
