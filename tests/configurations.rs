@@ -76,6 +76,28 @@ fn the_sample_of_openser_is_clean() {
     }
 }
 
+#[test]
+fn names_are_resolved_at_load_only() {
+    let with = |name: &str, value: u32| {
+        said(&format!(
+            "{FRAME}modparam(\"dispatcher\", \"{name}\", {value})\nrequest_route {{ ds_select_dst(1, 4); t_relay(); }}\n"
+        ))
+    };
+    let names = |said: Vec<String>| {
+        said.into_iter()
+            .filter(|one| one.contains("ds_dns"))
+            .count()
+    };
+    for (name, value, errors) in [
+        ("ds_dns_mode", 1, 0),
+        ("ds_dns_mode", 4, 1),
+        ("ds_dns_interval", 60, 0),
+        ("ds_dns_match_all", 1, 1),
+    ] {
+        assert_eq!(names(with(name, value)), errors, "{name} {value}");
+    }
+}
+
 /// The sample of Kamailio 4, with a list instead of a database.
 fn sample_of_kamailio_4() -> Option<String> {
     let text = example(&manual("kamailio-4-dispatcher.txt")?, "Example 1.41.");

@@ -1,13 +1,24 @@
 //! sipload: an open-loop SIP load generator.
 //!
 //! The callers and gateways are those of [`sipshard::agent`], driven here over sockets by one event loop
-//! for each thread. [`options`] says what is wanted, [`plan`] binds sockets and shares the work out,
+//! for each thread. [`options`] says what is wanted ([`named`] for
+//! whole scenarios), [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
+//! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down.
+//! [`find_max`] searches the highest rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
+pub mod cli;
 mod cpu;
+pub mod find_max;
+pub mod forward;
+pub mod named;
 pub mod options;
 pub mod plan;
+pub mod record;
+pub mod report;
 pub mod run;
 pub mod screen;
+pub mod timeline;
+pub mod trace;
 pub mod verdict;
 pub mod worker;

@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use sipload::options::Options;
-use sipload::{run, screen, verdict};
+use anyhow::Result;
+use sipload::cli::{Cli, Verb};
+use sipload::options::Role;
+use sipload::{find_max, forward, report, run, screen, verdict};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    match run::run(&options) {
-        Ok(summary) => {
-            print!("{}", screen::table(&summary));
-            let missed = verdict::missed(&options, &summary);
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match command(&cli) {
+        Ok(missed) => {
             for threshold in &missed {
                 eprintln!("sipload: {threshold}");
             }
@@ -22,4 +21,23 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Does what the command line says; returns the thresholds that were missed.
+fn command(cli: &Cli) -> Result<Vec<String>> {
+    let options = match &cli.verb {
+        Some(Verb::Report(options)) => {
+            report::command(options)?;
+            return Ok(Vec::new());
+        }
+        Some(Verb::FindMax(options)) => return find_max::command(options),
+        None => &cli.options,
+    };
+    if options.role == Role::Forward {
+        forward::run(options)?;
+        return Ok(Vec::new());
+    }
+    let summary = run::run(options)?;
+    print!("{}", screen::table(&summary));
+    Ok(verdict::missed(options, &summary))
 }

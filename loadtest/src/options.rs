@@ -1,22 +1,28 @@
 //! The command line. Options carry SIPp's names where they mean the same.
 
+pub mod parse;
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 
-/// An open-loop SIP load generator: callers and gateways over UDP on all cores.
-///
-/// Calls start by schedule, whatever the system under test does; latencies count from the schedule.
-/// Without TARGET the callers call the gateways of the same process.
-#[derive(Clone, Debug, Parser)]
-#[command(version, max_term_width = 100)]
+use self::parse::{
+    Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
+    parse_target, parse_user,
+};
+
+/// What a run is told.
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// Where calls are sent: IP:PORT, or IP for port 5060
     #[arg(value_parser = parse_target)]
     pub target: Option<SocketAddr>,
 
-    /// Which ends of the calls to play
+    /// Which ends of the calls to play; `forward` is a bare UDP forwarder between them
     #[arg(long, value_enum, default_value_t = Role::Both)]
     pub role: Role,
 
@@ -27,6 +33,30 @@ pub struct Options {
     /// Seconds in which the rate climbs evenly from zero
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
     pub ramp: Duration,
+
+    /// Stages of the rate in place of -r and --ramp, each RATE/SECONDS or FROM..TO/SECONDS, with commas;
+    /// the last ends the starts. E.g. 0..1000/30,1000/60,2000/10
+    #[arg(long, value_name = "STAGES", value_parser = parse_schedule, conflicts_with = "ramp")]
+    pub schedule: Option<Schedule>,
+
+    /// Raise the rate by so much every -rate_interval, up to -rate_max, after which no call starts
+    /// (also -rate_increase)
+    #[arg(long = "rate_increase", value_name = "CALLS", value_parser = parse_rate, requires = "rate_max",
+        conflicts_with_all = ["schedule", "ramp"])]
+    pub rate_increase: Option<f64>,
+
+    /// Seconds of each step of -rate_increase (also -rate_interval)
+    #[arg(long = "rate_interval", value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub rate_interval: Duration,
+
+    /// The last step of -rate_increase (also -rate_max)
+    #[arg(long = "rate_max", value_name = "CALLS", value_parser = parse_rate)]
+    pub rate_max: Option<f64>,
+
+    /// Closed loop: keep so many calls under way, start the next when one ends (also -users)
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["schedule", "rate_increase", "ramp"],
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub users: Option<u32>,
 
     /// Calls in all; for --role uas, the number of ended calls after which to stop
     #[arg(short = 'm', long, value_name = "NUMBER")]
@@ -77,6 +107,11 @@ pub struct Options {
     #[arg(long)]
     pub ignore_route_set: bool,
 
+    /// Callers ask for answers to the port that their requests came from (RFC 3581); a bare forwarder
+    /// needs it
+    #[arg(long)]
+    pub rport: bool,
+
     /// Who hangs up
     #[arg(long, value_enum, default_value_t = Side::Caller)]
     pub hang_up: Side,
@@ -113,6 +148,14 @@ pub struct Options {
     #[arg(long, value_name = "CODE=PERCENT", value_parser = parse_reject)]
     pub reject: Vec<(u16, f64)>,
 
+    /// Calls that are refused with this code are what was wanted
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(300..700))]
+    pub expect: Option<u16>,
+
+    /// Part of the answered calls, in percent, that callers leave without a BYE
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parse_percent)]
+    pub lose_bye: f64,
+
     /// Part of the calls that gateways ring and never answer
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parse_percent)]
     pub ring_only: f64,
@@ -125,9 +168,9 @@ pub struct Options {
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_millis)]
     pub t1: Duration,
 
-    /// Exit status 1 if more of the calls fail (skipped ones count as failed)
-    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = parse_percent)]
-    pub max_failed: f64,
+    /// Exit status 1 if more of the calls fail (skipped ones count as failed) [default: 0]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub max_failed: Option<f64>,
 
     /// Exit status 1 if the 99th percentile of the answer time, from the schedule, is above this
     #[arg(long, value_name = "MS", value_parser = parse_millis)]
@@ -138,9 +181,54 @@ pub struct Options {
     #[arg(long, value_name = "MS", value_parser = parse_millis)]
     pub max_p99_lateness: Option<Duration>,
 
+    /// What is played.
+    #[command(flatten)]
+    pub scenario: Scenario,
+
+    /// What is written down.
+    #[command(flatten)]
+    pub reports: Reports,
+
     /// No live line
     #[arg(short = 'q', long)]
     pub quiet: bool,
+}
+
+/// What is played.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Scenarios")]
+pub struct Scenario {
+    /// Play a scenario by its name (also -sn): uac, uas, basic, ringing, busy, no-answer, bye-lost,
+    /// reinvite
+    #[arg(long, value_name = "NAME")]
+    pub sn: Option<String>,
+}
+
+/// What is written down of a run.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub struct Reports {
+    /// Write PREFIX.hlog (each second's times), PREFIX.csv (each second's counts), PREFIX.hgrm and
+    /// PREFIX-*.hgrm (percentiles) and PREFIX.html (all as one page with pictures)
+    #[arg(long, value_name = "PREFIX")]
+    pub report: Option<PathBuf>,
+
+    /// Correct the times from sending for callers who wait for an answer and call again after so
+    /// long; 0: do not [default: -d]
+    #[arg(long, value_name = "MS", value_parser = parse_millis)]
+    pub expected_interval: Option<Duration>,
+
+    /// Write SIPp's statistics file (also -trace_stat)
+    #[arg(long = "trace_stat")]
+    pub trace_stat: bool,
+
+    /// Its name (also -stf) [default: sipload_PID_.csv]
+    #[arg(long, value_name = "FILE")]
+    pub stf: Option<PathBuf>,
+
+    /// Seconds between its lines (also -fd)
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub fd: Duration,
 }
 
 /// Which ends of the calls are played.
@@ -152,17 +240,20 @@ pub enum Role {
     Uac,
     /// Gateways.
     Uas,
+    /// Neither: forwards requests to TARGET and their answers back, one datagram at a time with
+    /// recvfrom and sendto, as the yardstick for the CPU time of a message.
+    Forward,
 }
 
 impl Role {
     /// Whether there are callers.
     pub fn calls(self) -> bool {
-        self != Self::Uas
+        matches!(self, Self::Both | Self::Uac)
     }
 
     /// Whether there are gateways.
     pub fn answers(self) -> bool {
-        self != Self::Uac
+        matches!(self, Self::Both | Self::Uas)
     }
 }
 
@@ -182,156 +273,4 @@ pub enum Side {
     Caller,
     /// The gateway.
     Gateway,
-}
-
-fn parse_target(text: &str) -> Result<SocketAddr, String> {
-    let default_port = || {
-        let bare = text.trim_start_matches('[').trim_end_matches(']');
-        bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060))
-    };
-    text.parse()
-        .ok()
-        .or_else(default_port)
-        .filter(|target: &SocketAddr| target.port() != 0 && !target.ip().is_unspecified())
-        .ok_or_else(|| "not an address such as 192.0.2.1:5060 or [2001:db8::1]:5060".to_owned())
-}
-
-fn parse_number(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if number.is_finite() && number >= 0.0 {
-        Ok(number)
-    } else {
-        Err("must not be below zero".to_owned())
-    }
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate = parse_number(text)?;
-    if (0.001..=10_000_000.0).contains(&rate) {
-        Ok(rate)
-    } else {
-        Err("must lie between 0.001 and 10,000,000".to_owned())
-    }
-}
-
-/// Longest time that an option may name: 30 days.
-const LONGEST_SECONDS: f64 = 30.0 * 86_400.0;
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds = parse_number(text)?;
-    if seconds > LONGEST_SECONDS {
-        return Err("must not be above 30 days".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
-fn parse_millis(text: &str) -> Result<Duration, String> {
-    let millis = parse_number(text)?;
-    if millis / 1_000.0 > LONGEST_SECONDS {
-        return Err("must not be above 30 days".to_owned());
-    }
-    Ok(Duration::from_secs_f64(millis / 1_000.0))
-}
-
-fn parse_percent(text: &str) -> Result<f64, String> {
-    let percent = parse_number(text.trim_end_matches('%'))?;
-    if percent > 100.0 {
-        return Err("must not be above 100".to_owned());
-    }
-    Ok(percent)
-}
-
-fn parse_reject(text: &str) -> Result<(u16, f64), String> {
-    let (code, percent) = text
-        .split_once('=')
-        .ok_or_else(|| "not CODE=PERCENT".to_owned())?;
-    let code: u16 = code.parse().map_err(|_| "not a SIP code".to_owned())?;
-    if !(300..700).contains(&code) {
-        return Err("the code must be one of 300 to 699".to_owned());
-    }
-    Ok((code, parse_percent(percent)?))
-}
-
-fn parse_user(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err("not the user part of a SIP URI".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory as _;
-
-    fn parse(arguments: &[&str]) -> Result<Options, String> {
-        let all = std::iter::once(&"sipload").chain(arguments);
-        Options::try_parse_from(all).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_options_are_consistent() {
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn sipps_names_mean_the_same() {
-        let arguments = [
-            "-r",
-            "2000",
-            "-d",
-            "30",
-            "-m",
-            "100",
-            "-l",
-            "50",
-            "-i",
-            "127.0.0.2",
-            "-p",
-            "7000",
-            "-s",
-            "bob",
-            "--role",
-            "uac",
-            "127.0.0.1:5070",
-        ];
-        let options = parse(&arguments).unwrap();
-        assert!((options.rate - 2_000.0).abs() < f64::EPSILON);
-        assert_eq!(options.hold, Duration::from_millis(30));
-        assert_eq!((options.calls, options.limit), (Some(100), 50));
-        assert_eq!(options.port, [7000]);
-        assert_eq!(options.target, Some("127.0.0.1:5070".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_target_needs_no_port() {
-        for (text, target) in [
-            ("192.0.2.1", "192.0.2.1:5060"),
-            ("2001:db8::1", "[2001:db8::1]:5060"),
-            ("[2001:db8::1]", "[2001:db8::1]:5060"),
-            ("[2001:db8::1]:7", "[2001:db8::1]:7"),
-        ] {
-            let options = parse(&[text]).unwrap();
-            assert_eq!(options.target, Some(target.parse().unwrap()), "{text}");
-        }
-    }
-
-    #[test]
-    fn nonsense_is_refused_with_its_reason() {
-        for (arguments, reason) in [
-            (&["example.org"][..], "not an address"),
-            (&["-r", "0"], "must lie between"),
-            (&["-r", "nan"], "must not be below zero"),
-            (&["--max-failed", "101"], "must not be above 100"),
-            (&["--reject", "200=5"], "300 to 699"),
-            (&["--reject", "486"], "CODE=PERCENT"),
-            (&["-s", "a b"], "user part"),
-            (&["--duration", "1e12"], "30 days"),
-        ] {
-            let error = parse(arguments).unwrap_err();
-            assert!(error.contains(reason), "{arguments:?}: {error}");
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use sipshard::agent::{
-    AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share,
+    AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share, Stage,
 };
 use sipshard::plane::{SocketOptions, socket};
 use sipshard::proxy::{SocketId, Timers};
@@ -58,6 +58,10 @@ impl Plan {
             options.role != Role::Uac || options.target.is_some(),
             "--role uac needs a TARGET"
         );
+        ensure!(
+            options.rate_interval > Duration::ZERO,
+            "-rate_interval must be above zero"
+        );
         ensure!(!options.t1.is_zero(), "--t1 must be above zero");
         let threads = match options.threads {
             Some(threads) => threads,
@@ -93,12 +97,42 @@ impl Plan {
     }
 }
 
-/// When calls stop to start: only callers have a schedule.
-fn duration(options: &Options) -> Option<Duration> {
+/// When calls stop to start; for gateways, when the run ends.
+pub fn duration(options: &Options) -> Option<Duration> {
+    let stages = stages(options);
+    if options.duration.is_none() && !stages.is_empty() {
+        return Some(stages.iter().map(|stage| stage.lasts).sum());
+    }
     match (options.duration, options.calls) {
-        (None, None) => Some(DEFAULT_DURATION),
+        (None, None) if options.role.calls() => Some(DEFAULT_DURATION),
         (duration, _) => duration,
     }
+}
+
+/// The rate's stages, if it has any.
+fn stages(options: &Options) -> Vec<Stage> {
+    if let Some(schedule) = &options.schedule {
+        return schedule.0.clone();
+    }
+    let (Some(increase), Some(most)) = (options.rate_increase, options.rate_max) else {
+        return Vec::new();
+    };
+    let steps = ((most - options.rate) / increase).max(0.0).floor() as u32;
+    let step = |number| {
+        let rate = options.rate + f64::from(number) * increase;
+        Stage {
+            from: rate,
+            to: rate,
+            lasts: options.rate_interval,
+        }
+    };
+    (0..=steps).map(step).collect()
+}
+
+/// One caller's part of the users.
+fn users_of(users: u32, share: Share) -> u32 {
+    let (users, of) = (u64::from(users), share.of.max(1));
+    (users / of + u64::from(share.index < users % of)) as u32
 }
 
 /// The time after which no call can still be under way by the book: the schedule, the longest ringing and
@@ -107,7 +141,9 @@ fn longest(options: &Options) -> Option<Duration> {
     if !options.role.calls() {
         return options.duration;
     }
-    let by_number = options.calls.map(|calls| {
+    // How long a closed loop takes for its calls, nobody knows.
+    let scheduled = options.calls.filter(|_| options.users.is_none());
+    let by_number = scheduled.map(|calls| {
         let seconds = calls as f64 / options.rate;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
@@ -124,7 +160,10 @@ fn longest(options: &Options) -> Option<Duration> {
 }
 
 /// The address under which the target can speak to us.
-fn local_ip(options: &Options) -> Result<IpAddr> {
+///
+/// # Errors
+/// If `-i` names no real address, or there is no way to the target.
+pub fn local_ip(options: &Options) -> Result<IpAddr> {
     if let Some(ip) = options.local_ip {
         ensure!(
             !ip.is_unspecified(),
@@ -268,7 +307,9 @@ fn caller_config(
             ramp: options.ramp,
             duration: duration(options),
             calls: options.calls,
+            stages: stages(options),
         },
+        users: options.users.map(|users| users_of(users, share)),
         share,
         hold: hold(options),
         max_live: (u64::from(options.limit).div_ceil(share.of)) as u32,
@@ -278,7 +319,10 @@ fn caller_config(
             after: options.cancel_after,
         }),
         reinvite_after: options.reinvite_after,
+        lose_bye: options.lose_bye / 100.0,
+        expected_refusal: options.expect,
         timers: timers(options),
+        rport: options.rport,
         follow_route_set: !options.ignore_route_set,
         hang_up: match options.hang_up {
             Side::Caller => HangUp::Caller,
@@ -313,11 +357,11 @@ fn gateway_config(options: &Options, address: SocketAddr, socket: SocketId) -> G
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser as _;
+    use crate::cli::Cli;
 
     fn plan(arguments: &[&str]) -> Result<Plan> {
         let all = std::iter::once(&"sipload").chain(arguments);
-        Plan::new(&Options::try_parse_from(all).unwrap())
+        Plan::new(&Cli::read(all).unwrap().options)
     }
 
     #[test]

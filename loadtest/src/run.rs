@@ -18,7 +18,9 @@ use sipshard::time::Timestamp;
 use crate::cpu;
 use crate::options::{Options, Role};
 use crate::plan::Plan;
-use crate::screen::LiveLine;
+use crate::record::Recorder;
+use crate::report;
+use crate::timeline::Second;
 use crate::worker::{Outcome, Shared, Update, Worker};
 
 /// Time for the threads to be up before the first call is due.
@@ -43,8 +45,12 @@ pub struct Summary {
     pub gateways: Vec<(SocketAddr, GatewayReport)>,
     /// All sockets together.
     pub traffic: Traffic,
+    /// Whether a signal ended it.
+    pub interrupted: bool,
+    /// Second by second.
+    pub seconds: Vec<Second>,
     /// CPU time of the whole process during the run.
-    pub cpu: Option<Duration>,
+    pub cpu: Duration,
 }
 
 /// Does what the options ask for.
@@ -52,9 +58,18 @@ pub struct Summary {
 /// # Errors
 /// If the options contradict each other, or the system does not give what is needed.
 pub fn run(options: &Options) -> Result<Summary> {
-    let plan = Plan::new(options)?;
+    run_within(options, None)
+}
+
+/// The same, but ends at the latest after `most`, whatever lives still.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> {
+    let mut plan = Plan::new(options)?;
+    plan.longest = [plan.longest, most].into_iter().flatten().min();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
-    let mut line = LiveLine::new(options, &plan.gateways);
+    let mut recorder = Recorder::new(options, &plan.gateways)?;
     let callers = plan.crews.iter().filter(|crew| crew.caller.is_some());
     let shared = Arc::new(Shared {
         stop_calls: AtomicBool::new(false),
@@ -87,9 +102,9 @@ pub fn run(options: &Options) -> Result<Summary> {
         deadline: plan.longest.map(|longest| clock.instant(begin + longest)),
         threads,
     };
-    watch.until_the_end(&updates, &mut signals, &mut line);
-    line.end();
+    let interrupted = watch.until_the_end(&updates, &mut signals, &mut recorder)?;
     let end = clock.now();
+    let (seconds, log) = recorder.finish()?;
     let mut summary = Summary {
         elapsed: end.since(begin),
         begin,
@@ -98,9 +113,9 @@ pub fn run(options: &Options) -> Result<Summary> {
         caller: None,
         gateways: Vec::new(),
         traffic: Traffic::default(),
-        cpu: cpu::time()
-            .zip(cpu_before)
-            .map(|(after, before)| after.saturating_sub(before)),
+        seconds,
+        interrupted,
+        cpu: cpu::time().saturating_sub(cpu_before),
     };
     for worker in workers {
         let outcome = worker.join();
@@ -108,6 +123,9 @@ pub fn run(options: &Options) -> Result<Summary> {
     }
     let place = |address: &SocketAddr| plan.gateways.iter().position(|own| own == address);
     summary.gateways.sort_by_key(|(address, _)| place(address));
+    if let Some(log) = log {
+        report::write(options, &summary, log)?;
+    }
     Ok(summary)
 }
 
@@ -137,13 +155,14 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Returns when all threads have ended.
+    /// Returns when all threads have ended: whether a signal ended them.
     fn until_the_end(
         &self,
         updates: &Receiver<Update>,
         signals: &mut Signals,
-        line: &mut LiveLine,
-    ) {
+        recorder: &mut Recorder,
+    ) -> Result<bool> {
+        let mut interrupted = false;
         let mut waiting: Vec<Update> = Vec::new();
         loop {
             match updates.recv_timeout(GLANCE) {
@@ -153,15 +172,18 @@ impl Watch<'_> {
                         .first()
                         .is_some_and(|first| first.second < update.second)
                     {
-                        self.show(&mut waiting, line);
+                        self.show(&mut waiting, recorder)?;
                     }
                     waiting.push(update);
                     if waiting.len() == self.threads {
-                        self.show(&mut waiting, line);
+                        self.show(&mut waiting, recorder)?;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.show(&mut waiting, recorder)?;
+                    return Ok(interrupted);
+                }
             }
             let too_late = self
                 .deadline
@@ -170,6 +192,7 @@ impl Watch<'_> {
                 self.shared.stop.store(true, Ordering::Relaxed);
             }
             for _ in signals.pending() {
+                interrupted = true;
                 // The first ends calls in good order, the second ends everything.
                 let again = self.shared.stop_calls.swap(true, Ordering::Relaxed);
                 if again || self.options.role == Role::Uas {
@@ -179,13 +202,14 @@ impl Watch<'_> {
         }
     }
 
-    fn show(&self, waiting: &mut Vec<Update>, line: &mut LiveLine) {
-        line.show(waiting);
+    fn show(&self, waiting: &mut Vec<Update>, recorder: &mut Recorder) -> Result<()> {
+        recorder.add(waiting)?;
         let ended: u64 = waiting.iter().map(|update| update.gateway_ended).sum();
         waiting.clear();
         let enough = self.options.calls.is_some_and(|calls| ended >= calls);
         if self.options.role == Role::Uas && enough {
             self.shared.stop.store(true, Ordering::Relaxed);
         }
+        Ok(())
     }
 }

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use sipshard::agent::{CallerCounts, CallerReport, latency};
+use sipshard::agent::CallerReport;
 
 use crate::options::Options;
+use crate::plan;
 use crate::run::Summary;
+use crate::timeline::Second;
 use crate::verdict::{failures, percentage};
-use crate::worker::Update;
 
 /// Where the live line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +29,42 @@ enum Output {
 pub struct LiveLine {
     output: Output,
     calls: bool,
+    progress: Progress,
     /// Calls begun so far, when the line was last shown.
     before: u64,
+    shown_at: Duration,
     shown: bool,
+}
+
+/// How far a run has come, where it has an end that is known.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    calls: Option<u64>,
+    duration: Option<Duration>,
+}
+
+impl Progress {
+    /// In percent, and how long it will still take at this pace.
+    fn of(self, at: Duration, calls: u64) -> String {
+        let part = |done: f64, all: f64| if all > 0.0 { done / all } else { 1.0 };
+        let by_calls = self.calls.map(|all| part(calls as f64, all as f64));
+        let by_time = self
+            .duration
+            .map(|all| part(at.as_secs_f64(), all.as_secs_f64()));
+        // Whatever is reached first ends the run.
+        let Some(done) = by_calls.into_iter().chain(by_time).reduce(f64::max) else {
+            return String::new();
+        };
+        let done = done.min(1.0);
+        let left = at.as_secs_f64() * (1.0 - done) / done.max(1e-9);
+        if done >= 1.0 {
+            " 100 %".to_owned()
+        } else if left < 100_000.0 {
+            format!(" {:>3.0} % ({left:.0} s left)", (done * 100.0).floor())
+        } else {
+            format!(" {:>3.0} %", (done * 100.0).floor())
+        }
+    }
 }
 
 impl LiveLine {
@@ -51,20 +85,22 @@ impl LiveLine {
         Self {
             output,
             calls: options.role.calls(),
+            progress: Progress {
+                calls: options.calls,
+                duration: plan::duration(options),
+            },
             before: 0,
+            shown_at: Duration::ZERO,
             shown: false,
         }
     }
 
-    /// Shows one second, as all threads have told it.
-    pub fn show(&mut self, updates: &[Update]) {
-        let Some(last) = updates.iter().map(|update| update.second).max() else {
-            return;
-        };
+    /// Shows one second.
+    pub fn show(&mut self, second: &Second) {
         let text = if self.calls {
-            self.callers(last, updates)
+            self.callers(second)
         } else {
-            self.gateways(last, updates)
+            self.gateways(second)
         };
         match self.output {
             Output::None => return,
@@ -78,39 +114,41 @@ impl LiveLine {
         self.shown = true;
     }
 
-    fn callers(&mut self, second: u64, updates: &[Update]) -> String {
-        let mut counts = CallerCounts::default();
-        let mut answers = latency::new_histogram();
-        for update in updates {
-            counts.merge(&update.caller);
-            latency::add(&mut answers, &update.answers);
-        }
-        let rate = counts.started.saturating_sub(self.before);
-        self.before = counts.started;
+    fn callers(&mut self, second: &Second) -> String {
+        let counts = &second.counts;
+        let rate = self.rate(second.at, counts.started);
+        let [p50, _, p99, _, max] = second.answers.at.map(millis);
         format!(
-            "{second:>5} s {rate:>7} cps {live:>8} live {started:>10} calls {failed:>6} failed \
+            "{at:>5.0} s{progress} {rate:>7.0} cps {live:>8} live {started:>10} calls {failed:>6} failed \
              {skipped:>6} skipped {again:>6} retrans   answer p50 {p50} p99 {p99} max {max} ms",
+            at = second.at.as_secs_f64(),
+            progress = self.progress.of(second.at, counts.started + counts.skipped),
             live = counts.live,
             started = counts.started,
             failed = counts.failed,
             skipped = counts.skipped,
             again = counts.retransmissions(),
-            p50 = millis(answers.value_at_quantile(0.5)),
-            p99 = millis(answers.value_at_quantile(0.99)),
-            max = millis(answers.max()),
         )
     }
 
-    fn gateways(&mut self, second: u64, updates: &[Update]) -> String {
-        let sum = |part: fn(&Update) -> u64| updates.iter().map(part).sum::<u64>();
-        let calls = sum(|update| update.gateway_calls);
-        let rate = calls.saturating_sub(self.before);
-        self.before = calls;
+    fn gateways(&mut self, second: &Second) -> String {
+        let rate = self.rate(second.at, second.gateway_calls);
         format!(
-            "{second:>5} s {rate:>7} cps {live:>8} live {calls:>10} calls {ended:>10} ended",
-            live = sum(|update| update.gateway_live),
-            ended = sum(|update| update.gateway_ended),
+            "{at:>5.0} s{progress} {rate:>7.0} cps {live:>8} live {calls:>10} calls {ended:>10} ended",
+            at = second.at.as_secs_f64(),
+            progress = self.progress.of(second.at, second.gateway_ended),
+            live = second.gateway_live,
+            calls = second.gateway_calls,
+            ended = second.gateway_ended,
         )
+    }
+
+    /// Calls a second since the line was last shown.
+    fn rate(&mut self, at: Duration, calls: u64) -> f64 {
+        let span = at.saturating_sub(self.shown_at).as_secs_f64();
+        let begun = calls.saturating_sub(self.before);
+        (self.shown_at, self.before) = (at, calls);
+        if span > 0.0 { begun as f64 / span } else { 0.0 }
     }
 
     /// Leaves the line as it is.
@@ -130,22 +168,7 @@ fn millis(nanos: u64) -> String {
 pub fn table(summary: &Summary) -> String {
     let mut out = String::new();
     heading(&mut out, "Statistics");
-    row(
-        &mut out,
-        "Elapsed Time",
-        format!("{:.3} s", summary.elapsed.as_secs_f64()),
-    );
-    if let Some(caller) = &summary.caller {
-        callers(&mut out, summary, caller);
-    }
-    if !summary.gateways.is_empty() {
-        let invites = summary
-            .gateways
-            .iter()
-            .map(|(_, report)| report.counts.invites);
-        row(&mut out, "Incoming call created", invites.sum::<u64>());
-    }
-    resources(&mut out, summary);
+    print_rows(&mut out, &facts(summary));
     if let Some(caller) = &summary.caller {
         latencies(&mut out, caller);
     }
@@ -155,74 +178,107 @@ pub fn table(summary: &Summary) -> String {
     out
 }
 
+/// Names and values.
+pub type Rows = Vec<(String, String)>;
+
+/// What a run was and did, as rows of the table.
+pub fn facts(summary: &Summary) -> Rows {
+    let mut rows = Rows::new();
+    row(
+        &mut rows,
+        "Elapsed Time",
+        format!("{:.3} s", summary.elapsed.as_secs_f64()),
+    );
+    if let Some(caller) = &summary.caller {
+        callers(&mut rows, summary, caller);
+    }
+    if !summary.gateways.is_empty() {
+        let invites = summary
+            .gateways
+            .iter()
+            .map(|(_, report)| report.counts.invites);
+        row(&mut rows, "Incoming call created", invites.sum::<u64>());
+    }
+    resources(&mut rows, summary);
+    rows
+}
+
 fn heading(out: &mut String, title: &str) {
     let line = format!("---- {title} ");
     // Writing to a string cannot fail.
     let _ = writeln!(out, "{line:-<100}");
 }
 
-fn row(out: &mut String, name: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(out, "  {name:<26}| {value}");
+/// Adds a row.
+pub fn row(rows: &mut Rows, name: &str, value: impl std::fmt::Display) {
+    rows.push((name.to_owned(), value.to_string()));
 }
 
-/// A row that only matters if it is not zero.
-fn row_if(out: &mut String, name: &str, value: u64) {
-    if value > 0 {
-        row(out, name, value);
+/// Rows as a table.
+pub fn print_rows(out: &mut String, rows: &Rows) {
+    for (name, value) in rows {
+        let _ = writeln!(out, "  {name:<26}| {value}");
     }
 }
 
-fn callers(out: &mut String, summary: &Summary, caller: &CallerReport) {
+/// A row that only matters if it is not zero.
+fn row_if(rows: &mut Rows, name: &str, value: u64) {
+    if value > 0 {
+        row(rows, name, value);
+    }
+}
+
+fn callers(rows: &mut Rows, summary: &Summary, caller: &CallerReport) {
     let counts = &caller.counts;
     let starting = caller.last_start.since(summary.begin).as_secs_f64();
     if starting > 0.0 {
         let rate = counts.started.saturating_sub(1) as f64 / starting;
         row(
-            out,
+            rows,
             "Call Rate",
             format!("{rate:.1} cps (asked for: {})", summary.rate),
         );
     }
-    row(out, "Outgoing call created", counts.started);
-    row(out, "Current Call", counts.live);
-    row(out, "Peak calls", format!("at most {}", counts.max_live));
-    row(out, "Successful call", counts.completed + counts.cancelled);
-    row_if(out, "  cancelled on purpose", counts.cancelled);
+    row(rows, "Outgoing call created", counts.started);
+    row(rows, "Current Call", counts.live);
+    row(rows, "Peak calls", format!("at most {}", counts.max_live));
+    row(rows, "Successful call", counts.successful());
+    row_if(rows, "  cancelled on purpose", counts.cancelled);
+    row_if(rows, "  refused as expected", counts.refused_as_expected);
+    row_if(rows, "  left without BYE", counts.byes_lost);
     let (failed, calls) = failures(summary);
     let percent = percentage(failed, calls);
-    row(out, "Failed call", format!("{failed} ({percent:.3} %)"));
-    row_if(out, "  skipped, too many live", counts.skipped);
-    row_if(out, "  still live", counts.live);
-    row_if(out, "  INVITE timeout", counts.invite_timeouts);
-    row_if(out, "  BYE timeout", counts.bye_timeouts);
-    row_if(out, "  rang too long", counts.ring_timeouts);
-    row_if(out, "  gateway did not hang up", counts.bye_missing);
+    row(rows, "Failed call", format!("{failed} ({percent:.3} %)"));
+    row_if(rows, "  skipped, too many live", counts.skipped);
+    row_if(rows, "  still live", counts.live);
+    row_if(rows, "  INVITE timeout", counts.invite_timeouts);
+    row_if(rows, "  BYE timeout", counts.bye_timeouts);
+    row_if(rows, "  rang too long", counts.ring_timeouts);
+    row_if(rows, "  gateway did not hang up", counts.bye_missing);
     for (code, number) in &caller.refused {
-        row(out, &format!("  answered by {code}"), number);
+        row(rows, &format!("  answered by {code}"), number);
     }
-    row(out, "Retransmissions", counts.retransmissions());
-    row_if(out, "Repeated ACKs", counts.acks_again);
-    row_if(out, "re-INVITEs accepted", counts.reinvites);
-    row_if(out, "re-INVITEs failed", counts.reinvites_failed);
-    row_if(out, "Second answers (forked)", counts.forked);
-    row_if(out, "Late messages", counts.late);
-    row(out, "Unexpected msg", counts.unexpected + counts.malformed);
+    row(rows, "Retransmissions", counts.retransmissions());
+    row_if(rows, "Repeated ACKs", counts.acks_again);
+    row_if(rows, "re-INVITEs accepted", counts.reinvites);
+    row_if(rows, "re-INVITEs failed", counts.reinvites_failed);
+    row_if(rows, "Second answers (forked)", counts.forked);
+    row_if(rows, "Late messages", counts.late);
+    row(rows, "Unexpected msg", counts.unexpected + counts.malformed);
 }
 
-fn resources(out: &mut String, summary: &Summary) {
+fn resources(rows: &mut Rows, summary: &Summary) {
     let traffic = &summary.traffic;
     row(
-        out,
+        rows,
         "Datagrams sent, received",
         format!("{}, {}", traffic.sent, traffic.received),
     );
-    row_if(out, "  lost in own send buffers", traffic.congested);
-    row_if(out, "  lost in own receive buffers", traffic.overflowed);
-    row_if(out, "  not sent for an error", traffic.unsent);
-    row_if(out, "  returned by ICMP", traffic.undeliverable);
-    let Some(cpu) = summary.cpu else {
-        return;
-    };
+    row_if(rows, "  lost in own send buffers", traffic.congested);
+    row_if(rows, "  lost in own receive buffers", traffic.overflowed);
+    row_if(rows, "  not sent for an error", traffic.unsent);
+    row_if(rows, "  returned by ICMP", traffic.undeliverable);
+    let cpu = summary.cpu;
     let messages = (traffic.sent + traffic.received).max(1);
     let each = cpu.as_secs_f64() * 1e6 / messages as f64;
     let text = format!(
@@ -230,7 +286,7 @@ fn resources(out: &mut String, summary: &Summary) {
         cpu.as_secs_f64(),
         summary.threads
     );
-    row(out, "CPU time", text);
+    row(rows, "CPU time", text);
 }
 
 fn latencies(out: &mut String, caller: &CallerReport) {
@@ -303,15 +359,37 @@ fn gateways(out: &mut String, summary: &Summary) {
             .map(|(_, report)| part(&report.counts));
         parts.sum::<u64>()
     };
-    row_if(out, "200 never acknowledged", sum(|counts| counts.unacked));
+    let mut rows = Rows::new();
     row_if(
-        out,
+        &mut rows,
+        "200 never acknowledged",
+        sum(|counts| counts.unacked),
+    );
+    row_if(
+        &mut rows,
         "Own BYE never answered",
         sum(|counts| counts.bye_timeouts),
     );
-    row_if(out, "Not answered on purpose", sum(|counts| counts.ignored));
-    row_if(out, "OPTIONS answered", sum(|counts| counts.options));
-    row_if(out, "BYE or CANCEL too late", sum(|counts| counts.too_late));
-    row_if(out, "Messages of no call", sum(|counts| counts.strays));
-    row_if(out, "Refused, too many calls", sum(|counts| counts.full));
+    row_if(
+        &mut rows,
+        "Not answered on purpose",
+        sum(|counts| counts.ignored),
+    );
+    row_if(&mut rows, "OPTIONS answered", sum(|counts| counts.options));
+    row_if(
+        &mut rows,
+        "BYE or CANCEL too late",
+        sum(|counts| counts.too_late),
+    );
+    row_if(
+        &mut rows,
+        "Messages of no call",
+        sum(|counts| counts.strays),
+    );
+    row_if(
+        &mut rows,
+        "Refused, too many calls",
+        sum(|counts| counts.full),
+    );
+    print_rows(out, &rows);
 }

@@ -29,10 +29,10 @@ pub fn missed(options: &Options, summary: &Summary) -> Vec<String> {
     let mut missed = Vec::new();
     let (failed, calls) = failures(summary);
     let percent = percentage(failed, calls);
-    if percent > options.max_failed {
+    let most = options.max_failed.unwrap_or_default();
+    if percent > most {
         missed.push(format!(
-            "{failed} of {calls} calls failed ({percent:.3} %), more than {} %",
-            options.max_failed
+            "{failed} of {calls} calls failed ({percent:.3} %), more than {most} %"
         ));
     }
     if let Some(caller) = &summary.caller {
@@ -72,7 +72,7 @@ pub fn percentage(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser as _;
+    use crate::cli::Cli;
     use sipshard::agent::{CallerReport, latency};
     use sipshard::time::Timestamp;
 
@@ -91,13 +91,15 @@ mod tests {
             caller: Some(caller),
             gateways: Vec::new(),
             traffic: sipshard::plane::Traffic::default(),
-            cpu: None,
+            seconds: Vec::new(),
+            interrupted: false,
+            cpu: Duration::ZERO,
         }
     }
 
     fn missed_with(arguments: &[&str], summary: &Summary) -> Vec<String> {
         let all = std::iter::once(&"sipload").chain(arguments);
-        missed(&Options::try_parse_from(all).unwrap(), summary)
+        missed(&Cli::read(all).unwrap().options, summary)
     }
 
     #[test]

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossbeam::channel::Sender;
-use hdrhistogram::Histogram;
-use sipshard::agent::{Caller, CallerCounts, CallerReport, Gateway, GatewayReport, latency};
+use sipshard::agent::{Caller, CallerCounts, CallerReport, Gateway, GatewayReport, Recent};
 use sipshard::plane::{Clock, Ends, Traffic};
 use sipshard::time::Timestamp;
 
@@ -31,8 +30,10 @@ pub struct Shared {
 /// What a worker has seen in the last second, and so far.
 #[derive(Debug)]
 pub struct Update {
-    /// Which second it was.
+    /// Which second it was; each comes once from a worker.
     pub second: u64,
+    /// When it ended, from the begin of the schedule.
+    pub at: Duration,
     /// The caller's counts so far.
     pub caller: CallerCounts,
     /// Calls under way at each gateway, and calls that ended there so far.
@@ -41,8 +42,8 @@ pub struct Update {
     pub gateway_calls: u64,
     /// Calls that ended at the gateways so far.
     pub gateway_ended: u64,
-    /// The answer times of this second, from the schedule, in nanoseconds.
-    pub answers: Box<Histogram<u64>>,
+    /// The times of this second.
+    pub recent: Box<Recent>,
 }
 
 /// All that a worker has seen.
@@ -123,6 +124,7 @@ impl Worker {
                 self.tell(now);
             }
             if self.is_over() {
+                self.tell(now);
                 return Ok(self.outcome());
             }
         }
@@ -142,12 +144,14 @@ impl Worker {
     }
 
     fn tell(&mut self, now: Timestamp) {
-        let second = now.since(self.begin).as_secs();
-        self.next_update = self.begin + Duration::from_secs(second + 1);
-        let mut answers = Box::new(latency::new_histogram());
+        let at = now.since(self.begin);
+        // The piece of a second at the end has a number of its own.
+        let second = at.as_secs() + u64::from(now < self.next_update);
+        self.next_update = self.begin + Duration::from_secs(at.as_secs() + 1);
+        let mut recent = Box::new(Recent::default());
         let mut caller = CallerCounts::default();
         if let Some(own) = &mut self.ends.caller {
-            own.take_recent(&mut answers);
+            own.take_recent(&mut recent);
             caller = own.report().counts;
         }
         let gateways = || {
@@ -159,13 +163,14 @@ impl Worker {
         // Nobody listens any more when the run is being ended: that is no fault.
         let _ = self.updates.send(Update {
             second,
+            at,
             caller,
             gateway_live: gateways().map(|counts| counts.live).sum(),
             gateway_calls: gateways().map(|counts| counts.invites).sum(),
             gateway_ended: gateways()
                 .map(|counts| counts.byes + counts.hung_up + counts.cancelled + counts.rejected)
                 .sum(),
-            answers,
+            recent,
         });
     }
 

@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
-use clap::Parser as _;
+use sipload::cli::Cli;
 use sipload::options::Options;
 use sipload::run::{Summary, run};
 use sipload::verdict;
 
 fn sipload(arguments: &str) -> (Options, Summary) {
     let all = std::iter::once("sipload").chain(arguments.split_whitespace());
-    let options = Options::try_parse_from(all).unwrap();
+    let options = Cli::read(all).unwrap().options;
     let summary = run(&options).unwrap();
     (options, summary)
 }
@@ -41,6 +41,100 @@ fn callers_and_gateways_of_one_process_agree() {
 fn ipv6_works_as_well() {
     let (_, summary) = sipload("-q -r 200 -m 50 -d 10 -i ::1");
     assert_eq!(summary.caller.unwrap().counts.completed, 50);
+}
+
+#[test]
+fn a_closed_loop_keeps_its_number_of_calls() {
+    let (_, summary) = sipload("-q -users 7 -m 200 -d 5 --threads 2");
+    let counts = summary.caller.unwrap().counts;
+    assert_eq!((counts.completed, counts.live), (200, 0));
+    // The sum over two threads of four and three.
+    assert_eq!(counts.max_live, 7);
+    let (_, summary) = sipload("-q -users 3 --duration 0.3 -d 5");
+    let counts = summary.caller.unwrap().counts;
+    assert!(counts.completed > 3 && counts.failed == 0);
+}
+
+#[test]
+fn the_rate_follows_its_stages() {
+    let (_, summary) = sipload("-q --schedule 0..400/0.5,100/0.5 -d 1");
+    assert_eq!(summary.caller.unwrap().counts.completed, 100 + 50);
+    let (_, summary) =
+        sipload("-q -r 100 -rate_increase 100 -rate_max 300 -rate_interval 0.2 -d 1");
+    assert_eq!(summary.caller.unwrap().counts.completed, 20 + 40 + 60);
+}
+
+#[test]
+fn the_highest_rate_is_found_below_the_ceiling() {
+    let mut search = start("find-max -q -r 50 --ceiling 100 --step-time 0.3 -d 1");
+    let table = output(&mut search);
+    assert!(
+        table.contains("Highest clean rate: 100 calls/s, the ceiling"),
+        "{table}"
+    );
+    assert!(search.wait().unwrap().success());
+    // Gateways that refuse everything are clean at no rate.
+    let mut search = start("find-max -q -r 20 --step-time 0.1 --reject 503=100");
+    assert!(output(&mut search).contains("too many failed"));
+    assert_eq!(search.wait().unwrap().code(), Some(1));
+}
+
+/// The callers' and the first gateway's counts of a scenario.
+fn scenario(
+    arguments: &str,
+) -> (
+    sipshard::agent::CallerCounts,
+    sipshard::agent::GatewayCounts,
+) {
+    let (options, summary) = sipload(&format!("-q --threads 1 -r 200 -m 40 {arguments}"));
+    assert_eq!(verdict::missed(&options, &summary), [""; 0], "{arguments}");
+    let counts = summary.caller.unwrap().counts;
+    assert_eq!((counts.started, counts.live), (40, 0), "{arguments}");
+    (counts, summary.gateways[0].1.counts)
+}
+
+#[test]
+fn each_named_scenario_is_what_its_name_says() {
+    let (caller, _) = scenario("-sn basic -d 5");
+    assert_eq!(caller.completed, 40);
+    let (caller, gateway) = scenario("-sn ringing --answer 20 -d 5");
+    assert_eq!((caller.ringing, gateway.ringing), (40, 40));
+    let (caller, gateway) = scenario("-sn busy");
+    assert_eq!((caller.refused_as_expected, gateway.rejected), (40, 40));
+    let (caller, gateway) = scenario("-sn no-answer --cancel-after 10");
+    assert_eq!((caller.cancelled, gateway.cancelled), (40, 40));
+    let (caller, gateway) = scenario("-sn bye-lost -d 5");
+    assert_eq!((caller.byes_lost, gateway.byes, gateway.live), (40, 0, 40));
+    let (caller, _) = scenario("-sn reinvite -d 40");
+    assert_eq!((caller.reinvites, caller.completed), (40, 40));
+}
+
+#[test]
+fn a_report_holds_every_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = directory.path().join("run");
+    let stat = directory.path().join("stat.csv");
+    let (_, summary) = sipload(&format!(
+        "-q -r 200 -m 100 -d 5 --report {} -trace_stat -stf {} -fd 1",
+        prefix.display(),
+        stat.display()
+    ));
+    assert_eq!(summary.caller.unwrap().counts.completed, 100);
+    let log = prefix.with_extension("hlog");
+    let run = sipload::report::load::Run::load(&log, None).unwrap();
+    assert_eq!(run.curve("").unwrap().len(), 100);
+    assert_eq!(run.curve("bye").unwrap().len(), 100);
+    for ending in ["csv", "hgrm", "html"] {
+        assert!(prefix.with_extension(ending).exists(), "{ending}");
+    }
+    let stat = std::fs::read_to_string(stat).unwrap();
+    let columns: Vec<&str> = stat.lines().next().unwrap().split(';').collect();
+    let place = columns
+        .iter()
+        .position(|name| *name == "SuccessfulCall(C)")
+        .unwrap();
+    let last: Vec<&str> = stat.lines().last().unwrap().split(';').collect();
+    assert_eq!((last[place], last.len()), ("100", columns.len()));
 }
 
 #[test]
@@ -110,6 +204,27 @@ fn gateways_stop_after_their_calls_and_callers_by_themselves() {
     assert!(caller.wait().unwrap().success());
     let table = output(&mut gateway);
     assert_eq!(row(&table, "Incoming call created"), "100");
+    assert!(gateway.wait().unwrap().success());
+}
+
+#[test]
+fn the_bare_forwarder_carries_every_message_both_ways() {
+    let (mut gateway, _errors, address) = start_gateway("");
+    let mut forwarder = start(&format!("--role forward -i 127.0.0.1 -p 0 {address}"));
+    let mut line = String::new();
+    let errors = forwarder.stderr.take().unwrap();
+    BufReader::new(errors).read_line(&mut line).unwrap();
+    let middle = line.split(' ').nth(1).unwrap();
+    let arguments = format!("-q --role uac --rport --ignore-route-set -r 300 -m 60 -d 10 {middle}");
+    let mut caller = start(&arguments);
+    assert_eq!(row(&output(&mut caller), "Successful call"), "60");
+    assert!(caller.wait().unwrap().success());
+    interrupt(&forwarder);
+    let table = output(&mut forwarder);
+    assert_eq!(row(&table, "Requests forwarded"), "180");
+    assert_eq!(row(&table, "Answers forwarded"), "180");
+    assert!(forwarder.wait().unwrap().success());
+    interrupt(&gateway);
     assert!(gateway.wait().unwrap().success());
 }
 

@@ -16,13 +16,12 @@ mod requests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use hdrhistogram::Histogram;
-
 use self::call::{Call, Calls, CancelCause, PeerBye, Phase};
 pub use self::config::{CallerConfig, CancelRule, HangUp, Share};
 pub(super) use self::messages::session;
 use self::messages::{Messages, values};
-pub use self::report::{CallerCounts, CallerReport};
+pub use self::report::{CallerCounts, CallerReport, Recent};
+use super::Agent;
 use super::alarm::{Alarms, Retry};
 use super::latency;
 use super::profile::unit;
@@ -68,8 +67,10 @@ struct Core {
     next_start: Option<Timestamp>,
     winding_up: bool,
     report: CallerReport,
-    /// Answer times since they were last taken.
-    recent: Histogram<u64>,
+    /// When it was last given time or a datagram.
+    now: Timestamp,
+    /// Times since they were last taken.
+    recent: Recent,
 }
 
 impl Caller {
@@ -89,7 +90,7 @@ impl Caller {
         let messages = config
             .local
             .iter()
-            .map(|local| Messages::new(*local, &tokens))
+            .map(|local| Messages::new(*local, &tokens, config.rport))
             .collect();
         let uri = format!("sip:{}@{}", config.user, config.target);
         let mut core = Core {
@@ -106,7 +107,8 @@ impl Caller {
             next_start: None,
             winding_up: false,
             report: CallerReport::default(),
-            recent: latency::new_histogram(),
+            now: config.begin,
+            recent: Recent::default(),
             config,
         };
         core.next_start = core.start_of(0);
@@ -128,6 +130,7 @@ impl Caller {
         if is_keepalive(bytes) {
             return;
         }
+        self.core.now = now;
         let Ok(message) = scan(bytes, &mut self.index) else {
             self.core.report.counts.malformed += 1;
             return;
@@ -142,6 +145,7 @@ impl Caller {
     /// Does what is due: starts calls, hangs up, sends again, gives up. Does a bounded piece of it; as long
     /// as [`Caller::next_deadline`] has passed there is more.
     pub fn tick(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.core.now = now;
         for _ in 0..ALARMS_PER_TICK {
             let Some(place) = self.core.alarms.pop(now) else {
                 break;
@@ -149,7 +153,7 @@ impl Caller {
             self.core.alarm(now, place, out);
         }
         for _ in 0..STARTS_PER_TICK {
-            match self.core.next_start {
+            match self.core.next_start() {
                 Some(scheduled) if scheduled <= now => self.core.start_next(now, scheduled, out),
                 _ => break,
             }
@@ -158,7 +162,7 @@ impl Caller {
 
     /// When [`Caller::tick`] is next needed.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        match (self.core.alarms.next_deadline(), self.core.next_start) {
+        match (self.core.alarms.next_deadline(), self.core.next_start()) {
             (Some(alarm), Some(start)) => Some(alarm.min(start)),
             (alarm, start) => alarm.or(start),
         }
@@ -205,11 +209,31 @@ impl Caller {
         &self.core.report
     }
 
-    /// Swaps the answer times (from the schedule, in nanoseconds) since the last such call with `histogram`,
-    /// which must come from [`latency::new_histogram`] and is cleared first.
-    pub fn take_recent(&mut self, histogram: &mut Histogram<u64>) {
-        histogram.reset();
-        std::mem::swap(&mut self.core.recent, histogram);
+    /// Swaps the times since the last such call with `recent`, which is cleared first.
+    pub fn take_recent(&mut self, recent: &mut Recent) {
+        recent.clear();
+        std::mem::swap(&mut self.core.recent, recent);
+    }
+}
+
+impl Agent for Caller {
+    fn receive(
+        &mut self,
+        now: Timestamp,
+        socket: SocketId,
+        source: SocketAddr,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) {
+        Self::receive(self, now, socket, source, bytes, out);
+    }
+
+    fn tick(&mut self, now: Timestamp, out: &mut Outbox) {
+        Self::tick(self, now, out);
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        Self::next_deadline(self)
     }
 }
 
@@ -218,12 +242,34 @@ impl Core {
     fn start_of(&self, n: u64) -> Option<Timestamp> {
         let share = self.config.share;
         let number = n.checked_mul(share.of)?.checked_add(share.index)?;
-        let start = self.config.profile.start_of(number)?;
-        Some(self.config.begin + start)
+        let profile = &self.config.profile;
+        if self.config.users.is_some() {
+            let begun = self.now.since(self.config.begin);
+            let is_over = profile.calls.is_some_and(|calls| number >= calls)
+                || profile.duration.is_some_and(|end| begun >= end);
+            return (!is_over).then_some(self.now);
+        }
+        Some(self.config.begin + profile.start_of(number)?)
+    }
+
+    /// When the next call starts, as far as that is known.
+    fn next_start(&self) -> Option<Timestamp> {
+        let is_full = |users: u32| self.report.counts.live >= u64::from(users);
+        self.next_start
+            .filter(|_| !self.config.users.is_some_and(is_full))
     }
 
     /// Takes the next call of the schedule: starts it, or skips it if too many live.
     fn start_next(&mut self, now: Timestamp, scheduled: Timestamp, out: &mut Outbox) {
+        let mut scheduled = scheduled;
+        if self.config.users.is_some() {
+            // A closed loop has no schedule to be late against, and it may be over by now.
+            scheduled = now;
+            self.next_start = self.start_of(self.due_calls);
+            if self.next_start.is_none() {
+                return;
+            }
+        }
         let number = self.due_calls;
         self.due_calls += 1;
         self.next_start = self.start_of(self.due_calls);
@@ -339,6 +385,14 @@ impl Core {
         if self.config.hang_up == HangUp::Gateway && !self.winding_up {
             call.peer_bye = PeerBye::Missing;
         }
+        if self.config.lose_bye > 0.0
+            && !self.winding_up
+            && unit(&mut self.rng) < self.config.lose_bye
+        {
+            self.report.counts.byes_lost += 1;
+            self.release(place);
+            return;
+        }
         self.hang_up(now, place, out);
     }
 
@@ -409,6 +463,9 @@ impl Core {
     /// The call is over and counted.
     fn release(&mut self, place: Place) {
         self.report.counts.live -= 1;
+        if let Some(call) = self.calls.get_mut(place) {
+            latency::record(&mut self.recent.length, self.now.since(call.sent));
+        }
         self.calls.release(place, &mut self.alarms);
     }
 

@@ -6,8 +6,9 @@ use crate::rng::Rng;
 
 /// An open-loop schedule: call `k` starts at a time that depends on nothing but `k`.
 ///
-/// The rate climbs evenly from zero to [`RateProfile::rate`] during `ramp`, then stays.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The rate climbs evenly from zero to [`RateProfile::rate`] during `ramp`, then stays; or it goes through
+/// stages, after the last of which no call starts.
+#[derive(Clone, Debug, PartialEq)]
 pub struct RateProfile {
     /// Calls a second after the ramp; must be above zero.
     pub rate: f64,
@@ -17,6 +18,37 @@ pub struct RateProfile {
     pub duration: Option<Duration>,
     /// How many calls there are; `None`: no end by number.
     pub calls: Option<u64>,
+    /// Stages in place of `rate` and `ramp`; none: these hold.
+    pub stages: Vec<Stage>,
+}
+
+/// A while in which the rate changes evenly or stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stage {
+    /// Calls a second at its begin; not below zero.
+    pub from: f64,
+    /// Calls a second at its end; not below zero.
+    pub to: f64,
+    /// How long it is.
+    pub lasts: Duration,
+}
+
+impl Stage {
+    /// How many calls start in it.
+    pub fn calls(&self) -> f64 {
+        f64::midpoint(self.from, self.to) * self.lasts.as_secs_f64()
+    }
+
+    /// After how many seconds `number` calls have started, where it has that many.
+    fn seconds_until(&self, number: f64) -> f64 {
+        let climb = (self.to - self.from) / self.lasts.as_secs_f64();
+        // The root of from * t + climb * t^2 / 2 = number, in the form that does not lose digits.
+        let at_end = (self.from * self.from + 2.0 * climb * number)
+            .max(0.0)
+            .sqrt();
+        let sum = self.from + at_end;
+        if sum > 0.0 { 2.0 * number / sum } else { 0.0 }
+    }
 }
 
 impl RateProfile {
@@ -27,6 +59,7 @@ impl RateProfile {
             ramp: Duration::ZERO,
             duration: None,
             calls: None,
+            stages: Vec::new(),
         }
     }
 
@@ -44,19 +77,40 @@ impl RateProfile {
         if self.calls.is_some_and(|calls| k >= calls) {
             return None;
         }
-        let ramp = self.ramp.as_secs_f64();
-        // The area under the ramp: so many calls start while the rate climbs.
-        let climbing = self.rate * ramp / 2.0;
         let number = k as f64;
-        let seconds = if number < climbing {
-            (2.0 * number * ramp / self.rate).sqrt()
+        let seconds = if self.stages.is_empty() {
+            self.steady(number)
         } else {
-            ramp + (number - climbing) / self.rate
+            self.staged(number)?
         };
         // A rate near zero gives times beyond what a Duration holds: no such call.
         let start = Duration::try_from_secs_f64(seconds).ok()?;
         let inside = self.duration.is_none_or(|end| start < end);
         inside.then_some(start)
+    }
+
+    fn steady(&self, number: f64) -> f64 {
+        let ramp = self.ramp.as_secs_f64();
+        // The area under the ramp: so many calls start while the rate climbs.
+        let climbing = self.rate * ramp / 2.0;
+        if number < climbing {
+            (2.0 * number * ramp / self.rate).sqrt()
+        } else {
+            ramp + (number - climbing) / self.rate
+        }
+    }
+
+    fn staged(&self, number: f64) -> Option<f64> {
+        let (mut before, mut begun) = (0.0, 0.0);
+        for stage in &self.stages {
+            let calls = stage.calls();
+            if number < before + calls {
+                return Some(begun + stage.seconds_until(number - before));
+            }
+            before += calls;
+            begun += stage.lasts.as_secs_f64();
+        }
+        None
     }
 }
 
@@ -145,6 +199,41 @@ mod tests {
         };
         let starts: Vec<_> = (0..2_000).map(|k| profile.start_of(k).unwrap()).collect();
         assert!(starts.is_sorted());
+    }
+
+    #[test]
+    fn stages_follow_each_other_and_then_it_is_over() {
+        let stage = |from, to, seconds| Stage {
+            from,
+            to,
+            lasts: Duration::from_secs(seconds),
+        };
+        let profile = RateProfile {
+            stages: vec![
+                stage(0.0, 100.0, 10),
+                stage(0.0, 0.0, 5),
+                stage(100.0, 100.0, 2),
+                stage(100.0, 0.0, 4),
+            ],
+            ..RateProfile::constant(1.0)
+        };
+        let starts: Vec<f64> = (0..)
+            .map_while(|k| profile.start_of(k))
+            .map(|at| at.as_secs_f64())
+            .collect();
+        assert_eq!(starts.len(), 500 + 200 + 200);
+        assert!(starts.is_sorted());
+        let within = |from: f64, until: f64| {
+            starts
+                .iter()
+                .filter(|at| (from..until).contains(*at))
+                .count()
+        };
+        assert_eq!(within(0.0, 5.0), 125);
+        assert_eq!(within(10.0, 14.999), 0);
+        assert_eq!(within(14.999, 15.999), 100);
+        // The last stage: three quarters of its calls in its first half.
+        assert_eq!(within(16.9999, 18.9999), 150);
     }
 
     #[test]

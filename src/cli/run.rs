@@ -15,12 +15,12 @@ use sipshard::control::server::Server;
 use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
-use sipshard::plane::{Plane, PlaneOptions, TimerMode, Wish};
+use sipshard::plane::{Plane, PlaneOptions, SteeringChoice, TimerMode, Wish};
 use sipshard::proxy::{Listener, RelayMode, Settings, script};
 use sipshard::route::host::Level;
 use sipshard::route::program::Program;
 use sipshard::route::{Assignment, Parameters, listing};
-use sipshard::source::{Families, ListFile};
+use sipshard::source::{Families, ListFile, ListRules};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -72,8 +72,9 @@ pub struct Run {
     /// Address to listen on; may be given several times [default: udp:127.0.0.1:5060]
     ///
     /// 0.0.0.0 and [::] stand for all addresses of the machine, port 0 for a free one. `udp:` and the
-    /// port 5060 may be left out.
-    #[arg(long, value_name = "udp:IP:PORT")]
+    /// port 5060 may be left out. The attribute `sockname` and the parameter `ds_default_sockname` use the
+    /// name, if there is one.
+    #[arg(long, value_name = "udp:IP:PORT[/NAME]")]
     listen: Vec<ListenAddress>,
 
     /// List of destinations [default: /etc/sipshard/dispatcher.list]
@@ -117,6 +118,15 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroU16>,
 
+    /// Who brings a call's datagrams to the thread that owns the call: auto, ebpf, cbpf or off
+    ///
+    /// ebpf: a program in the kernel; needs CAP_BPF and CAP_PERFMON. cbpf: one that needs no
+    /// capability, sees less far and cannot count. off: the kernel spreads senders by their addresses,
+    /// and the threads hand over to each other. auto: the first of these that can be had. What a
+    /// program misses is handed over, too.
+    #[arg(long, value_name = "HOW", default_value_t = SteeringChoice::Auto)]
+    steering: SteeringChoice,
+
     /// Control socket [default: /run/sipshard/sipshard_ctl, or a place of the user's own]
     ///
     /// If /run/sipshard is not there and cannot be made: $XDG_RUNTIME_DIR/sipshard/sipshard_ctl, else
@@ -156,10 +166,17 @@ impl Run {
         let settings = parameters.settings(self.base_settings(program)?);
         let listen = settings.listeners.iter().map(|one| &one.address);
         let list = self.list.as_deref().unwrap_or(parameters.list_file());
-        let source = ListFile::new(list, Families::of(listen));
+        check_sockets(&settings)?;
+        let rules = ListRules {
+            listeners: settings.listeners.clone(),
+            is_strict: parameters.is_strict(),
+            has_attrs_none: parameters.has_attrs_none(),
+        };
+        let source = ListFile::new(list, Families::of(listen)).with_rules(rules);
         let options = DirectorOptions {
             build: parameters.build_options(),
             shows_latency: parameters.has_latency_stats(),
+            reload_delta: parameters.reload_delta(),
         };
         let sets = Director::first_sets(&source, options)?;
         warn_of_oddities(&settings, &sets);
@@ -176,7 +193,7 @@ impl Run {
             };
             let server = Server::bind(&path)?;
             let wish = Arc::new(Notify::new());
-            let plane_options = plane_options(&parameters, &wish);
+            let plane_options = plane_options(&parameters, &source, &wish, self.steering)?;
             let plane = Plane::start(&settings, &plane_options, &sets)?;
             announce(&plane, &sets, &server);
             let director = Arc::new(Director::new(source, sets, plane.handle(), options));
@@ -226,12 +243,12 @@ impl Run {
                     .map_err(|error| anyhow::anyhow!("listen={}: {error}", line.address))?;
                 listeners.push(Listener {
                     advertise: line.advertise.clone(),
-                    name: line.name.clone(),
-                    ..Listener::from(address.0)
+                    name: line.name.as_deref().map(Into::into),
+                    ..address.0
                 });
             }
         }
-        listeners.extend(self.listen.iter().map(|listen| Listener::from(listen.0)));
+        listeners.extend(self.listen.iter().map(|listen| listen.0.clone()));
         if listeners.is_empty() {
             listeners.push(Listener::from(SocketAddr::from(([127, 0, 0, 1], 5060))));
         }
@@ -264,18 +281,44 @@ fn log_to_stderr() {
         .init();
 }
 
-fn plane_options(parameters: &Parameters, wish: &Arc<Notify>) -> PlaneOptions {
+/// Whether the sockets that parameters name are ours.
+fn check_sockets(settings: &Settings) -> anyhow::Result<()> {
+    if let Some(name) = &settings.default_sockname
+        && !settings.listeners.iter().any(|one| one.is_named(name))
+    {
+        anyhow::bail!("ds_default_sockname: no listen address has the name {name}");
+    }
+    if let Some(address) = settings.default_socket
+        && !settings.listeners.iter().any(|one| one.may_become(address))
+    {
+        anyhow::bail!("ds_default_socket: udp:{address} is not a listen address");
+    }
+    Ok(())
+}
+
+fn plane_options(
+    parameters: &Parameters,
+    source: &ListFile,
+    wish: &Arc<Notify>,
+    steering: SteeringChoice,
+) -> anyhow::Result<PlaneOptions> {
     let wish = Arc::clone(wish);
-    PlaneOptions {
+    let mut probe = parameters.probing();
+    if let Some(uri) = parameters.outbound_proxy() {
+        let address = source.resolve(uri).map_err(anyhow::Error::msg);
+        probe.outbound_proxy = Some(address.context("outbound_proxy")?);
+    }
+    Ok(PlaneOptions {
         on_reload: Some(Wish::new(move || wish.notify_one())),
         timer_mode: if parameters.has_timer_thread() {
             TimerMode::Thread
         } else {
             TimerMode::Shards
         },
-        probe: Arc::new(parameters.probing()),
+        probe: Arc::new(probe),
+        steering,
         ..PlaneOptions::default()
-    }
+    })
 }
 
 /// What is allowed and hardly meant.

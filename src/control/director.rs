@@ -11,8 +11,11 @@ use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
 use crate::dispatch::{BuildOptions, Flags, SetId, Sets};
-use crate::plane::PlaneHandle;
+use crate::plane::{PlaneCounters, PlaneHandle, SteeringReport};
 use crate::source::{ListFile, LoadError};
+
+/// How long the shards may take to say what they counted; they answer between two batches.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the director asks of the plane.
 pub trait DataPlane: Send + Sync {
@@ -20,6 +23,10 @@ pub trait DataPlane: Send + Sync {
     fn publish(&self, sets: Arc<Sets>);
     /// Keepalives run, or rest.
     fn set_probing(&self, active: bool);
+    /// How the kernel brings datagrams to the shards.
+    fn steering(&self) -> SteeringReport;
+    /// What all shards counted.
+    fn counters(&self) -> PlaneCounters;
 }
 
 impl DataPlane for PlaneHandle {
@@ -30,6 +37,18 @@ impl DataPlane for PlaneHandle {
     fn set_probing(&self, active: bool) {
         Self::set_probing(self, active);
     }
+
+    fn steering(&self) -> SteeringReport {
+        Self::steering(self)
+    }
+
+    fn counters(&self) -> PlaneCounters {
+        let mut totals = PlaneCounters::default();
+        for snapshot in self.snapshots(SNAPSHOT_PATIENCE) {
+            totals.add(&snapshot.plane);
+        }
+        totals
+    }
 }
 
 /// What the director is told once.
@@ -39,6 +58,19 @@ pub struct DirectorOptions {
     pub build: BuildOptions,
     /// Whether lists show latencies.
     pub shows_latency: bool,
+    /// The least time between two reloads (`reload_delta`).
+    pub reload_delta: Duration,
+}
+
+/// Why there was no reload.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The last one was a moment ago (`reload_delta`).
+    #[error("the last reload was less than {0:?} ago")]
+    TooSoon(Duration),
+    /// The source gave nothing.
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// The owner of the sets on the operator's side.
@@ -48,8 +80,9 @@ pub struct Director {
     plane: Box<dyn DataPlane>,
     is_probing: AtomicBool,
     options: DirectorOptions,
-    /// Held while loading, so that publications come in the order of their versions.
-    loading: Mutex<()>,
+    /// When the last reload began. Held while loading, so that publications come in the order of
+    /// their versions.
+    loading: Mutex<Option<Instant>>,
     started: Instant,
     started_at: SystemTime,
 }
@@ -68,7 +101,7 @@ impl Director {
             plane: Box::new(plane),
             is_probing: AtomicBool::new(true),
             options,
-            loading: Mutex::new(()),
+            loading: Mutex::new(None),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }
@@ -91,8 +124,14 @@ impl Director {
 
     /// Reads the source again and publishes what it gives. Calls and states of destinations that
     /// stay are carried over. On an error everything runs on as it was.
-    pub fn reload(&self) -> Result<Arc<Sets>, LoadError> {
-        let _turn = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn reload(&self) -> Result<Arc<Sets>, ReloadError> {
+        let mut last = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let delta = self.options.reload_delta;
+        if last.is_some_and(|last| last.elapsed() < delta) {
+            warn!("no reload: the last one was less than {delta:?} ago");
+            return Err(ReloadError::TooSoon(delta));
+        }
+        *last = Some(Instant::now());
         let previous = self.sets.load();
         let sets =
             build(&self.source, Some(&previous), self.options.build).inspect_err(|error| {
@@ -131,6 +170,16 @@ impl Director {
             );
         }
         before
+    }
+
+    /// How the kernel brings datagrams to the shards.
+    pub fn steering(&self) -> SteeringReport {
+        self.plane.steering()
+    }
+
+    /// What all shards counted.
+    pub fn counters(&self) -> PlaneCounters {
+        self.plane.counters()
     }
 
     /// For how long it has been running.
@@ -183,6 +232,8 @@ pub(super) mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
+    use crate::plane::Rung;
+    use crate::plane::steering::Reach;
     use crate::source::Families;
 
     /// A plane that writes down what it is asked.
@@ -204,6 +255,28 @@ pub(super) mod tests {
         fn set_probing(&self, active: bool) {
             let note = format!("probing {active}");
             self.0.lock().expect("no test panicked").push(note);
+        }
+
+        fn steering(&self) -> SteeringReport {
+            SteeringReport {
+                rung: Rung::Ebpf,
+                reach: Some(Reach {
+                    scanned_bytes: 2_000,
+                    call_id_bytes: 100,
+                }),
+                outcomes: Some([90, 3, 0, 2, 1, 0, 0]),
+                ..SteeringReport::default()
+            }
+        }
+
+        fn counters(&self) -> PlaneCounters {
+            PlaneCounters {
+                received: 96,
+                handed_out: 2,
+                missed_too_long: 1,
+                missed_other: 1,
+                ..PlaneCounters::default()
+            }
         }
     }
 
@@ -274,6 +347,21 @@ pub(super) mod tests {
         assert!(!director.is_probing());
         assert!(!director.set_probing(true));
         assert_eq!(notes.take(), ["probing false", "probing true"]);
+    }
+
+    #[test]
+    fn reloads_keep_their_distance_if_told_to() {
+        let (patient, file, notes) = director("1 sip:192.0.2.1\n");
+        let options = DirectorOptions {
+            reload_delta: Duration::from_secs(3_600),
+            ..DirectorOptions::default()
+        };
+        let source = ListFile::new(file.path(), Families { v4: true, v6: true });
+        let director = Director::new(source, patient.sets(), notes.clone(), options);
+        director.reload().expect("the first");
+        let error = director.reload().expect_err("too soon");
+        assert!(matches!(error, ReloadError::TooSoon(_)), "{error}");
+        assert_eq!(notes.take(), ["version 2: 1 set with 1 destination"]);
     }
 
     #[test]

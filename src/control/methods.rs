@@ -6,6 +6,7 @@
 
 mod core;
 mod dispatcher;
+mod sipshard;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +64,12 @@ pub const METHODS: &[Method] = &[
         parameters: "STATE GROUP ADDRESS|all",
         help: "Set the state of a destination by address",
         run: dispatcher::set_state,
+    },
+    Method {
+        name: "sipshard.steering",
+        parameters: "",
+        help: "How the kernel brings datagrams to the shards, and what had to be handed over",
+        run: sipshard::steering,
     },
     Method {
         name: "system.listMethods",

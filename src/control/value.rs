@@ -53,6 +53,19 @@ impl Value {
     }
 }
 
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+/// A counter.
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Int(number as i64)
+    }
+}
+
 /// Why a method did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code} - {message}")]

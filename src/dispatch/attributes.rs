@@ -6,6 +6,10 @@
 //! blank) or quoted with `'` or `"`. Names are case-insensitive and the first of a kind wins. A `,`
 //! ends the reading. What is tolerated but hardly meant gives a [`Remark`].
 
+use std::net::SocketAddr;
+
+use super::target::Target;
+
 /// The attributes of one destination, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes {
@@ -29,6 +33,8 @@ pub struct Attributes {
     pub ping_from: Option<Box<str>>,
     /// Next hop of its keepalives.
     pub obproxy: Option<Box<str>>,
+    /// Where `obproxy` leads, once known: if its host is a name, that is found out in `source`.
+    pub obproxy_address: Option<SocketAddr>,
     /// Latency to assume until it is measured, in milliseconds; 0 if not given.
     pub latency_ms: u32,
     /// Whether congestion control lowers its rweight.
@@ -54,6 +60,7 @@ impl Default for Attributes {
             ping_socket: None,
             ping_from: None,
             obproxy: None,
+            obproxy_address: None,
             latency_ms: 0,
             congestion_control: false,
             ocmin: 0,
@@ -225,7 +232,16 @@ impl<'a> Reader<'a> {
             "sockname" => self.attributes.sockname = text(),
             "ping_socket" => self.attributes.ping_socket = text(),
             "ping_from" => self.attributes.ping_from = text(),
-            _ => self.attributes.obproxy = text(),
+            _ => {
+                self.attributes.obproxy = text();
+                match Target::parse(value) {
+                    Ok(target) => self.attributes.obproxy_address = target.address,
+                    Err(error) => {
+                        let message = format!("{known}, so there are no keepalives: {error}");
+                        self.remarks.push(Remark::new(value_at, message));
+                    }
+                }
+            }
         }
     }
 
@@ -291,7 +307,7 @@ mod tests {
     fn every_name_has_its_field() {
         let attributes = clean(
             "duid=d;maxload=1;weight=2;rweight=3;socket=udp:10.0.0.1:5060;sockname=s;\
-             ping_socket=udp:10.0.0.2:5060;ping_from=sip:p@h;obproxy=sip:o;latency=4;cc=1;\
+             ping_socket=udp:10.0.0.2:5060;ping_from=sip:p@h;obproxy=sip:10.0.0.3;latency=4;cc=1;\
              ocmin=5;ocmax=6;ocrate=7",
         );
         let text = |text: &str| Some(text.into());
@@ -305,7 +321,8 @@ mod tests {
             sockname: text("s"),
             ping_socket: text("udp:10.0.0.2:5060"),
             ping_from: text("sip:p@h"),
-            obproxy: text("sip:o"),
+            obproxy: text("sip:10.0.0.3"),
+            obproxy_address: "10.0.0.3:5060".parse().ok(),
             latency_ms: 4,
             congestion_control: true,
             ocmin: 5,

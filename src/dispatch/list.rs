@@ -28,6 +28,8 @@ pub struct List {
     pub entries: Vec<ListEntry>,
     /// Destinations that were left out, and what is hardly meant as it is written.
     pub warnings: Vec<Diagnostic>,
+    /// Of the warnings, those about destinations that were left out.
+    pub left_out: Vec<Diagnostic>,
 }
 
 impl List {
@@ -83,7 +85,10 @@ pub fn parse(text: &[u8]) -> Result<List, Diagnostic> {
         };
         match line.read() {
             Ok(entry) => list.entries.extend(entry),
-            Err(Fault::Skipped(diagnostic)) => list.warnings.push(diagnostic),
+            Err(Fault::Skipped(diagnostic)) => {
+                list.left_out.push(diagnostic.clone());
+                list.warnings.push(diagnostic);
+            }
             Err(Fault::Fatal(diagnostic)) => return Err(diagnostic),
         }
     }

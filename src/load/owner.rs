@@ -44,6 +44,21 @@ impl Ownership {
         }
     }
 
+    /// The key of the hash.
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// log2 of the number of slots.
+    pub const fn hash_size(&self) -> u32 {
+        self.hash_size
+    }
+
+    /// Number of shards.
+    pub const fn shards(&self) -> u32 {
+        self.shards
+    }
+
     /// Number of slots.
     pub const fn slots(&self) -> u32 {
         1 << self.hash_size
@@ -74,10 +89,15 @@ impl Ownership {
     }
 }
 
+/// The four words of state that a hash begins with.
+pub fn first_state(key: u64) -> [u32; 4] {
+    let (low, high) = (key as u32, (key >> 32) as u32);
+    [low, high, 0x6c79_6765 ^ low, 0x7465_6462 ^ high]
+}
+
 /// HalfSipHash with `C` rounds for a word and `D` at the end.
 fn half_siphash<const C: usize, const D: usize>(key: u64, bytes: &[u8]) -> u32 {
-    let (low, high) = (key as u32, (key >> 32) as u32);
-    let mut state = [low, high, 0x6c79_6765 ^ low, 0x7465_6462 ^ high];
+    let mut state = first_state(key);
     let (words, tail) = bytes.as_chunks::<4>();
     for word in words {
         absorb::<C>(&mut state, u32::from_le_bytes(*word));

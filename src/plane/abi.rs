@@ -149,6 +149,17 @@ pub(super) fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
+/// How many CPUs a list of the kernel's names, as `0-3` or `0,2-7`.
+pub(super) fn count_cpus(list: &str) -> Option<usize> {
+    let mut count = 0_usize;
+    for range in list.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (first.parse::<u32>().ok()?, last.parse::<u32>().ok()?);
+        count += last.checked_sub(first)? as usize + 1;
+    }
+    Some(count)
+}
+
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
 }
@@ -196,6 +207,13 @@ mod tests {
         let bytes = control_bytes(libc::SOL_IP, libc::IP_RECVERR, &data);
         let local = controls(&bytes).next().unwrap();
         assert_eq!(icmp_errno(local), None);
+    }
+
+    #[test]
+    fn lists_of_cpus_are_counted() {
+        let counts = ["0\n", "0-3\n", "0,2-7,9", "0-127"].map(count_cpus);
+        assert_eq!(counts, [Some(1), Some(4), Some(8), Some(128)]);
+        assert_eq!(["", "3-0", "x", "0-"].map(count_cpus), [None; 4]);
     }
 
     proptest! {

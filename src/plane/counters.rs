@@ -21,6 +21,12 @@ pub struct PlaneCounters {
     pub undelivered: u64,
     /// Messages handed to the shards that own them.
     pub handed_out: u64,
+    /// Of these, with steering: those whose Call-ID lies too far from the datagram's head.
+    pub missed_out_of_reach: u64,
+    /// Of these, with steering: those whose Call-ID is too long.
+    pub missed_too_long: u64,
+    /// Of these, with steering: those that were missed for other reasons.
+    pub missed_other: u64,
     /// Messages taken over from other shards.
     pub handed_in: u64,
     /// Messages dropped because the ring to their owner was full.
@@ -47,6 +53,9 @@ impl PlaneCounters {
         self.send_drops += other.send_drops;
         self.undelivered += other.undelivered;
         self.handed_out += other.handed_out;
+        self.missed_out_of_reach += other.missed_out_of_reach;
+        self.missed_too_long += other.missed_too_long;
+        self.missed_other += other.missed_other;
         self.handed_in += other.handed_in;
         self.ring_full += other.ring_full;
         self.misrouted += other.misrouted;

@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token};
 use super::alarm_clock::AlarmClock;
 use super::batch::{ErrorReader, RecvBatch, SendBatch};
 use super::clock::Clock;
-use crate::agent::{Caller, Gateway};
+use crate::agent::{Agent, Caller, Gateway};
 use crate::proxy::Outbox;
 use crate::time::Timestamp;
 
@@ -41,9 +41,9 @@ pub struct Traffic {
 
 /// A caller and gateways with their sockets.
 #[derive(Debug)]
-pub struct Ends {
+pub struct Ends<C = Caller> {
     /// The caller, if there is one; its sockets are the first ones.
-    pub caller: Option<Caller>,
+    pub caller: Option<C>,
     /// The gateways, one socket each, after the caller's.
     pub gateways: Vec<Gateway>,
     clock: Clock,
@@ -62,11 +62,11 @@ pub struct Ends {
     traffic: Traffic,
 }
 
-impl Ends {
+impl<C: Agent> Ends<C> {
     /// Puts a caller and gateways on their sockets: first those of the caller, in the order of its
     /// addresses, then one for each gateway, whose `socket` must be its index.
     pub fn new(
-        caller: Option<Caller>,
+        caller: Option<C>,
         gateways: Vec<Gateway>,
         sockets: Vec<UdpSocket>,
         clock: Clock,
@@ -140,7 +140,7 @@ impl Ends {
 
     fn next_deadline(&self) -> Option<Timestamp> {
         let gateways = self.gateways.iter().filter_map(Gateway::next_deadline);
-        let caller = self.caller.as_ref().and_then(Caller::next_deadline);
+        let caller = self.caller.as_ref().and_then(Agent::next_deadline);
         gateways.chain(caller).min()
     }
 

@@ -11,6 +11,8 @@ use super::PlaneCounters;
 use super::probing::Probing;
 use super::ring::{Handoff, HandoffSender, Kind, Sleeper};
 use super::start::Wish;
+use super::steering::Reach;
+use super::steering::missed::{self, Reason};
 use crate::probe::{Change, ProbeEvent};
 use crate::proxy::{Datagram, Outbox, Shard, ShardId, StateChange, Verdict};
 use crate::route::host::Level;
@@ -37,6 +39,8 @@ pub(super) struct Guarded {
     pub out: Outbox,
     /// The ways to the other shards, by their numbers; `None` for itself.
     pub peers: Vec<Option<Peer>>,
+    /// How far the program sees that steers, if there is one.
+    pub reach: Option<Reach>,
     /// Who probes.
     pub probing: Probing,
     /// What happened.
@@ -53,6 +57,7 @@ impl Guarded {
         self.counters.received += 1;
         let verdict = self.guard(now, |shard, out| shard.receive(now, datagram, out));
         if let Some(Verdict::HandOff(owner)) = verdict {
+            self.count_miss(datagram.bytes);
             self.hand_off(owner, &handoff(Kind::Arrived, datagram.source, datagram));
         }
     }
@@ -176,6 +181,19 @@ impl Guarded {
         }
     }
 
+    /// Notes why a message was not steered to its owner.
+    fn count_miss(&mut self, message: &[u8]) {
+        let Some(reach) = self.reach else {
+            return;
+        };
+        let counters = &mut self.counters;
+        *match missed::reason(reach, message) {
+            Reason::OutOfReach => &mut counters.missed_out_of_reach,
+            Reason::TooLong => &mut counters.missed_too_long,
+            Reason::Other => &mut counters.missed_other,
+        } += 1;
+    }
+
     fn hand_off(&mut self, owner: ShardId, message: &Handoff<'_>) {
         let Some(Some(peer)) = self.peers.get_mut(usize::from(owner)) else {
             self.counters.misrouted += 1;
@@ -251,6 +269,7 @@ mod tests {
                     sleeper,
                 }),
             ],
+            reach: None,
             probing: Probing::There(crossbeam::channel::bounded(1).0),
             counters: PlaneCounters::default(),
             panic_logged: None,
@@ -284,6 +303,26 @@ mod tests {
         let expected = handoff(Kind::Arrived, datagram(&request).source, datagram(&request));
         assert_eq!(receiver.pop(|got| got == expected), Some(true));
         assert_eq!(guarded.counters.handed_out, 1);
+    }
+
+    #[test]
+    fn a_miss_of_steering_is_counted_with_its_reason() {
+        let (mut guarded, _receiver, _poll) = shard_of_two(1_000);
+        let request = foreign_request();
+        for (scanned_bytes, call_id_bytes) in [(10, 100), (2_000, 1), (2_000, 100)] {
+            guarded.reach = Some(Reach {
+                scanned_bytes,
+                call_id_bytes,
+            });
+            guarded.arrived(Timestamp::ZERO, datagram(&request));
+        }
+        let counters = guarded.counters;
+        let missed = [
+            counters.missed_out_of_reach,
+            counters.missed_too_long,
+            counters.missed_other,
+        ];
+        assert_eq!(missed, [1, 1, 1]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crossbeam::channel::{Sender, bounded, unbounded};
 
 use super::clock::Clock;
 use super::command::{Command, ShardPort, ShardSnapshot};
+use super::steering::{Steering, SteeringReport};
 use super::timer::TimerMessage;
 use crate::dispatch::Sets;
 use crate::proxy::{Settings, Shard, ShardId};
@@ -28,6 +29,8 @@ pub(super) struct Inner {
     pub ports: Vec<ShardPort>,
     /// The timer thread, with `ds_timer_mode` 1.
     pub timer: Option<Sender<TimerMessage>>,
+    /// How the kernel brings datagrams to the shards.
+    pub steering: Steering,
     /// All threads, until they are stopped.
     pub threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -143,6 +146,11 @@ impl PlaneHandle {
             let _ = to.send(errand(shard));
         })));
         from.recv_timeout(timeout).ok()
+    }
+
+    /// How the kernel brings datagrams to the shards, and what it counted.
+    pub fn steering(&self) -> SteeringReport {
+        self.0.steering.report()
     }
 
     /// Orderly stop: from now on no new call is admitted; what is in flight may finish until `grace`

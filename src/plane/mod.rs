@@ -5,7 +5,8 @@
 //! code.
 //!
 //! A [`Plane`] runs one thread for each shard. Each has a socket of its own for each listen address
-//! ([`socket::bind_group`]); the kernel spreads the senders over them. A shard that receives a message of
+//! ([`socket::bind_group`]); the kernel brings a call's datagrams to its owner if it can
+//! ([`steering`]), else it spreads the senders over them. A shard that receives a message of
 //! another's call hands it over through a ring. Nothing is shared but these rings, the published
 //! sets, and the destinations' counters. The threads are told what to do by commands, through a
 //! [`PlaneHandle`].
@@ -24,6 +25,7 @@ mod probing;
 mod ring;
 pub mod socket;
 mod start;
+pub mod steering;
 mod sys;
 mod timer;
 mod worker;
@@ -38,6 +40,7 @@ pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
 pub use socket::SocketOptions;
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode, Wish};
+pub use steering::{Rung, SteeringChoice, SteeringError, SteeringReport};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{abi, sys};
+use crate::proxy::Listener;
 
 /// The sizes of a socket's buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,35 +114,39 @@ pub(super) fn receive_buffer_bytes(socket: &UdpSocket) -> usize {
 /// Replaces each wildcard address (`0.0.0.0`, `[::]`) by the addresses of all interfaces that are up,
 /// with its port: a SIP proxy must know under which address it is spoken to. Link-local addresses are
 /// left out, since no Via can name them. The first mention of an address keeps its place.
-pub fn expand(addresses: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
-    let wild = addresses
+pub fn expand(listeners: &[Listener]) -> io::Result<Vec<Listener>> {
+    let wild = listeners
         .iter()
-        .any(|address| address.ip().is_unspecified());
+        .any(|listener| listener.address.ip().is_unspecified());
     let interfaces = if wild {
         sys::interface_addresses()?
     } else {
         Vec::new()
     };
-    Ok(expand_over(addresses, &interfaces))
+    Ok(expand_over(listeners, &interfaces))
 }
 
-fn expand_over(addresses: &[SocketAddr], interfaces: &[SocketAddr]) -> Vec<SocketAddr> {
-    let mut expanded: Vec<SocketAddr> = Vec::new();
-    let mut add = |address: SocketAddr| {
+fn expand_over(listeners: &[Listener], interfaces: &[SocketAddr]) -> Vec<Listener> {
+    let mut expanded: Vec<Listener> = Vec::new();
+    let mut add = |address: SocketAddr, of: &Listener| {
         // Port 0 twice means two ports.
-        if address.port() == 0 || !expanded.contains(&address) {
-            expanded.push(address);
+        if address.port() == 0 || !expanded.iter().any(|one| one.address == address) {
+            expanded.push(Listener {
+                address,
+                ..of.clone()
+            });
         }
     };
-    for address in addresses {
+    for listener in listeners {
+        let address = listener.address;
         if !address.ip().is_unspecified() {
-            add(*address);
+            add(address, listener);
             continue;
         }
         for interface in interfaces {
             let ip = interface.ip();
             if ip.is_ipv4() == address.is_ipv4() && !abi::is_link_local(ip) {
-                add(SocketAddr::new(ip, address.port()));
+                add(SocketAddr::new(ip, address.port()), listener);
             }
         }
     }
@@ -156,6 +161,10 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
+    fn listeners(texts: &[&str]) -> Vec<Listener> {
+        addresses(texts).into_iter().map(Listener::from).collect()
+    }
+
     #[test]
     fn a_wildcard_stands_for_each_interface_of_its_family() {
         let interfaces = addresses(&[
@@ -166,20 +175,30 @@ mod tests {
             "[fe80::1]:0",
         ]);
         assert_eq!(
-            expand_over(&addresses(&["192.0.2.2:5060", "0.0.0.0:5060"]), &interfaces),
-            addresses(&["192.0.2.2:5060", "127.0.0.1:5060"])
+            expand_over(&listeners(&["192.0.2.2:5060", "0.0.0.0:5060"]), &interfaces),
+            listeners(&["192.0.2.2:5060", "127.0.0.1:5060"])
         );
         assert_eq!(
-            expand_over(&addresses(&["[::]:5070"]), &interfaces),
-            addresses(&["[::1]:5070"])
+            expand_over(&listeners(&["[::]:5070"]), &interfaces),
+            listeners(&["[::1]:5070"])
         );
     }
 
     #[test]
     fn this_machines_wildcard_holds_the_loopback_address() {
-        let expanded = expand(&addresses(&["0.0.0.0:5060"])).unwrap();
-        assert!(expanded.contains(&"127.0.0.1:5060".parse().unwrap()));
-        assert!(!expanded.iter().any(|address| address.ip().is_unspecified()));
+        let expanded = expand(&listeners(&["0.0.0.0:5060"])).unwrap();
+        assert!(expanded.contains(&listeners(&["127.0.0.1:5060"])[0]));
+        let is_wild = |one: &Listener| one.address.ip().is_unspecified();
+        assert!(!expanded.iter().any(is_wild));
+    }
+
+    #[test]
+    fn what_a_wildcard_stands_for_has_its_name() {
+        let mut named = listeners(&["192.0.2.2:5060", "0.0.0.0:5060"]);
+        named[1].name = Some("all".into());
+        let expanded = expand_over(&named, &addresses(&["127.0.0.1:0", "192.0.2.2:0"]));
+        let names: Vec<_> = expanded.iter().map(|one| one.name.as_deref()).collect();
+        assert_eq!(names, [None, Some("all")]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use super::handle::{Inner, Plane};
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
+use super::steering::{Reach, Steering, SteeringChoice, SteeringError};
 use super::timer::{Beat, MOST_MESSAGES, TimerMessage, TimerThread};
 use super::worker::{Parts, WAKE, Worker};
 use crate::dispatch::Sets;
@@ -78,6 +79,8 @@ pub struct PlaneOptions {
     pub probe: Arc<ProbeSettings>,
     /// What a script's wish to read the destinations again does.
     pub on_reload: Option<Wish>,
+    /// Whether the kernel brings a call's datagrams to the shard that owns it.
+    pub steering: SteeringChoice,
 }
 
 /// Something that a shard may ask of the control side, from its own thread: it must not wait.
@@ -128,6 +131,9 @@ pub enum PlaneError {
         /// Why.
         source: io::Error,
     },
+    /// The steering that was asked for cannot be had.
+    #[error(transparent)]
+    Steering(#[from] SteeringError),
     /// A thread or what it needs cannot be made.
     #[error("cannot start the thread {thread}: {source}")]
     Thread {
@@ -158,30 +164,18 @@ impl Plane {
         settings.unix_origin = clock.unix_origin();
         let secret = rand::random();
         let (hash_size, shards) = (settings.call_load.hash_size, settings.shards);
+        let ownership = Ownership::new(secret, hash_size, shards);
+        let steering = Steering::attach(options.steering, &ownership, &groups)?;
+        tracing::info!("{}", steering.report());
         let blueprint = Blueprint {
             secret,
-            ownership: Ownership::new(secret, hash_size, shards),
+            ownership,
             settings: Arc::new(settings),
             options,
             sets,
             clock,
         };
-        blueprint.build(groups)
-    }
-}
-
-/// A listener with what was written of it: of a wildcard that is all that it stands for.
-fn named(as_written: &[Listener], address: SocketAddr, bound: SocketAddr) -> Listener {
-    let means = |one: &&Listener| {
-        let is_wildcard = one.address.ip().is_unspecified();
-        let is_same_port = one.address.port() == address.port();
-        one.address == address
-            || (is_wildcard && is_same_port && one.address.is_ipv4() == address.is_ipv4())
-    };
-    let written = as_written.iter().find(means);
-    Listener {
-        address: bound,
-        ..written.map_or_else(|| Listener::from(bound), Listener::clone)
+        blueprint.build(groups, steering)
     }
 }
 
@@ -191,20 +185,19 @@ fn bind_all(
     settings: &Settings,
     options: SocketOptions,
 ) -> Result<(Settings, Vec<Vec<UdpSocket>>), PlaneError> {
-    let wanted: Vec<_> = settings.listeners.iter().map(|one| one.address).collect();
-    let addresses = socket::expand(&wanted).map_err(PlaneError::Interfaces)?;
-    if addresses.is_empty() {
+    let listeners = socket::expand(&settings.listeners).map_err(PlaneError::Interfaces)?;
+    if listeners.is_empty() {
         return Err(PlaneError::NoListener);
     }
-    if addresses.len() > usize::from(SocketId::MAX) {
-        return Err(PlaneError::TooManyListeners(addresses.len()));
+    if listeners.len() > usize::from(SocketId::MAX) {
+        return Err(PlaneError::TooManyListeners(listeners.len()));
     }
-    let as_written = settings.listeners.clone();
     let mut settings = settings.clone();
     settings.listeners.clear();
     let mut told = false;
-    let mut groups = Vec::with_capacity(addresses.len());
-    for address in addresses {
+    let mut groups = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        let address = listener.address;
         let bind_error = |source| PlaneError::Bind { address, source };
         let group = socket::bind_group(address, usize::from(settings.shards), options)
             .map_err(bind_error)?;
@@ -216,8 +209,10 @@ fn bind_all(
                 "bursts may be lost: raise net.core.rmem_max to let the receive buffers grow"
             );
         }
-        let bound = group[0].local_addr().map_err(bind_error)?;
-        settings.listeners.push(named(&as_written, address, bound));
+        settings.listeners.push(Listener {
+            address: group[0].local_addr().map_err(bind_error)?,
+            ..listener
+        });
         groups.push(group);
     }
     Ok((settings, groups))
@@ -244,7 +239,7 @@ struct Seat {
 }
 
 impl Blueprint<'_> {
-    fn build(self, groups: Vec<Vec<UdpSocket>>) -> Result<Plane, PlaneError> {
+    fn build(self, groups: Vec<Vec<UdpSocket>>, steering: Steering) -> Result<Plane, PlaneError> {
         let shards = usize::from(self.settings.shards);
         let mut ports = Vec::with_capacity(shards);
         let mut seats = Vec::with_capacity(shards);
@@ -269,16 +264,18 @@ impl Blueprint<'_> {
             clock: self.clock.clone(),
             ports: ports.clone(),
             timer: timer.clone(),
+            steering,
             threads: Mutex::new(Vec::new()),
         });
         if let Some(inbox) = timer_inbox {
             self.start_timer(&plane, &seats[0].sockets, &ports, inbox)?;
         }
+        let reach = plane.inner().steering.reach();
         let cores = self.cores();
         for (id, seat) in seats.into_iter().enumerate() {
             let core = cores.get(id % cores.len().max(1)).copied();
             let probing = self.probing(id as ShardId, &ports, timer.as_ref());
-            self.start_shard(&plane, id as ShardId, seat, probing, core)?;
+            self.start_shard(&plane, id as ShardId, (seat, probing, reach), core)?;
         }
         Ok(plane)
     }
@@ -310,8 +307,7 @@ impl Blueprint<'_> {
     }
 
     fn prober(&self, share: Share, accept: impl Fn(&[u8]) -> bool + Send + 'static) -> Prober {
-        let listeners = self.settings.listeners.iter();
-        let listeners = listeners.map(|one| one.address).collect();
+        let listeners = self.settings.listeners.clone();
         let probe = Arc::clone(&self.options.probe);
         let mut prober = Prober::new(probe, share, listeners, rand::random(), Box::new(accept));
         prober.publish(self.sets, self.clock.clone().now());
@@ -359,8 +355,7 @@ impl Blueprint<'_> {
         &self,
         plane: &Plane,
         id: ShardId,
-        seat: Seat,
-        probing: Probing,
+        (seat, probing, reach): (Seat, Probing, Option<Reach>),
         core: Option<CoreId>,
     ) -> Result<(), PlaneError> {
         let (secret, seed) = (self.secret, rand::random());
@@ -382,6 +377,7 @@ impl Blueprint<'_> {
                 shard: Shard::new(id, settings, sets, secret, seed, clock.now()),
                 out: Outbox::new(),
                 peers: seat.peers,
+                reach,
                 probing,
                 counters: PlaneCounters::default(),
                 panic_logged: None,

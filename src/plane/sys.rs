@@ -9,12 +9,12 @@
 use std::ffi::c_void;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::{fs, ptr};
 
 use arrayvec::ArrayVec;
 
-use super::abi::{ADDRESS_BYTES, RawAddress, address_bytes, decode_address};
+use super::abi::{self, ADDRESS_BYTES, RawAddress, address_bytes, decode_address};
 
 /// Most datagrams in one `recvmmsg` or `sendmmsg`.
 pub(super) const MOST_DATAGRAMS: usize = 64;
@@ -260,4 +260,208 @@ fn header(
 /// How many bytes of control messages the kernel wrote. C libraries differ in the field's type.
 fn control_len(header: &libc::msghdr) -> usize {
     header.msg_controllen as _
+}
+
+/// Lets a classic BPF program choose the socket of the `SO_REUSEPORT` group that `socket` is in, by
+/// its number in the group. The instructions are code, jump if true, jump if false, constant.
+pub(super) fn attach_classic(
+    socket: BorrowedFd<'_>,
+    program: &[(u16, u8, u8, u32)],
+) -> io::Result<()> {
+    let filter = |&(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k };
+    let mut filters: Vec<libc::sock_filter> = program.iter().map(filter).collect();
+    let program = libc::sock_fprog {
+        len: u16::try_from(filters.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        filter: filters.as_mut_ptr(),
+    };
+    // SAFETY: the pointer is to a `sock_fprog` on the stack, whose size is what the length says; it
+    // points at `len` initialised instructions that outlive the call. The kernel copies them, checks
+    // them, and writes nothing. The descriptor is borrowed, so it is open.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast::<c_void>(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Calls bpf(2). `attributes` is the part of `union bpf_attr` that the command reads.
+///
+/// # Safety
+/// `T` is a `repr(C)` structure without padding, laid out as the command wants it, and every address
+/// in it is that of memory which the kernel may read, or write, as the command does, during the call.
+// SAFETY: as said above; each caller says why it holds.
+unsafe fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<i32> {
+    // SAFETY: the pointer is to a `T`, whose size is what the length says, exclusively ours during
+    // the call; what it points at is good by the caller's word.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            ptr::from_mut(attributes),
+            size_of::<T>(),
+        )
+    };
+    i32::try_from(result)
+        .ok()
+        .filter(|&result| result >= 0)
+        .ok_or_else(io::Error::last_os_error)
+}
+
+/// What a BPF map is made of; its keys are numbers of 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MapKind {
+    /// `BPF_MAP_TYPE_PERCPU_ARRAY`: each element once for each CPU.
+    PerCpuArray,
+    /// `BPF_MAP_TYPE_REUSEPORT_SOCKARRAY`: sockets; user space gives them by their descriptors.
+    Sockets,
+}
+
+/// A BPF map.
+#[derive(Debug)]
+pub(super) struct BpfMap {
+    descriptor: OwnedFd,
+    kind: MapKind,
+    /// Bytes of an element as user space reads it: for per-CPU arrays those of all CPUs.
+    element_bytes: usize,
+}
+
+impl BpfMap {
+    /// A map of `count` elements, each of `value_bytes` (of all CPUs; for sockets 8).
+    pub(super) fn new(kind: MapKind, value_bytes: u32, count: u32) -> io::Result<Self> {
+        #[repr(C)]
+        struct Attributes {
+            map_type: u32,
+            key_size: u32,
+            value_size: u32,
+            max_entries: u32,
+        }
+        let cpus = match kind {
+            MapKind::PerCpuArray => {
+                let list = fs::read_to_string("/sys/devices/system/cpu/possible")?;
+                abi::count_cpus(&list).ok_or(io::ErrorKind::InvalidData)?
+            }
+            MapKind::Sockets => 1,
+        };
+        let mut attributes = Attributes {
+            map_type: match kind {
+                MapKind::PerCpuArray => 6,
+                MapKind::Sockets => 20,
+            },
+            key_size: size_of::<u32>() as u32,
+            value_size: value_bytes,
+            max_entries: count,
+        };
+        // SAFETY: BPF_MAP_CREATE (0) reads these four words, and takes those that are not given for
+        // zero. No address is among them.
+        let descriptor = unsafe { bpf(0, &mut attributes) }?;
+        Ok(Self {
+            // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+            descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) },
+            kind,
+            element_bytes: value_bytes.next_multiple_of(8) as usize * cpus,
+        })
+    }
+
+    /// Its descriptor, for programs.
+    pub(super) fn number(&self) -> i32 {
+        self.descriptor.as_raw_fd()
+    }
+
+    /// Puts a socket into a map of sockets; it takes the place of the one that was there.
+    pub(super) fn set_socket(&self, index: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
+        if self.kind != MapKind::Sockets {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let value = socket.as_raw_fd() as u64;
+        let mut attributes = self.element(&index, (&raw const value) as u64);
+        // SAFETY: BPF_MAP_UPDATE_ELEM (2) reads a key of 4 bytes, as all our maps have them, and a
+        // value of 8 bytes, as maps of sockets have them; both are on the stack.
+        unsafe { bpf(2, &mut attributes) }.map(drop)
+    }
+
+    /// An element of a per-CPU array: that of each CPU, one after the other, each padded to 8 bytes.
+    pub(super) fn read(&self, index: u32) -> io::Result<Vec<u8>> {
+        let mut value = vec![0_u8; self.element_bytes];
+        let mut attributes = self.element(&index, value.as_mut_ptr() as u64);
+        // SAFETY: BPF_MAP_LOOKUP_ELEM (1) reads a key of 4 bytes, as all our maps have them, and
+        // writes one element. For a per-CPU array that is the value's size, rounded up to 8, for each
+        // CPU that the kernel counts as possible, which it tells in the file that `new` has read and
+        // never changes while it runs; for sockets it is 8 bytes. `element_bytes` is this.
+        unsafe { bpf(1, &mut attributes) }?;
+        Ok(value)
+    }
+
+    fn element(&self, index: &u32, value: u64) -> ElementAttributes {
+        ElementAttributes {
+            map: self.number() as u32,
+            padding: 0,
+            key: ptr::from_ref(index) as u64,
+            value,
+            flags: 0,
+        }
+    }
+}
+
+#[repr(C)]
+struct ElementAttributes {
+    map: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Loads an eBPF program of type `SK_REUSEPORT`. The verifier's words go into `log` if there is one
+/// (which costs time); it then ends with a zero.
+pub(super) fn load_program(code: &[[u8; 8]], log: &mut [u8]) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attributes {
+        program_type: u32,
+        instruction_count: u32,
+        instructions: u64,
+        license: u64,
+        log_level: u32,
+        log_bytes: u32,
+        log: u64,
+        kernel_version: u32,
+        flags: u32,
+        name: [u8; 16],
+        interface: u32,
+        attach_type: u32,
+    }
+    const SK_REUSEPORT: u32 = 21;
+    let is_logged = !log.is_empty();
+    let mut attributes = Attributes {
+        program_type: SK_REUSEPORT,
+        instruction_count: code.len() as u32,
+        instructions: code.as_ptr() as u64,
+        license: c"Dual MIT/GPL".as_ptr() as u64,
+        log_level: u32::from(is_logged),
+        log_bytes: log.len() as u32,
+        log: if is_logged {
+            log.as_mut_ptr() as u64
+        } else {
+            0
+        },
+        kernel_version: 0,
+        flags: 0,
+        name: *b"sipshard\0\0\0\0\0\0\0\0",
+        interface: 0,
+        attach_type: 0,
+    };
+    // SAFETY: BPF_PROG_LOAD (5) reads the instructions, as many as there are, and a text that ends
+    // with a zero; it writes at most `log_bytes` to the log. All three outlive the call, the log is
+    // exclusively borrowed. Without a log its size, level and address are zero.
+    let descriptor = unsafe { bpf(5, &mut attributes) }?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

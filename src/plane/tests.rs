@@ -47,8 +47,13 @@ fn sets(lines: &[String]) -> Arc<Sets> {
     Arc::new(Sets::build(entries.collect(), None, 1))
 }
 
+/// Without steering: the rings are to have something to do.
 fn start(settings: &Settings, sets: &Arc<Sets>) -> Plane {
-    Plane::start(settings, &PlaneOptions::default(), sets).unwrap()
+    let options = PlaneOptions {
+        steering: SteeringChoice::Only(Rung::Off),
+        ..PlaneOptions::default()
+    };
+    Plane::start(settings, &options, sets).unwrap()
 }
 
 /// A caller or a gateway.

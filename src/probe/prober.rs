@@ -14,9 +14,8 @@ use std::time::Duration;
 use super::message::{self, Marks};
 use super::settings::{ProbeSettings, ProbingMode};
 use super::tokens::Tokens;
-use crate::dispatch::target::Target;
 use crate::dispatch::{Destination, Latency, Sets};
-use crate::proxy::{Outbox, ProbeAnswer, SocketId};
+use crate::proxy::{Listener, Outbox, ProbeAnswer, SocketId};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 
@@ -68,7 +67,7 @@ pub type AcceptCallId = Box<dyn Fn(&[u8]) -> bool + Send>;
 pub struct Prober {
     settings: Arc<ProbeSettings>,
     share: Share,
-    listeners: Vec<SocketAddr>,
+    listeners: Vec<Listener>,
     accept: AcceptCallId,
     tokens: Tokens,
     first_phase: u64,
@@ -135,7 +134,7 @@ impl Prober {
     pub fn new(
         settings: Arc<ProbeSettings>,
         share: Share,
-        listeners: Vec<SocketAddr>,
+        listeners: Vec<Listener>,
         seed: u64,
         accept: AcceptCallId,
     ) -> Self {
@@ -259,25 +258,41 @@ impl Prober {
     fn route(&self, destination: &Destination) -> Option<(SocketAddr, SocketId)> {
         let attributes = &destination.attributes;
         let to = match &attributes.obproxy {
-            Some(proxy) => Target::parse(proxy).ok()?.address?,
+            Some(_) => attributes.obproxy_address?,
             None => self.settings.outbound_proxy.or(destination.address)?,
         };
-        let wanted = attributes.ping_socket.as_deref();
-        let wanted = wanted.or(attributes.socket.as_deref());
-        let of_own = wanted.and_then(|name| name.strip_prefix("udp:").unwrap_or(name).parse().ok());
-        let named = of_own.or(self.settings.socket);
-        let named = named
-            .and_then(|address: SocketAddr| self.listeners.iter().position(|own| *own == address));
-        let of_family = || {
-            // A loopback socket reaches loopback addresses only.
-            let usable = |own: &SocketAddr| own.is_ipv4() == to.is_ipv4();
-            let best =
-                |own: &SocketAddr| usable(own) && own.ip().is_loopback() == to.ip().is_loopback();
-            let mut listeners = self.listeners.iter();
-            let position = listeners.position(best);
-            position.or_else(|| self.listeners.iter().position(usable))
+        // A loopback socket reaches loopback addresses only.
+        let usable = |own: &Listener| own.address.is_ipv4() == to.is_ipv4();
+        let best =
+            |own: &Listener| usable(own) && own.address.ip().is_loopback() == to.ip().is_loopback();
+        let position = |fits: &dyn Fn(&Listener) -> bool| self.listeners.iter().position(fits);
+        let named = self.named_socket(destination).filter(|&place| {
+            let own = &self.listeners[place];
+            usable(own)
+        });
+        let socket = named
+            .or_else(|| position(&best))
+            .or_else(|| position(&usable))?;
+        Some((to, socket as SocketId))
+    }
+
+    /// The socket that the destination names, or that is named for all. The order is the peers'.
+    fn named_socket(&self, destination: &Destination) -> Option<usize> {
+        let (attributes, settings) = (&destination.attributes, &self.settings);
+        let position = |fits: &dyn Fn(&Listener) -> bool| self.listeners.iter().position(fits);
+        let called = |name: &Option<Box<str>>| {
+            let name = name.as_deref()?;
+            position(&|own| own.is_named(name))
         };
-        Some((to, named.or_else(of_family)? as SocketId))
+        let bound_to = |address: SocketAddr| position(&|own| own.address == address);
+        let written =
+            |socket: &Option<Box<str>>| bound_to(Listener::parse_address(socket.as_deref()?)?);
+        written(&attributes.ping_socket)
+            .or_else(|| called(&attributes.sockname))
+            .or_else(|| written(&attributes.socket))
+            .or_else(|| bound_to(settings.socket?))
+            .or_else(|| called(&settings.default_sockname))
+            .or_else(|| bound_to(settings.default_socket?))
     }
 
     /// How long after its first publication the destination at this place is first probed.
@@ -345,7 +360,7 @@ impl Prober {
 
     fn send(&self, place: usize, marks: Marks, out: &mut Outbox) {
         let watch = &self.watches[place];
-        let listener = self.listeners[usize::from(watch.socket)];
+        let listener = self.listeners[usize::from(watch.socket)].address;
         out.send(watch.socket, watch.to, |bytes| {
             message::write(&self.settings, &watch.destination, listener, marks, bytes);
         });

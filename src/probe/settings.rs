@@ -10,7 +10,7 @@ use crate::dispatch::{Flags, Health, Origin, Thresholds};
 pub struct ProbeSettings {
     /// How often each destination is probed (`ds_ping_interval`); zero turns probing off.
     pub interval: Duration,
-    /// How long an answer may take (`ds_ping_timeout_ms`). The peers wait for their transaction
+    /// How long an answer may take (`ds_ping_fr_timer`, `ds_ping_timeout_ms`). The peers wait for their transaction
     /// timer, 30 s, so a dead destination costs them half a minute a failure.
     pub timeout: Duration,
     /// RFC 3261 timer T1: when a keepalive is first sent again.
@@ -35,8 +35,12 @@ pub struct ProbeSettings {
     /// The next hop of keepalives, unless a destination has its own (`outbound_proxy`).
     pub outbound_proxy: Option<SocketAddr>,
     /// The listen address that keepalives leave by, unless a destination has its own
-    /// (`ds_ping_socket`, `ds_default_socket`).
+    /// (`ds_ping_socket`).
     pub socket: Option<SocketAddr>,
+    /// If there is none, the listener of this name (`ds_default_sockname`).
+    pub default_sockname: Option<Box<str>>,
+    /// If that is none either, this listen address (`ds_default_socket`).
+    pub default_socket: Option<SocketAddr>,
     /// Whether results mean what they mean to Kamailio also where that is at fault (`ds_compat`).
     pub compat: bool,
 }
@@ -57,6 +61,8 @@ impl Default for ProbeSettings {
             latency_alpha: None,
             outbound_proxy: None,
             socket: None,
+            default_sockname: None,
+            default_socket: None,
             compat: false,
         }
     }

@@ -3,12 +3,13 @@
 mod parameters;
 mod world;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::dispatch::{Entry, Flags, Health, Sets, Thresholds, list};
-use crate::proxy::{Outbox, ProbeAnswer};
+use crate::proxy::{Listener, Outbox, ProbeAnswer};
 use crate::sip::{HeaderIndex, Method, scan};
 use crate::time::Timestamp;
 use world::*;
@@ -83,7 +84,7 @@ fn it_leaves_by_a_socket_that_can_reach_the_destination() {
 fn what_has_no_address_or_no_socket_is_not_probed() {
     let unresolved = World::new(settings(), "1 sip:gw.example.com");
     assert_eq!(unresolved.prober.next_deadline(), None);
-    let listeners = vec!["10.0.0.9:5060".parse().unwrap()];
+    let listeners = vec![listener("10.0.0.9:5060")];
     let share = Share { index: 0, count: 1 };
     let accept = Box::new(|_: &[u8]| true);
     let ipv4_only = Prober::new(Arc::new(settings()), share, listeners, 1, accept);
@@ -434,7 +435,7 @@ fn probers_share_the_destinations_without_overlap() {
     let mut probed = Vec::new();
     for index in 0..3 {
         let share = Share { index, count: 3 };
-        let listeners = vec!["10.0.0.9:5060".parse().unwrap()];
+        let listeners = vec![listener("10.0.0.9:5060")];
         let accept = Box::new(|_: &[u8]| true);
         let prober = Prober::new(Arc::new(settings()), share, listeners, 1, accept);
         let mut world = World::of(prober, &many(20));
@@ -450,7 +451,7 @@ fn probers_share_the_destinations_without_overlap() {
 #[test]
 fn call_ids_are_those_that_are_accepted() {
     let accept = |call_id: &[u8]| call_id.ends_with(b"7");
-    let listeners = vec!["10.0.0.9:5060".parse().unwrap()];
+    let listeners = vec![listener("10.0.0.9:5060")];
     let share = Share { index: 0, count: 1 };
     let prober = Prober::new(Arc::new(settings()), share, listeners, 1, Box::new(accept));
     let mut world = World::of(prober, &many(20));

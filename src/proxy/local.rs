@@ -9,10 +9,10 @@ use crate::sip::{Scheme, Uri};
 #[derive(Debug)]
 struct Local {
     address: SocketAddr,
+    /// What the configuration calls it.
+    name: Option<Box<str>>,
     /// `127.0.0.1:5060` or `[::1]:5060`, as in a Via's sent-by.
     sent_by: Vec<u8>,
-    /// What the configuration calls it.
-    name: Option<Vec<u8>>,
 }
 
 /// All listen addresses.
@@ -30,8 +30,8 @@ impl Locals {
             .iter()
             .map(|listener| Local {
                 address: listener.address,
+                name: listener.name.clone(),
                 sent_by: listener.sent_by().into_bytes(),
-                name: listener.name.clone().map(String::into_bytes),
             })
             .collect();
         Self {
@@ -80,6 +80,14 @@ impl Locals {
             .and_then(|index| SocketId::try_from(index).ok())
     }
 
+    /// The first socket of this name (a destination's `sockname` attribute).
+    pub fn called(&self, name: &str) -> Option<SocketId> {
+        self.locals
+            .iter()
+            .position(|local| local.name.as_deref() == Some(name))
+            .and_then(|index| SocketId::try_from(index).ok())
+    }
+
     /// The socket that is bound to exactly this address (a destination's `socket` attribute).
     pub fn bound_to(&self, address: SocketAddr) -> Option<SocketId> {
         self.locals
@@ -97,13 +105,14 @@ impl Locals {
 
     /// The name of a socket.
     pub fn name(&self, socket: SocketId) -> Option<&[u8]> {
-        self.locals.get(usize::from(socket))?.name.as_deref()
+        let name = self.locals.get(usize::from(socket))?.name.as_deref();
+        name.map(str::as_bytes)
     }
 
     /// The socket that a text means: `udp:10.0.0.1:5060`, `10.0.0.1`, or its name.
     pub fn find(&self, text: &[u8]) -> Option<SocketId> {
         let place = self.locals.iter().position(|local| {
-            let is_name = local.name.as_deref() == Some(text);
+            let is_name = local.name.as_deref().map(str::as_bytes) == Some(text);
             let address = text.strip_prefix(b"udp:").unwrap_or(text);
             is_name || address == local.sent_by || address == host_of(&local.sent_by)
         });

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::core::Core;
 use super::forward::Hop;
 use super::local::Locals;
-use super::settings::SocketId;
+use super::settings::{Listener, SocketId};
 use crate::dispatch::Destination;
 use crate::sip::{Scheme, Uri};
 
@@ -56,17 +56,20 @@ impl Next {
 }
 
 impl Core {
-    /// How a destination is reached; by the socket it names, else by the one preferred.
+    /// How a destination is reached: by the socket that it names, else by the default one, else by
+    /// the one preferred.
     pub(super) fn hop_to(&self, destination: &Destination, preferred: SocketId) -> Option<Hop> {
         let address = destination.address?;
-        let socket = destination
-            .attributes
-            .socket
-            .as_deref()
-            .and_then(|text| text.strip_prefix("udp:").unwrap_or(text).parse().ok())
-            .or(self.settings.default_socket)
-            .and_then(|bound| self.locals.bound_to(bound))
-            .or_else(|| self.locals.socket_for(address, preferred))?;
+        let (attributes, settings) = (&destination.attributes, &self.settings);
+        let called = |name: &Option<Box<str>>| self.locals.called(name.as_deref()?);
+        let bound_to = |bound| self.locals.bound_to(bound);
+        let wanted = called(&attributes.sockname)
+            .or_else(|| bound_to(Listener::parse_address(attributes.socket.as_deref()?)?))
+            .or_else(|| called(&settings.default_sockname))
+            .or_else(|| bound_to(settings.default_socket?));
+        let socket = self
+            .locals
+            .socket_for(address, wanted.unwrap_or(preferred))?;
         Some(Hop { socket, address })
     }
 }

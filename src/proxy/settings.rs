@@ -18,8 +18,21 @@ pub struct Listener {
     pub address: SocketAddr,
     /// What Via and Record-Route name instead, with or without a port.
     pub advertise: Option<String>,
-    /// What the configuration calls it.
-    pub name: Option<String>,
+    /// Its name, for the attribute `sockname`, the parameter `ds_default_sockname` and routing
+    /// configurations. What a wildcard stands for has the wildcard's name; of several of one name the
+    /// first counts.
+    pub name: Option<Box<str>>,
+}
+
+impl From<SocketAddr> for Listener {
+    /// One without a name.
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            address,
+            advertise: None,
+            name: None,
+        }
+    }
 }
 
 impl Listener {
@@ -38,15 +51,24 @@ impl Listener {
             format!("{advertise}:{}", self.address.port())
         }
     }
-}
 
-impl From<SocketAddr> for Listener {
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            address,
-            advertise: None,
-            name: None,
-        }
+    /// Whether this is its name.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name)
+    }
+
+    /// Whether its sockets may come to be bound to this address: a wildcard to any of its family, port
+    /// 0 to any port.
+    pub fn may_become(&self, address: SocketAddr) -> bool {
+        let own = self.address;
+        let is_ip = own.ip() == address.ip()
+            || own.ip().is_unspecified() && own.is_ipv4() == address.is_ipv4();
+        is_ip && (own.port() == 0 || own.port() == address.port())
+    }
+
+    /// The address of a socket as lists and configurations write it: `udp:IP:PORT`.
+    pub fn parse_address(socket: &str) -> Option<SocketAddr> {
+        socket.strip_prefix("udp:").unwrap_or(socket).parse().ok()
     }
 }
 
@@ -172,6 +194,8 @@ pub struct Settings {
     /// The listen address that dispatched requests leave by, unless the destination has its own
     /// (`ds_default_socket`).
     pub default_socket: Option<SocketAddr>,
+    /// The same by its name, which counts for more (`ds_default_sockname`).
+    pub default_sockname: Option<Box<str>>,
     /// Protocol timers.
     pub timers: Timers,
     /// When the next destination is tried.
@@ -210,6 +234,7 @@ impl Default for Settings {
             user_only: false,
             compat: false,
             default_socket: None,
+            default_sockname: None,
             timers: Timers::default(),
             failover: FailoverSettings::default(),
             call_load: CallLoadSettings::default(),

@@ -179,7 +179,7 @@ impl Core {
         let Some(set) = self.sets.get(choice.set) else {
             return false;
         };
-        choice.candidates.stop_reserving();
+        choice.candidates.only_look();
         while let Some((destination, _)) = choice.candidates.next(set) {
             if !context.has_tried(&destination)
                 && self.hop_to(&destination, context.socket).is_some()

@@ -48,6 +48,8 @@ pub struct Counters {
     pub failovers: u64,
     /// Calls whose time in the call table was over.
     pub expired_calls: u64,
+    /// Scripts that were stopped for their steps or their text.
+    pub stopped_scripts: u64,
     /// Datagrams dropped: not SIP.
     pub dropped_garbage: u64,
     /// Datagrams dropped: replies to nothing of ours.
@@ -82,6 +84,7 @@ impl Counters {
         self.repeats += other.repeats;
         self.failovers += other.failovers;
         self.expired_calls += other.expired_calls;
+        self.stopped_scripts += other.stopped_scripts;
         self.dropped_garbage += other.dropped_garbage;
         self.dropped_stray_replies += other.dropped_stray_replies;
         self.dropped_stray_acks += other.dropped_stray_acks;

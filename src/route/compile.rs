@@ -27,6 +27,13 @@ use super::value::{TextRef, Value};
 /// Loops end after so many rounds, unless `max_while_loops` says something else.
 const MAX_WHILE_LOOPS: i64 = 100;
 
+/// The variables that the machine has itself, without `$`; all others are a host's.
+pub const OWN_VARIABLES: &[&str] = &[
+    "null", "rc", "retcode", "?", "var", "vn", "vz", "shv", "avp", "xavp", "xavu", "xavi", "sf",
+    "sF", "_s", "cnt", "Ts", "TS", "Tf", "TF", "TV", "time", "utime", "def", "defn", "pp",
+    "version",
+];
+
 /// Makes the program of a configuration without errors. The errors are of what this host does not have.
 pub fn compile<H: Host>(checked: &Checked) -> Result<Program, Report> {
     let mut report = Report::default();

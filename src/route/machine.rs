@@ -55,6 +55,8 @@ pub struct Machine {
     last: i64,
     /// An expression has no value: a division by zero.
     is_failed: bool,
+    /// A transformation had nothing to make its value of.
+    is_unmade: bool,
     /// `$sf`
     script_flags: u32,
     steps: u32,
@@ -134,6 +136,7 @@ impl Machine {
             code: 0,
             last: 1,
             is_failed: false,
+            is_unmade: false,
             script_flags: 0,
             steps: 0,
             is_exhausted: false,
@@ -229,6 +232,11 @@ impl Machine {
             Value::Number(number) => self.push_text(|out| write_number(out, number)),
             Value::Text(text) => text,
         }
+    }
+
+    pub(super) fn unmade(&mut self) -> Value {
+        self.is_unmade = true;
+        Value::Null
     }
 
     /// Room for a text that is made of others; to be given back.
@@ -336,10 +344,10 @@ impl Machine {
             let value = match self.program.pieces[piece] {
                 Piece::Text(text) => Value::Text(text),
                 Piece::Variable(variable) => {
-                    let is_made = self.program.variables[variable.0 as usize].steps.length > 0;
+                    self.is_unmade = false;
                     match self.get(host, variable) {
                         // Nothing came of a transformation: that is not written as $null is.
-                        Value::Null if is_made => Value::Text(TextRef::EMPTY),
+                        Value::Null if self.is_unmade => Value::Text(TextRef::EMPTY),
                         value => value,
                     }
                 }

@@ -31,6 +31,7 @@ pub mod value;
 pub mod variable;
 
 pub use check::{Checked, check};
-pub use compile::compile;
+pub use compile::{OWN_VARIABLES, compile};
 pub use explain::explain;
+pub use own::is_own as is_own_function;
 pub use parameters::{Assignment, PARAMETERS, Parameter, ParameterError, Parameters, listing};

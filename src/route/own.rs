@@ -41,6 +41,11 @@ pub(super) enum Line {
     Numbered,
 }
 
+/// Functions that the machine has itself; all others are a host's.
+pub fn is_own(name: &str) -> bool {
+    own_function(name).is_some()
+}
+
 /// The machine's function of a name.
 pub(super) fn own_function(name: &str) -> Option<OwnFunction> {
     use Line::{Numbered, Plain, Prefixed};

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::dispatch::{BuildOptions, Thresholds};
 use crate::load::owner::MAX_HASH_SIZE;
 use crate::probe::{ProbeSettings, ProbingMode, ReplyCodes};
-use crate::proxy::{CallLoadSettings, FailoverSettings, Limits, Settings, Timers};
+use crate::proxy::{CallLoadSettings, FailoverSettings, Limits, Listener, Settings, Timers};
 
 pub use row::{Assignment, Parameter, ParameterError, listing};
 use row::{also, number, own, text};
@@ -36,6 +36,7 @@ struct Values {
     ds_hash_check_interval: i64,
     ds_ping_interval: i64,
     ds_ping_timeout_ms: i64,
+    ds_ping_fr_timer: i64,
     ds_ping_method: String,
     ds_ping_from: String,
     ds_ping_reply_codes: String,
@@ -48,7 +49,11 @@ struct Values {
     ds_retain_latency_stats: i64,
     outbound_proxy: String,
     ds_default_socket: String,
+    ds_default_sockname: String,
     ds_ping_socket: String,
+    ds_load_mode: i64,
+    ds_attrs_none: i64,
+    reload_delta: i64,
     ds_compat: i64,
     use_default: i64,
     flags: i64,
@@ -115,6 +120,16 @@ pub const PARAMETERS: &[Parameter] = &[
         1000,
         |p| &mut p.ds_ping_timeout_ms,
     )),
+    also(
+        &["ds_ping_fr_timeout"],
+        number(
+            "ds_ping_fr_timer",
+            "the same in sixteenths of a second, as in Kamailio; 0: ds_ping_timeout_ms says",
+            (0, 1_000_000),
+            0,
+            |p| &mut p.ds_ping_fr_timer,
+        ),
+    ),
     text(
         "ds_ping_method",
         "method of keepalives",
@@ -186,7 +201,7 @@ pub const PARAMETERS: &[Parameter] = &[
     ),
     text(
         "outbound_proxy",
-        "where keepalives are sent instead of to the destination: sip:IP:PORT",
+        "where keepalives are sent instead of to the destination: sip:HOST:PORT",
         "URI",
         "",
         check::proxy,
@@ -201,12 +216,41 @@ pub const PARAMETERS: &[Parameter] = &[
         |p| &mut p.ds_default_socket,
     ),
     text(
+        "ds_default_sockname",
+        "its name, which counts for more; names are given by --listen udp:IP:PORT/NAME",
+        "NAME",
+        "",
+        |_| Ok(()),
+        |p| &mut p.ds_default_sockname,
+    ),
+    text(
         "ds_ping_socket",
         "listen address that keepalives leave by: udp:IP:PORT",
         "SOCKET",
         "",
         check::socket,
         |p| &mut p.ds_ping_socket,
+    ),
+    number(
+        "ds_load_mode",
+        "1: a destination that cannot be used spoils the whole list; 0: it is left out",
+        (0, 1),
+        0,
+        |p| &mut p.ds_load_mode,
+    ),
+    number(
+        "ds_attrs_none",
+        "1: a destination without attributes gets none=yes",
+        (0, 1),
+        0,
+        |p| &mut p.ds_attrs_none,
+    ),
+    number(
+        "reload_delta",
+        "least seconds between two reloads; one before is refused",
+        (0, 86_400),
+        0,
+        |p| &mut p.reload_delta,
     ),
     own(number(
         "ds_compat",
@@ -315,6 +359,26 @@ impl Parameters {
         self.0.ds_ping_latency_stats == 1
     }
 
+    /// Where keepalives go instead of to the destinations, if anywhere: a URI.
+    pub fn outbound_proxy(&self) -> Option<&str> {
+        Some(self.0.outbound_proxy.as_str()).filter(|uri| !uri.is_empty())
+    }
+
+    /// Whether one destination that cannot be used spoils the whole list (`ds_load_mode` 1).
+    pub fn is_strict(&self) -> bool {
+        self.0.ds_load_mode == 1
+    }
+
+    /// Whether destinations without attributes get `none=yes` (`ds_attrs_none` 1).
+    pub fn has_attrs_none(&self) -> bool {
+        self.0.ds_attrs_none == 1
+    }
+
+    /// The least time between two reloads (`reload_delta`).
+    pub fn reload_delta(&self) -> Duration {
+        seconds(self.0.reload_delta)
+    }
+
     /// What the parameters say about publications; the version and the seed are the caller's.
     pub fn build_options(&self) -> BuildOptions {
         BuildOptions {
@@ -331,7 +395,8 @@ impl Parameters {
             use_default: values.use_default == 1,
             user_only: values.flags & 1 != 0,
             compat: values.ds_compat == 1,
-            default_socket: check::address(&values.ds_default_socket),
+            default_socket: Listener::parse_address(&values.ds_default_socket),
+            default_sockname: not_empty(&values.ds_default_sockname),
             timers: Timers {
                 t1: milliseconds(values.t1_ms),
                 c: milliseconds(values.timer_c_ms),
@@ -366,12 +431,16 @@ impl Parameters {
         }
     }
 
-    /// What the parameters say about keepalives.
+    /// What the parameters say about keepalives. An `outbound_proxy` with a name is left to who can
+    /// resolve it.
     pub fn probing(&self) -> ProbeSettings {
         let Self(values) = self;
         ProbeSettings {
             interval: seconds(values.ds_ping_interval),
-            timeout: milliseconds(values.ds_ping_timeout_ms),
+            timeout: match values.ds_ping_fr_timer {
+                0 => milliseconds(values.ds_ping_timeout_ms),
+                sixteenths => milliseconds(sixteenths * 1000 / 16),
+            },
             t1: milliseconds(values.t1_ms),
             method: values.ds_ping_method.clone(),
             from: values.ds_ping_from.clone(),
@@ -385,12 +454,17 @@ impl Parameters {
                 .has_latency_stats()
                 .then_some(values.ds_latency_estimator_alpha as f32 / 1000.0),
             outbound_proxy: check::target(&values.outbound_proxy),
-            socket: check::address(&values.ds_ping_socket)
-                .or_else(|| check::address(&values.ds_default_socket)),
+            socket: Listener::parse_address(&values.ds_ping_socket),
+            default_sockname: not_empty(&values.ds_default_sockname),
+            default_socket: Listener::parse_address(&values.ds_default_socket),
             compat: values.ds_compat == 1,
             ..ProbeSettings::default()
         }
     }
+}
+
+fn not_empty(text: &str) -> Option<Box<str>> {
+    Some(text.into()).filter(|_| !text.is_empty())
 }
 
 fn seconds(number: i64) -> Duration {

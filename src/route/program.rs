@@ -165,6 +165,8 @@ pub(super) enum Op {
     /// Pop into a variable.
     Set(VariableId),
     SetSlot(u16),
+    /// Pop what a transformation made into a variable; nothing is a failure.
+    SetMade(VariableId),
     Call(Use, u32),
     Route(Use, RouteId),
     /// The route whose name is popped.

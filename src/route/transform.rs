@@ -59,7 +59,10 @@ pub(super) struct Arguments<'a> {
 /// What is made of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Made {
+    /// It cannot be made.
     Null,
+    /// It is made, and is `$null`.
+    Unset,
     Empty,
     Number(i64),
     Part(Range<usize>),
@@ -152,14 +155,15 @@ impl Machine {
                     value
                 }
             }
-            _ if is_null => Value::Null,
+            _ if is_null => self.unmade(),
             Change::Part(part) => {
                 let arguments = Arguments {
                     texts: texts.map(|text| self.bytes(text)),
                     numbers,
                 };
                 match part(self.bytes(subject), &arguments) {
-                    Made::Null => Value::Null,
+                    Made::Null => self.unmade(),
+                    Made::Unset => Value::Null,
                     Made::Empty => Value::Text(TextRef::EMPTY),
                     Made::Number(number) => Value::Number(number),
                     Made::Part(range) => Value::Text(subject.part(range.start, range.len())),
@@ -178,7 +182,7 @@ impl Machine {
                 let made = if is_made {
                     Value::Text(self.text(&out))
                 } else {
-                    Value::Null
+                    self.unmade()
                 };
                 self.give_scratch(out);
                 made

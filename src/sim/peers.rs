@@ -149,7 +149,7 @@ impl Peers {
             let target = config.listeners[number % config.listeners.len()];
             let local = self.new_addresses(target);
             let base = CallerConfig {
-                profile,
+                profile: profile.clone(),
                 hold,
                 ring_timeout: RING_TIMEOUT,
                 ..CallerConfig::new(target, local)

@@ -173,14 +173,15 @@ impl Seat {
     }
 }
 
+fn listeners(config: &SimConfig) -> Vec<Listener> {
+    let addresses = config.listeners.iter().copied();
+    addresses.map(Listener::from).collect()
+}
+
 fn settings(config: &SimConfig) -> Settings {
     let tight = config.faults.tight_limits;
     Settings {
-        listeners: config
-            .listeners
-            .iter()
-            .map(|&address| Listener::from(address))
-            .collect(),
+        listeners: listeners(config),
         shards: config.shards,
         relay: config.relay,
         algorithm: config.algorithm,
@@ -225,7 +226,7 @@ fn prober(config: &SimConfig, sets: &Sets, secret: u64, rng: &mut Rng) -> Prober
     let mut prober = Prober::new(
         Arc::new(settings),
         Share { index: 0, count: 1 },
-        config.listeners.clone(),
+        listeners(config),
         rng.next(),
         Box::new(accept),
     );

@@ -10,7 +10,9 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use crate::dispatch::list::{self, Diagnostic, ListEntry};
-use crate::dispatch::{Entry, Flags};
+use crate::dispatch::target::Target;
+use crate::dispatch::{Attributes, Entry, Flags};
+use crate::proxy::Listener;
 
 /// The address families that the proxy listens on: it can send to no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +41,24 @@ impl Families {
     }
 }
 
+/// What parameters and listen addresses say about reading a list.
+#[derive(Clone, Debug, Default)]
+pub struct ListRules {
+    /// The listen addresses: a destination whose `socket` or `sockname` is none of them is left out, as
+    /// in the peers. If there are none, any will do.
+    pub listeners: Vec<Listener>,
+    /// Whether one destination that cannot be used spoils the whole list (`ds_load_mode`).
+    pub is_strict: bool,
+    /// Whether a destination without attributes gets `none=yes` (`ds_attrs_none`).
+    pub has_attrs_none: bool,
+}
+
 /// A list file and how to read it.
 #[derive(Clone, Debug)]
 pub struct ListFile {
     path: PathBuf,
     families: Families,
+    rules: ListRules,
 }
 
 /// What a list file gave.
@@ -74,6 +89,9 @@ pub enum LoadError {
         /// Line, column and message.
         place: Diagnostic,
     },
+    /// A destination cannot be used, and none may be left out (`ds_load_mode`).
+    #[error("{0}")]
+    LeftOut(String),
 }
 
 impl ListFile {
@@ -82,7 +100,14 @@ impl ListFile {
         Self {
             path: path.into(),
             families,
+            rules: ListRules::default(),
         }
+    }
+
+    /// The same with rules.
+    #[must_use]
+    pub fn with_rules(self, rules: ListRules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Where it is.
@@ -93,7 +118,17 @@ impl ListFile {
     /// Reads it and resolves names, one after another: this may take seconds if a name server is
     /// silent.
     pub fn load(&self) -> Result<Loaded, LoadError> {
-        self.load_with(|host| Ok((host, 0).to_socket_addrs()?.collect()))
+        self.load_with(resolve)
+    }
+
+    /// The address that a URI leads to.
+    pub fn resolve(&self, uri: &str) -> Result<SocketAddr, String> {
+        let target = Target::parse(uri).map_err(|error| error.to_string())?;
+        let mut names = Names::new(self.families, resolve);
+        match target.address {
+            Some(address) => Ok(address),
+            None => names.address(&target.host, target.port),
+        }
     }
 
     fn load_with(
@@ -110,10 +145,13 @@ impl ListFile {
             Err(place) => return Err(LoadError::Grammar { path, place }),
         };
         let warnings = list.warnings.iter();
+        if let Some(first) = list.left_out.first().filter(|_| self.rules.is_strict) {
+            return Err(LoadError::LeftOut(format!("{path}:{first}")));
+        }
         let mut loading = Loading {
-            families: self.families,
-            known: BTreeMap::new(),
-            resolve,
+            rules: &self.rules,
+            names: Names::new(self.families, resolve),
+            left_out: None,
             loaded: Loaded {
                 entries: Vec::with_capacity(list.entries.len()),
                 warnings: warnings
@@ -125,24 +163,41 @@ impl ListFile {
         for entry in &list.entries {
             loading.take(entry);
         }
-        Ok(loading.loaded)
+        match loading.left_out.filter(|_| self.rules.is_strict) {
+            Some(first) => Err(LoadError::LeftOut(first)),
+            None => Ok(loading.loaded),
+        }
     }
+}
+
+fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok((host, 0).to_socket_addrs()?.collect())
+}
+
+/// The names that were resolved: each is asked for once a load.
+struct Names<R> {
+    families: Families,
+    by_host: BTreeMap<Box<str>, Result<SocketAddr, String>>,
+    resolve: R,
 }
 
 struct Loading<'a, R> {
     path: &'a str,
-    families: Families,
-    /// Each name is asked for once a load.
-    known: BTreeMap<Box<str>, Result<SocketAddr, String>>,
-    resolve: R,
+    rules: &'a ListRules,
+    names: Names<R>,
+    /// The first destination that was left out, and why.
+    left_out: Option<String>,
     loaded: Loaded,
 }
 
 impl<R: Fn(&str) -> io::Result<Vec<SocketAddr>>> Loading<'_, R> {
     fn take(&mut self, found: &ListEntry) {
         let mut entry = found.entry.clone();
+        if let Err(cause) = self.check_sockets(&entry.attributes) {
+            return self.leave_out(found, cause);
+        }
         match entry.address {
-            Some(address) if self.families.has(address) => {}
+            Some(address) if self.names.families.has(address) => {}
             Some(address) => {
                 let cause = format!("there is no {} listen address", family(address));
                 return self.leave_out(found, cause);
@@ -154,21 +209,95 @@ impl<R: Fn(&str) -> io::Result<Vec<SocketAddr>>> Loading<'_, R> {
                 );
                 self.warn(found, message);
             }
-            None => match self.address(&found.host) {
-                Ok(mut address) => {
-                    address.set_port(found.port);
-                    entry.address = Some(address);
-                }
+            None => match self.names.address(&found.host, found.port) {
+                Ok(address) => entry.address = Some(address),
                 Err(cause) => return self.leave_out(found, cause),
             },
+        }
+        if let Some(cause) = self.find_proxy(&mut entry.attributes) {
+            let message = format!("{} gets no keepalives: {cause}", entry.uri);
+            self.warn(found, message);
+        }
+        if self.rules.has_attrs_none && entry.attributes.body.is_empty() {
+            entry.attributes.body = "none=yes".into();
         }
         self.loaded.entries.push(entry);
     }
 
-    /// The first address of `host` that can be sent to.
-    fn address(&mut self, host: &str) -> Result<SocketAddr, String> {
-        if let Some(known) = self.known.get(host) {
-            return known.clone();
+    /// Whether the sockets that a destination names are ours.
+    fn check_sockets(&self, attributes: &Attributes) -> Result<(), String> {
+        let listeners = &self.rules.listeners;
+        if listeners.is_empty() {
+            return Ok(());
+        }
+        if let Some(name) = attributes.sockname.as_deref()
+            && !listeners.iter().any(|one| one.is_named(name))
+        {
+            return Err(format!("no listen address has the name {name}"));
+        }
+        for socket in [&attributes.socket, &attributes.ping_socket] {
+            let Some(socket) = socket.as_deref() else {
+                continue;
+            };
+            let address = Listener::parse_address(socket)
+                .ok_or_else(|| format!("the socket {socket} is not udp:IP:PORT"))?;
+            if !listeners.iter().any(|one| one.may_become(address)) {
+                return Err(format!("{socket} is not a listen address"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Resolves the name of an `obproxy`; returns why there is no address.
+    fn find_proxy(&mut self, attributes: &mut Attributes) -> Option<String> {
+        let uri = attributes.obproxy.as_deref()?;
+        // What is no URI has been told when it was read.
+        let target = Target::parse(uri).ok()?;
+        if attributes.obproxy_address.is_some() {
+            return None;
+        }
+        match self.names.address(&target.host, target.port) {
+            Ok(address) => attributes.obproxy_address = Some(address),
+            Err(cause) => return Some(format!("obproxy: {cause}")),
+        }
+        None
+    }
+
+    fn leave_out(&mut self, found: &ListEntry, cause: impl fmt::Display) {
+        let message = format!("{} left out: {cause}", found.entry.uri);
+        self.warn(found, message);
+        if self.left_out.is_none() {
+            self.left_out = self.loaded.warnings.last().cloned();
+        }
+    }
+
+    fn warn(&mut self, found: &ListEntry, message: String) {
+        let place = Diagnostic {
+            line: found.line,
+            column: found.column,
+            message,
+        };
+        self.loaded.warnings.push(format!("{}:{place}", self.path));
+    }
+}
+
+impl<R: Fn(&str) -> io::Result<Vec<SocketAddr>>> Names<R> {
+    fn new(families: Families, resolve: R) -> Self {
+        Self {
+            families,
+            by_host: BTreeMap::new(),
+            resolve,
+        }
+    }
+
+    /// The first address of `host` that can be sent to, with this port.
+    fn address(&mut self, host: &str, port: u16) -> Result<SocketAddr, String> {
+        let with_port = |mut address: SocketAddr| {
+            address.set_port(port);
+            address
+        };
+        if let Some(known) = self.by_host.get(host) {
+            return known.clone().map(with_port);
         }
         let found = match (self.resolve)(host) {
             Ok(addresses) => {
@@ -188,22 +317,8 @@ impl<R: Fn(&str) -> io::Result<Vec<SocketAddr>>> Loading<'_, R> {
             }
             Err(cause) => Err(format!("cannot resolve {host}: {cause}")),
         };
-        self.known.insert(host.into(), found.clone());
-        found
-    }
-
-    fn leave_out(&mut self, found: &ListEntry, cause: impl fmt::Display) {
-        let message = format!("{} left out: {cause}", found.entry.uri);
-        self.warn(found, message);
-    }
-
-    fn warn(&mut self, found: &ListEntry, message: String) {
-        let place = Diagnostic {
-            line: found.line,
-            column: found.column,
-            message,
-        };
-        self.loaded.warnings.push(format!("{}:{place}", self.path));
+        self.by_host.insert(host.into(), found.clone());
+        found.map(with_port)
     }
 }
 
@@ -224,10 +339,15 @@ mod tests {
     };
 
     fn load(text: &str, families: Families) -> Result<Loaded, String> {
+        load_by(text, families, ListRules::default())
+    }
+
+    fn load_by(text: &str, families: Families, rules: ListRules) -> Result<Loaded, String> {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(text.as_bytes()).expect("written");
         let path = file.path().display().to_string();
         ListFile::new(file.path(), families)
+            .with_rules(rules)
             .load_with(|host| match host {
                 "both.test" => Ok(vec![
                     "[2001:db8::1]:0".parse().expect("an address"),
@@ -306,6 +426,106 @@ mod tests {
         });
         assert_eq!(loaded.expect("good").entries.len(), 3);
         assert_eq!(asked.get(), 2);
+    }
+
+    #[test]
+    fn names_of_proxies_are_resolved_like_destinations() {
+        let text = "1 sip:192.0.2.9 0 0 obproxy=sip:both.test:5070\n\
+                    1 sip:192.0.2.9 0 0 obproxy=sip:gone.test\n";
+        let loaded = load(text, V4).expect("good");
+        let proxies: Vec<_> = loaded
+            .entries
+            .iter()
+            .map(|entry| entry.attributes.obproxy_address)
+            .collect();
+        assert_eq!(proxies, ["192.0.2.1:5070".parse().ok(), None]);
+        assert_eq!(
+            loaded.warnings,
+            ["dispatcher.list:2:3: sip:192.0.2.9 gets no keepalives: \
+                 obproxy: cannot resolve gone.test: no such name"]
+        );
+        let source = ListFile::new("/nonexistent", V4);
+        let address = source.resolve("sip:localhost:5070");
+        assert_eq!(address, Ok("127.0.0.1:5070".parse().expect("an address")));
+    }
+
+    #[test]
+    fn a_socket_that_is_not_ours_leaves_its_destination_out() {
+        let listener = |text: &str| Listener::from(text.parse::<SocketAddr>().expect(text));
+        let named = Listener {
+            name: Some("inner".into()),
+            ..listener("10.0.0.1:5060")
+        };
+        let rules = ListRules {
+            listeners: vec![named, listener("10.0.0.2:0"), listener("[::]:5060")],
+            ..ListRules::default()
+        };
+        let loads = |attributes: &str| {
+            let text = format!("1 sip:192.0.2.1 0 0 {attributes}");
+            let loaded = load_by(&text, V4, rules.clone()).expect("a list");
+            assert_eq!(loaded.entries.is_empty(), !loaded.warnings.is_empty());
+            !loaded.entries.is_empty()
+        };
+        for good in [
+            "sockname=inner",
+            "socket=udp:10.0.0.1:5060",
+            "socket=udp:10.0.0.2:7777",
+            "ping_socket=udp:[::1]:5060",
+        ] {
+            assert!(loads(good), "{good}");
+        }
+        for bad in [
+            "sockname=outer",
+            "socket=udp:10.0.0.1:5070",
+            "socket=udp:10.0.0.3:5060",
+            "ping_socket=udp:[::1]:5070",
+            "socket=inner",
+        ] {
+            assert!(!loads(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn load_mode_1_takes_all_or_nothing() {
+        let strict = || ListRules {
+            is_strict: true,
+            ..ListRules::default()
+        };
+        for (text, error) in [
+            (
+                "1 sip:192.0.2.1\n1 sip:gone.test\n",
+                "dispatcher.list:2:3: sip:gone.test left out: cannot resolve gone.test: no such name",
+            ),
+            (
+                "1 sip:192.0.2.1\n1 sips:192.0.2.2\n",
+                "dispatcher.list:2:3: sips:192.0.2.2 left out: sips: (TLS) is not supported yet, \
+                 only UDP is",
+            ),
+        ] {
+            assert_eq!(load_by(text, V4, strict()).expect_err(text), error);
+            assert_eq!(load(text, V4).expect(text).entries.len(), 1);
+        }
+        let odd = "1 sip:192.0.2.1 0 0 weight=101\n";
+        let loaded = load_by(odd, V4, strict()).expect("only odd");
+        assert_eq!((loaded.entries.len(), loaded.warnings.len()), (1, 1));
+    }
+
+    #[test]
+    fn attrs_none_marks_destinations_without_attributes() {
+        let text = "1 sip:192.0.2.1\n1 sip:192.0.2.1 0 0 duid=a\n";
+        let rules = ListRules {
+            has_attrs_none: true,
+            ..ListRules::default()
+        };
+        let bodies = |loaded: Loaded| -> Vec<String> {
+            let entries = loaded.entries.iter();
+            entries
+                .map(|entry| entry.attributes.body.to_string())
+                .collect()
+        };
+        assert_eq!(bodies(load(text, V4).expect("good")), ["", "duid=a"]);
+        let marked = load_by(text, V4, rules).expect("good");
+        assert_eq!(bodies(marked), ["none=yes", "duid=a"]);
     }
 
     #[test]

@@ -5,4 +5,4 @@
 
 pub mod list_file;
 
-pub use list_file::{Families, ListFile, LoadError, Loaded};
+pub use list_file::{Families, ListFile, ListRules, LoadError, Loaded};

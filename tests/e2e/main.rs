@@ -8,5 +8,6 @@ mod loss;
 mod maxload;
 mod reload;
 mod sipp_calls;
+mod steering;
 mod stop;
 mod support;

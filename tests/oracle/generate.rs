@@ -74,10 +74,11 @@ impl Generator {
     fn attributes(&mut self, number: u64) -> String {
         let maxload = self.pick(&[0, 0, 1, 2, 5]);
         let weight = self.pick(&[0, 10, 30, 50, 100]);
+        let latency = self.pick(&[0, 1, 7, 30, 200, 3_000]);
         match self.below(4) {
-            0 => format!("duid=d{number}"),
+            0 => format!("duid=d{number};latency={latency}"),
             1 => format!("weight={weight};duid=d{number};maxload={maxload}"),
-            _ => format!("duid=d{number};maxload={maxload};rweight={weight};"),
+            _ => format!("latency={latency};duid=d{number};maxload={maxload};rweight={weight};"),
         }
     }
 
@@ -137,6 +138,11 @@ impl Generator {
             call_id,
             with_failover: self.one_in(3),
         }
+    }
+
+    /// Takes back the last call that has begun.
+    pub fn forget_call(&mut self) {
+        self.calls.pop();
     }
 
     pub fn messages(&mut self, count: usize) -> Vec<Vec<u8>> {

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::scenario::{NONE, Options, Step, header, unreadable};
+use crate::wire::insert_after_first_line;
 
 const MODULES: &str = "/usr/lib/x86_64-linux-gnu/kamailio/modules/";
 
@@ -166,12 +168,7 @@ impl Kamailio {
             self.branch,
             u32::from(next),
         );
-        let line = message
-            .windows(2)
-            .position(|pair| pair == b"\r\n")
-            .expect("a line")
-            + 2;
-        let whole = [&message[..line], via.as_bytes(), &message[line..]].concat();
+        let whole = insert_after_first_line(message, &via);
         self.socket
             .send_to(&whole, ("127.0.0.1", self.port))
             .expect("sent");
@@ -194,36 +191,47 @@ impl Kamailio {
     }
 
     pub fn kamcmd(&self, arguments: &[&str]) -> String {
-        let output = Command::new("kamcmd")
-            .arg("-s")
-            .arg(format!(
-                "unixs:{}",
-                self.directory.path().join("ctl").display()
-            ))
-            .args(arguments)
-            .output()
-            .expect("kamcmd runs");
-        String::from_utf8(output.stdout).expect("text")
+        kamcmd(&self.directory.path().join("ctl"), arguments)
     }
 
     /// The letters of each destination of a set, and its calls.
     pub fn states(&self, set: i32) -> String {
-        let list = self.kamcmd(&["dispatcher.list"]);
-        let mut current = None;
-        let mut states = Vec::new();
-        for line in list.lines() {
-            match line.trim().split_once(": ") {
-                Some(("ID", id)) => current = id.parse().ok(),
-                Some(("FLAGS", letters)) if current == Some(set) => states.push(letters.to_owned()),
-                Some(("DLGLOAD", load)) if current == Some(set) => {
-                    let last = states.last_mut().expect("flags come first");
-                    *last = format!("{last}{load}");
-                }
-                _ => {}
-            }
-        }
-        states.join(" ")
+        states(&self.kamcmd(&["dispatcher.list"]), set)
     }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// What kamcmd says, on this control socket.
+pub fn kamcmd(socket: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("kamcmd")
+        .arg("-s")
+        .arg(format!("unixs:{}", socket.display()))
+        .args(arguments)
+        .output()
+        .expect("kamcmd runs");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The letters of each destination of a set in a `dispatcher.list`, and its calls.
+pub fn states(list: &str, set: i32) -> String {
+    let mut current = None;
+    let mut states = Vec::new();
+    for line in list.lines() {
+        match line.trim().split_once(": ") {
+            Some(("ID", id)) => current = id.parse().ok(),
+            Some(("FLAGS", letters)) if current == Some(set) => states.push(letters.to_owned()),
+            Some(("DLGLOAD", load)) if current == Some(set) => {
+                let last = states.last_mut().expect("flags come first");
+                *last = format!("{last}{load}");
+            }
+            _ => {}
+        }
+    }
+    states.join(" ")
 }
 
 impl Drop for Kamailio {

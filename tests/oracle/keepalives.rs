@@ -12,6 +12,7 @@ use sipshard::probe::ProbingMode;
 use crate::generate::{Generator, seed};
 use crate::kamailio::{self, Kamailio};
 use crate::scenario::{Options, load, states};
+use crate::wire::Request;
 
 const GATEWAYS: usize = 10;
 const ROUNDS: usize = 7;
@@ -26,30 +27,6 @@ fn gateways() -> Vec<UdpSocket> {
     (0..GATEWAYS).map(bind).collect()
 }
 
-fn answer(socket: &UdpSocket, code: u16) -> bool {
-    let mut buffer = [0; 4096];
-    let Ok((length, from)) = socket.recv_from(&mut buffer) else {
-        return false;
-    };
-    let request = String::from_utf8_lossy(&buffer[..length]);
-    let mut reply = format!("SIP/2.0 {code} X\r\n");
-    for line in request
-        .split("\r\n")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-    {
-        let name = line.split(':').next().unwrap_or_default();
-        if ["Via", "From", "Call-ID", "CSeq"].contains(&name) {
-            write!(reply, "{line}\r\n").expect("in memory");
-        } else if name == "To" {
-            write!(reply, "{line};tag=gw\r\n").expect("in memory");
-        }
-    }
-    reply.push_str("Content-Length: 0\r\n\r\n");
-    socket.send_to(reply.as_bytes(), from).expect("sent");
-    true
-}
-
 /// Serves one round of keepalives: from its first message until all is quiet.
 fn round(sockets: &[UdpSocket], codes: &[u16]) -> BTreeMap<usize, u16> {
     let mut answered = BTreeMap::new();
@@ -57,7 +34,8 @@ fn round(sockets: &[UdpSocket], codes: &[u16]) -> BTreeMap<usize, u16> {
     let mut last = Instant::now();
     while begun.elapsed() < Duration::from_millis(1_900) {
         for (place, socket) in sockets.iter().enumerate() {
-            if answer(socket, codes[place]) {
+            if let Some(request) = Request::receive(socket) {
+                request.answer(socket, codes[place]);
                 answered.insert(place, codes[place]);
                 last = Instant::now();
             }

@@ -7,6 +7,8 @@ use sipshard::dispatch::{
 };
 use sipshard::sip::{HeaderIndex, scan};
 
+use crate::wire::insert_after_first_line;
+
 /// The outcome when there is no destination.
 pub const NONE: &str = "-";
 
@@ -218,6 +220,13 @@ pub fn header(message: &[u8], name: &str) -> Option<String> {
 /// Whether sipshard answers 400 to it before any routing.
 pub fn unreadable(message: &[u8]) -> bool {
     scan(message, &mut HeaderIndex::new()).is_err()
+}
+
+/// Whether sipshard the proxy refuses it before any routing (RFC 3261 16.3).
+pub fn refused(message: &[u8]) -> bool {
+    let message = insert_after_first_line(message, "Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\n");
+    let mut index = HeaderIndex::new();
+    scan(&message, &mut index).map_or(true, |message| message.fault().is_some())
 }
 
 /// The numbers of the sets of a list.

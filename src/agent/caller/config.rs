@@ -47,6 +47,9 @@ pub struct CallerConfig {
     pub user: String,
     /// When calls start.
     pub profile: RateProfile,
+    /// A closed loop in place of the schedule: so many calls are kept under way, the next begins when one
+    /// ends. [`RateProfile::calls`] and [`RateProfile::duration`] still hold.
+    pub users: Option<u32>,
     /// This caller's part of the schedule.
     pub share: Share,
     /// When the schedule begins.
@@ -60,6 +63,10 @@ pub struct CallerConfig {
     pub ring_timeout: Duration,
     /// Calls that are cancelled on purpose.
     pub cancel: Option<CancelRule>,
+    /// Part of the answered calls, 0.0 to 1.0, whose caller is gone when it should hang up: its BYE is lost.
+    pub lose_bye: f64,
+    /// A refusal with this code is what was wanted: such a call has not failed.
+    pub expected_refusal: Option<u16>,
     /// Sends a re-INVITE so long after the answer, if the call is held longer.
     pub reinvite_after: Option<Duration>,
     /// T1 and T2 (RFC 3261 section 17.1); all timeouts are 64 * T1.
@@ -67,6 +74,8 @@ pub struct CallerConfig {
     /// True: ACK and BYE go to the remote target along the route set (RFC 3261 section 12.2).
     /// False: to [`CallerConfig::target`] without Route, as SIPp's built-in caller does.
     pub follow_route_set: bool,
+    /// Whether Via asks for answers to the port that requests came from (RFC 3581).
+    pub rport: bool,
     /// Who ends answered calls.
     pub hang_up: HangUp,
 }
@@ -79,15 +88,19 @@ impl CallerConfig {
             local,
             user: "service".to_owned(),
             profile: RateProfile::constant(1.0),
+            users: None,
             share: Share { index: 0, of: 1 },
             begin: Timestamp::ZERO,
             hold: Delay::Fixed(Duration::from_secs(1)),
             max_live: 1_000_000,
             ring_timeout: Duration::from_secs(180),
             cancel: None,
+            lose_bye: 0.0,
+            expected_refusal: None,
             reinvite_after: None,
             timers: Timers::default(),
             follow_route_set: true,
+            rport: false,
             hang_up: HangUp::Caller,
         }
     }

@@ -27,9 +27,11 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// Prepares the requests that leave by `local`.
-    pub fn new(local: SocketAddr, tokens: &Tokens) -> Self {
-        let make = |method, kind, body| request(method, kind, local, tokens, body);
+    /// Prepares the requests that leave by `local`; with `rport` (RFC 3581) they ask for answers to where they
+    /// came from.
+    pub fn new(local: SocketAddr, tokens: &Tokens, rport: bool) -> Self {
+        let sent_by = format!("{local}{}", if rport { ";rport" } else { "" });
+        let make = |method, kind, body| request(method, kind, (local, &sent_by), tokens, body);
         Self {
             invite: make("INVITE", "i", Some(session(local))),
             ack: make("ACK", "a", None),
@@ -43,12 +45,12 @@ impl Messages {
 fn request(
     method: &str,
     kind: &str,
-    local: SocketAddr,
+    (local, sent_by): (SocketAddr, &str),
     tokens: &Tokens,
     body: Option<String>,
 ) -> Template {
     let mark = std::str::from_utf8(tokens.mark()).expect("hex digits are ASCII");
-    let via = format!(" SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-{mark}-");
+    let via = format!(" SIP/2.0\r\nVia: SIP/2.0/UDP {sent_by};branch=z9hG4bK-{mark}-");
     let from = format!("Max-Forwards: 70\r\nFrom: \"sipload\" <sip:sipload@{local}>;tag=");
     let call_id = format!("\r\nCall-ID: {mark}-");
     let cseq = format!("@{}\r\nCSeq: ", local.ip());

@@ -156,8 +156,7 @@ impl Core {
         };
         self.report.counts.answered += 1;
         self.report.answer.record(call.scheduled, call.sent, now);
-        let waited = u64::try_from(now.since(call.scheduled).as_nanos()).unwrap_or(u64::MAX);
-        self.recent.saturating_record(waited);
+        self.recent.answer.record(call.scheduled, call.sent, now);
         if self.config.follow_route_set {
             call.dialog
                 .learn_from_answer(message, &self.uri, self.config.target);
@@ -194,6 +193,11 @@ impl Core {
         let cancelled = call.phase == Phase::Cancelling && code == 487;
         if cancelled && call.cancel == CancelCause::Chosen {
             self.report.counts.cancelled += 1;
+            self.release(place);
+            return;
+        }
+        if self.config.expected_refusal == Some(code) {
+            self.report.counts.refused_as_expected += 1;
             self.release(place);
             return;
         }

@@ -22,6 +22,10 @@ pub struct CallerCounts {
     pub completed: u64,
     /// Calls that the caller cancelled on purpose and that ended so.
     pub cancelled: u64,
+    /// Calls that were refused as expected.
+    pub refused_as_expected: u64,
+    /// Answered calls that the caller left without a BYE, on purpose.
+    pub byes_lost: u64,
     /// All other calls that are over.
     pub failed: u64,
     /// Of these: INVITE without final answer (timer B, or none after a CANCEL).
@@ -69,6 +73,8 @@ impl CallerCounts {
         self.answered += other.answered;
         self.completed += other.completed;
         self.cancelled += other.cancelled;
+        self.refused_as_expected += other.refused_as_expected;
+        self.byes_lost += other.byes_lost;
         self.failed += other.failed;
         self.invite_timeouts += other.invite_timeouts;
         self.bye_timeouts += other.bye_timeouts;
@@ -89,9 +95,47 @@ impl CallerCounts {
         self.max_live += other.max_live;
     }
 
+    /// Calls that ended as they should.
+    pub fn successful(&self) -> u64 {
+        self.completed + self.cancelled + self.refused_as_expected + self.byes_lost
+    }
+
     /// Everything that was sent again.
     pub fn retransmissions(&self) -> u64 {
         self.invite_retransmissions + self.other_retransmissions
+    }
+}
+
+/// Times of a short while: what a view or a log of each second is made of.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    /// INVITE to the 2xx.
+    pub answer: Latency,
+    /// From the INVITE to the end of the call, of all calls that ended, in nanoseconds.
+    pub length: Histogram<u64>,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            answer: Latency::default(),
+            length: latency::new_histogram(),
+        }
+    }
+}
+
+impl Recent {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.answer.scheduled.reset();
+        self.answer.sent.reset();
+        self.length.reset();
+    }
+
+    /// Adds another caller's.
+    pub fn merge(&mut self, other: &Self) {
+        self.answer.merge(&other.answer);
+        latency::add(&mut self.length, &other.length);
     }
 }
 

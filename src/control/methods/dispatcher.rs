@@ -3,7 +3,7 @@
 //! The shape of the list is that of Kamailio 5.6.
 
 use super::{Answer, Arguments};
-use crate::control::director::Director;
+use crate::control::director::{Director, ReloadError};
 use crate::control::value::{Fault, Name, Value};
 use crate::dispatch::{Destination, Flags, Latency, Set};
 use crate::sip::Uri;
@@ -145,7 +145,8 @@ pub(super) fn set_state(director: &Director, arguments: Arguments<'_>) -> Answer
 pub(super) fn reload(director: &Director, _: Arguments<'_>) -> Answer {
     match director.reload() {
         Ok(_) => Ok(vec![Value::text("Ok. Dispatcher successfully reloaded.")]),
-        Err(error) => Err(Fault::failed(format!("Reload Failed: {error}"))),
+        Err(ReloadError::TooSoon(_)) => Err(Fault::failed("Ongoing reload")),
+        Err(ReloadError::Load(error)) => Err(Fault::failed(format!("Reload Failed: {error}"))),
     }
 }
 

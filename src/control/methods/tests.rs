@@ -299,3 +299,35 @@ fn a_list_with_latencies_has_them_behind_the_attributes() {
           RUNTIME: {";
     assert!(list.contains(&tabs(part)), "{list}");
 }
+
+#[test]
+fn steering_is_told_with_what_was_missed_and_why() {
+    let (director, _file, _) = director(LIST);
+    assert_eq!(
+        run(&director, "sipshard.steering"),
+        tabs(
+            "{
+  ASKED: auto
+  RUNG: ebpf
+  SCANNED_BYTES: 2000
+  CALL_ID_BYTES: 100
+  RECEIVED: 96
+  HANDED_OFF: 2
+  MISSED: {
+    OUT_OF_REACH: 0
+    TOO_LONG: 1
+    OTHER: 1
+  }
+  KERNEL: {
+    STEERED: 90
+    SHORT: 3
+    NO_CALL_ID: 0
+    OUT_OF_REACH: 2
+    TOO_LONG: 1
+    NO_SOCKET: 0
+    UNREAD: 0
+  }
+}"
+        )
+    );
+}

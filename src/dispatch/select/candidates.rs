@@ -59,6 +59,17 @@ impl Order {
     }
 }
 
+/// What becomes of the count of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counting {
+    /// Calls are not counted.
+    Off,
+    /// The call is counted on each destination (algorithm 10).
+    On,
+    /// As if it were counted: full destinations are passed over, and nothing is counted.
+    Looking,
+}
+
 /// Where failover stands: a few numbers, to be kept with the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidates {
@@ -70,8 +81,7 @@ pub struct Candidates {
     left: u32,
     /// Whether the set's last destination is the default.
     use_default: bool,
-    /// Whether calls are counted (algorithm 10).
-    reserving: bool,
+    counting: Counting,
     /// Whether the default is taken even if it is disabled.
     compat: bool,
     order: Order,
@@ -89,7 +99,7 @@ impl Candidates {
                 limit => limit - 1,
             },
             use_default: options.use_default && set.len() > 1,
-            reserving: false,
+            counting: Counting::Off,
             compat: options.compat,
             order: Order::Round,
             last: None,
@@ -99,14 +109,17 @@ impl Candidates {
     /// Counts the call on each destination.
     pub(super) fn reserving(self) -> Self {
         Self {
-            reserving: true,
+            counting: Counting::On,
             ..self
         }
     }
 
-    /// From now on no call is counted: whoever only looks ahead must not take places.
-    pub fn stop_reserving(&mut self) {
-        self.reserving = false;
+    /// From now on no call is counted, though full destinations are still passed over: whoever only
+    /// looks ahead must not take places.
+    pub fn only_look(&mut self) {
+        if self.counting == Counting::On {
+            self.counting = Counting::Looking;
+        }
     }
 
     /// Goes on in `order`, behind `last`.
@@ -195,11 +208,16 @@ impl Candidates {
             destination.is_usable()
         };
         if !usable {
-            Err(Unusable)
-        } else if self.reserving {
-            count(destination)
-        } else {
-            Ok(None)
+            return Err(Unusable);
+        }
+        match self.counting {
+            Counting::Off => Ok(None),
+            Counting::On => count(destination),
+            Counting::Looking => {
+                let is_full =
+                    destination.is_counted() && destination.is_full_at(destination.active_calls());
+                if is_full { Err(Unusable) } else { Ok(None) }
+            }
         }
     }
 }

@@ -15,14 +15,16 @@ pub(super) const ALGORITHM: Algorithm = Algorithm::new(13, "latency", start);
 fn start(frame: &Frame<'_>) -> Result<Start, SelectError> {
     let set = frame.set;
     let rotation = set.cursor.load(Ordering::Relaxed);
-    let start = frame.best_by(Order::Latency { rotation })?;
-    if let Start::Ranked { index, .. } = start {
-        let behind = (index as u32 + 1) % set.len() as u32;
-        let _ = set
-            .cursor
-            .compare_exchange(rotation, behind, Ordering::Relaxed, Ordering::Relaxed);
-    }
-    Ok(start)
+    let start = frame.best_by(Order::Latency { rotation });
+    let behind = match start {
+        Ok(Start::Ranked { index, .. }) => (index as u32 + 1) % set.len() as u32,
+        // When nobody can be had, the rotation begins anew, as the peers' does.
+        _ => 0,
+    };
+    let _ = set
+        .cursor
+        .compare_exchange(rotation, behind, Ordering::Relaxed, Ordering::Relaxed);
+    start
 }
 
 /// The rank of a destination, lower is better.

@@ -51,6 +51,13 @@ fn keepalives_leave_by_the_socket_that_is_named() {
             "1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060;ping_socket=udp:10.0.0.9:5080",
             3,
         ),
+        (
+            "1 sip:10.0.0.1 0 0 socket=udp:10.0.0.9:5060;sockname=far",
+            4,
+        ),
+        // Of the other family, or none of ours: as if nothing were said.
+        ("1 sip:10.0.0.1 0 0 ping_socket=udp:[::1]:5060", 1),
+        ("1 sip:10.0.0.1 0 0 sockname=near", 3),
     ] {
         assert_eq!(
             World::new(settings.clone(), list).first().socket,
@@ -58,6 +65,33 @@ fn keepalives_leave_by_the_socket_that_is_named() {
             "{list}"
         );
     }
+}
+
+#[test]
+fn without_a_socket_of_their_own_keepalives_leave_by_the_default_one() {
+    let mut settings = settings();
+    settings.default_socket = "10.0.0.9:5080".parse().ok();
+    let socket = |settings: &ProbeSettings| {
+        let mut world = World::new(settings.clone(), "1 sip:10.0.0.1");
+        world.first().socket
+    };
+    assert_eq!(socket(&settings), 3);
+    settings.default_sockname = Some("far".into());
+    assert_eq!(socket(&settings), 4);
+    settings.socket = "10.0.0.9:5060".parse().ok();
+    assert_eq!(socket(&settings), 1);
+}
+
+#[test]
+fn a_proxy_whose_name_is_not_known_gets_no_keepalives_and_nor_does_the_destination() {
+    let list = "1 sip:10.0.0.1 0 0 obproxy=sip:proxy.test";
+    let mut world = World::new(settings(), list);
+    assert!(world.silent(30 * SECOND).is_empty());
+    let mut entries = entries(list);
+    entries[0].attributes.obproxy_address = "10.0.0.8:5070".parse().ok();
+    world.sets = Sets::build(entries, None, 2);
+    world.prober.publish(&world.sets, world.now);
+    assert_eq!(world.first().to, "10.0.0.8:5070");
 }
 
 fn measuring() -> ProbeSettings {

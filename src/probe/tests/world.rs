@@ -9,6 +9,10 @@ pub struct World {
     pub now: Timestamp,
 }
 
+pub fn listener(address: &str) -> Listener {
+    Listener::from(address.parse::<SocketAddr>().unwrap())
+}
+
 /// A keepalive that was sent.
 pub struct Sent {
     pub at: Timestamp,
@@ -30,16 +34,20 @@ impl World {
     }
 
     pub fn with_seed(settings: ProbeSettings, list: &str, seed: u64) -> Self {
-        let listeners = [
+        let mut listeners: Vec<_> = [
             "127.0.0.1:5060",
             "10.0.0.9:5060",
             "[::1]:5060",
             "10.0.0.9:5080",
-        ];
-        let listeners = listeners.iter().map(|text| text.parse().unwrap());
+            "10.0.0.9:5090",
+        ]
+        .into_iter()
+        .map(listener)
+        .collect();
+        listeners[4].name = Some("far".into());
         let share = Share { index: 0, count: 1 };
         let accept = Box::new(|_: &[u8]| true);
-        let prober = Prober::new(Arc::new(settings), share, listeners.collect(), seed, accept);
+        let prober = Prober::new(Arc::new(settings), share, listeners, seed, accept);
         Self::of(prober, list)
     }
 

@@ -9,10 +9,14 @@ use crate::proxy::forward::record_route_parameters;
 use crate::proxy::outbox::{Outbox, StateChange};
 use crate::proxy::request::Request;
 use crate::proxy::shard::{Datagram, Incoming};
+use crate::route::host::Level;
 use crate::route::machine::{End, Machine};
 use crate::route::program::RouteId;
 use crate::sip::{HeaderIndex, scan};
 use crate::time::Timestamp;
+
+/// What the log says of a script that runs away.
+const STOPPED: &[u8] = b"a script took too many steps, or made too much text, and was stopped";
 
 impl Core {
     /// All branches have failed: the configuration may send the request elsewhere, or answer it.
@@ -114,6 +118,10 @@ impl Act<'_> {
             }
         }
         self.core.machine = Some(machine);
+        if ended.by == End::Stopped {
+            self.core.stats.counters.stopped_scripts += 1;
+            self.out.log(Level::Error, STOPPED);
+        }
         ended.by
     }
 

@@ -91,8 +91,10 @@ impl Act<'_> {
         let cell = self.open_call(request, false)?;
         let index = self.open_transaction(request)?;
         let context = self.core.contexts.get_mut(index);
-        context.cell = cell;
-        context.is_counted = is_counted;
+        if context.cell.is_none() {
+            context.cell = cell;
+            context.is_counted = is_counted;
+        }
         let is_first = context.branches.is_empty();
         if request.method == Method::Invite
             && is_first

@@ -242,7 +242,7 @@ impl Act<'_> {
         };
         let mut choice = self.draft.choice?;
         let set = self.core.sets.get(choice.set)?;
-        choice.candidates.stop_reserving();
+        choice.candidates.only_look();
         (0..=place)
             .map(|_| choice.candidates.next(set))
             .last()?
@@ -260,7 +260,7 @@ impl Act<'_> {
         let Some(set) = self.core.sets.get(choice.set) else {
             return 1;
         };
-        choice.candidates.stop_reserving();
+        choice.candidates.only_look();
         1 + std::iter::from_fn(|| choice.candidates.next(set)).count()
     }
 

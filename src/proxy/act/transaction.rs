@@ -92,6 +92,8 @@ impl Act<'_> {
             return false;
         };
         self.is_answered = true;
+        // The transaction may be over after this.
+        self.cancels = None;
         self.core.cancel(self.now, invite, request, self.out);
         true
     }

@@ -209,6 +209,20 @@ fn silence_moves_a_call_after_two_seconds_and_the_late_one_is_cancelled() {
     assert_eq!(bench.loads(), [0, 1]);
 }
 
+#[test]
+fn silence_moves_no_call_as_long_as_all_others_are_full() {
+    let mut bench = Bench::new(Stateful, 2, 1);
+    let first = bench.invite("one");
+    let second = bench.invite("two");
+    bench.answer(&second, 200, "");
+    let sent = bench.wait(Duration::from_secs(6));
+    let repeats = sent.iter().all(|sent| sent.start().starts_with("INVITE"));
+    assert!(repeats, "nobody has room, so it is waited for: {sent:?}");
+    let ok = bench.answer(&first, 200, "");
+    assert_eq!(ok[0].start(), "SIP/2.0 200 Reason");
+    assert_eq!(bench.loads(), [1, 1]);
+}
+
 /// The state that a destination has when keepalives have failed.
 const DEAD: Flags = Flags(Flags::INACTIVE | Flags::PROBING);
 const ALIVE: Flags = Flags(Flags::PROBING);

@@ -164,6 +164,53 @@ fn a_request_that_crosses_between_our_sockets_leaves_by_the_second_route() {
 }
 
 #[test]
+fn requests_leave_by_the_socket_that_is_named() {
+    let [other, third] = ["192.0.2.1:5060", "192.0.2.1:5070"];
+    let listen = |address: &str, name: Option<&str>| Listener {
+        name: name.map(Into::into),
+        ..Listener::from(address.parse::<SocketAddr>().expect("an address"))
+    };
+    let settings = |sockname: Option<&str>, socket: Option<&str>| Settings {
+        listeners: vec![
+            listen(PROXY, None),
+            listen(other, Some("other")),
+            listen(third, Some("third")),
+            listen("[::1]:5060", Some("six")),
+        ],
+        default_sockname: sockname.map(Into::into),
+        default_socket: socket.and_then(|text| text.parse().ok()),
+        ..Settings::default()
+    };
+    for (attributes, sockname, socket, expected) in [
+        ("", None, None, PROXY),
+        ("socket=udp:192.0.2.1:5060", None, None, other),
+        (
+            "socket=udp:192.0.2.1:5060;sockname=third",
+            None,
+            None,
+            third,
+        ),
+        ("", None, Some(other), other),
+        ("", Some("third"), Some(other), third),
+        ("sockname=other", Some("third"), None, other),
+        // A socket of the other family reaches nobody.
+        ("sockname=six", None, None, PROXY),
+    ] {
+        let mut bench = Bench::new(Stateful, 1, 0);
+        let line = format!("1 sip:{} 0 0 {attributes}", gateway(1));
+        let list = crate::dispatch::list::parse(line.as_bytes()).expect("a good list");
+        bench.sets = Arc::new(Sets::build(list.into_entries(), None, 1));
+        let (settings, sets) = (settings(sockname, socket), Arc::clone(&bench.sets));
+        bench.shard = Shard::new(0, Arc::new(settings), sets, 7, 8, bench.now);
+        let via = bench.invite("a").value("Via").to_owned();
+        assert!(
+            via.contains(&format!(" {expected};")),
+            "{attributes}: {via}"
+        );
+    }
+}
+
+#[test]
 fn a_stateless_ack_to_a_failure_follows_its_invite_whatever_it_asks_for() {
     let mut bench = Bench::new(Stateless, 1, 0);
     let routes = format!("Route: <sip:{PROXY};lr>, <sip:10.0.7.1;lr>\r\n");

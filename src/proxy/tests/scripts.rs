@@ -350,6 +350,50 @@ fn a_transaction_that_is_made_and_not_used_leaves_nothing() {
 }
 
 #[test]
+fn a_call_that_is_relayed_twice_counts_once_and_ends() {
+    let mut bench = Bench::script(
+        r#"request_route {
+            ds_select_dst("1", "10");
+            t_relay();
+            ds_select_dst("1", "10");
+            t_relay();
+        }"#,
+        2,
+    );
+    let sent = bench.call(&request("INVITE", "a", "", ""));
+    let invites: Vec<Sent> = all(&sent, "INVITE").into_iter().cloned().collect();
+    assert_eq!(invites.len(), 2);
+    assert_eq!(bench.loads().iter().sum::<u32>(), 1);
+    for invite in &invites {
+        bench.answer(invite, 486, "");
+    }
+    assert_eq!(bench.loads(), [0, 0]);
+}
+
+#[test]
+fn a_script_that_runs_away_is_stopped_and_counted() {
+    let mut bench = Bench::script(
+        r"request_route { route(A); }
+        route[A] { $var(i) = 0; while ($var(i) < 99) { route(B); $var(i) = $var(i) + 1; } }
+        route[B] { $var(j) = 0; while ($var(j) < 99) { route(C); $var(j) = $var(j) + 1; } }
+        route[C] { $var(k) = 0; while ($var(k) < 99) { $var(k) = $var(k) + 1; } }",
+        1,
+    );
+    assert!(bench.call(&request("INVITE", "a", "", "")).is_empty());
+    assert_eq!(bench.shard.snapshot().counters.stopped_scripts, 1);
+}
+
+#[test]
+fn a_name_is_not_looked_up() {
+    let mut bench = Bench::script(
+        r#"request_route { $ru = "sip:gw.example.com"; if (!t_relay()) { sl_reply_error(); } }"#,
+        1,
+    );
+    let sent = bench.call(&request("INVITE", "a", "", ""));
+    assert_eq!(sent[0].start(), "SIP/2.0 478 Unresolvable Destination");
+}
+
+#[test]
 fn a_script_cannot_end_a_line_of_an_answer() {
     let mut bench = Bench::script(
         r#"request_route { $var(x) = "No\r\nX-Evil: 1"; sl_send_reply("403", "$var(x)"); }"#,

@@ -149,6 +149,10 @@ impl Compiler<'_> {
             B::Equal | B::Different if is_null(left) || is_null(right) => {
                 self.null(operator, if is_null(right) { left } else { right });
             }
+            B::Equal if is_empty_text(left) || is_empty_text(right) => {
+                let of = if is_empty_text(right) { left } else { right };
+                self.unary(UnaryOperator::IsEmpty, of);
+            }
             B::Equal | B::Different if is_word(right, "myself") || is_word(left, "myself") => {
                 let other = if is_word(right, "myself") {
                     left
@@ -299,6 +303,12 @@ fn is_neutral(operator: BinaryOperator, side: &Expression) -> bool {
 
 fn is_word(expression: &Expression, word: &str) -> bool {
     matches!(&expression.kind, ExpressionKind::Word(found) if found == word)
+}
+
+/// For `==` Kamailio asks whether the text is empty then, whatever the other side is: 0 is not. (It does
+/// not for `!=`.)
+fn is_empty_text(expression: &Expression) -> bool {
+    matches!(&expression.kind, ExpressionKind::Text(text) if text.value.is_empty())
 }
 
 fn is_null(expression: &Expression) -> bool {

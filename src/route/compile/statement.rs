@@ -29,10 +29,13 @@ impl Compiler<'_> {
                 self.value(value);
                 let variable = self.variable(target, statement.span);
                 let made = self.program.variables[variable.0 as usize];
-                match made.source {
-                    Source::Slot(slot) => self.emit(Op::SetSlot(slot)),
-                    _ => self.emit(Op::Set(variable)),
-                };
+                let is_made = matches!(&value.kind, ExpressionKind::Variable(value)
+                    if !value.transformations.is_empty());
+                self.emit(match made.source {
+                    _ if is_made => Op::SetMade(variable),
+                    Source::Slot(slot) => Op::SetSlot(slot),
+                    _ => Op::Set(variable),
+                });
             }
             StatementKind::Call(call) => self.call_as(call, Use::Statement),
             StatementKind::Return(code) => self.end(code.as_ref(), 1, Op::Return),

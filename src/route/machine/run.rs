@@ -40,6 +40,7 @@ impl Machine {
                 self.stack.push(value);
             }
             Op::Read(variable) => {
+                self.is_unmade = false;
                 let value = self.get(host, variable);
                 self.stack.push(value);
             }
@@ -139,6 +140,12 @@ impl Machine {
                     Some(route) => return self.go_to(route, use_of_code, at),
                     None => self.not_called(use_of_code),
                 }
+            }
+            Op::SetMade(variable) => {
+                let value = self.pop();
+                let is_unmade = value.is_null() && self.is_unmade;
+                let is_set = self.set(host, variable, value);
+                self.last = if is_set && !is_unmade { 1 } else { -1 };
             }
             Op::LoopBegin => {
                 self.last = 1;
@@ -246,6 +253,10 @@ impl Machine {
             use_of_code,
         });
         self.last = 1;
+        if use_of_code != Use::Statement {
+            // Called in an expression a route knows nothing of what was before.
+            self.code = 0;
+        }
         Some(self.program.routes[usize::from(route.0)].entry)
     }
 
@@ -299,8 +310,7 @@ impl Machine {
     fn switch(&mut self, switch: u32) -> u32 {
         let subject = self.pop();
         let Switch { cases, otherwise } = self.program.switches[switch as usize];
-        // What Kamailio says if no case fits and there is no default.
-        self.last = -5;
+        self.last = 1;
         if std::mem::take(&mut self.is_failed) {
             return otherwise;
         }
@@ -315,7 +325,6 @@ impl Machine {
                 }
             };
             if is_it {
-                self.last = 1;
                 return case.target;
             }
         }

@@ -246,7 +246,8 @@ impl Machine {
             let Some(value) = value(self, at) else {
                 continue;
             };
-            if !is_first {
+            // Empty values at the begin leave no comma.
+            if self.text.len() > start {
                 self.text.extend_from_slice(b", ");
             }
             is_first = false;

@@ -1,4 +1,5 @@
 mod host;
+mod property;
 
 use host::run;
 
@@ -293,6 +294,25 @@ fn variables_of_the_machine_are_what_they_say() {
         let config = format!("#!define NAME 07\nrequest_route {{ {body} }}");
         assert_eq!(run(&config).log, shown, "{body}");
     }
+}
+
+#[test]
+fn what_is_the_machines_own_needs_no_host() {
+    use crate::route::table::{InnerKind, function, functions, variable};
+    for name in crate::route::OWN_VARIABLES {
+        let row = variable(name).expect("a row of the table");
+        let shown = match row.inner {
+            InnerKind::None => format!("${name}"),
+            InnerKind::OneOf(words) => format!("${name}({})", words[0]),
+            InnerKind::Fields => format!("${name}(a=>b)"),
+            InnerKind::Variable => format!("${name}($var(x))"),
+            InnerKind::Name | InnerKind::Format => format!("${name}(x)"),
+        };
+        logged(&format!("xlog(\"{shown}\");"));
+    }
+    let own = functions().filter(|row| crate::route::is_own_function(row.name));
+    assert_eq!(own.count(), 34, "forms of functions");
+    assert!(function("t_relay").all(|row| !crate::route::is_own_function(row.name)));
 }
 
 #[test]

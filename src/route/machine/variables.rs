@@ -78,7 +78,10 @@ impl Machine {
                 let index = self.index(host, variable.index);
                 self.set_avp(name, index, value);
             }
-            Source::Field(field) => return self.set_field(host, field, value),
+            // Kamailio does not tell a field that is not there.
+            Source::Field(field) => {
+                self.set_field(host, field, value);
+            }
             Source::ScriptFlags { .. } => self.script_flags = self.to_number(value) as u32,
             _ => return false,
         }

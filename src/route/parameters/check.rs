@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::dispatch::target::Target;
 use crate::probe::ReplyCodes;
+use crate::proxy::Listener;
 use crate::sip::Uri;
 
 /// Any text but none.
@@ -57,14 +58,14 @@ pub(super) fn codes(text: &str) -> Result<Vec<u16>, String> {
         .collect()
 }
 
-/// Nothing, or a URI whose host is an address: where keepalives go.
+/// Nothing, or a URI that can be sent to: where keepalives go.
 pub(super) fn proxy(text: &str) -> Result<(), String> {
-    if text.is_empty() || target(text).is_some() {
+    if text.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "\"{text}\" is not sip:IP:PORT (names are not resolved here)"
-    ))
+    Target::parse(text)
+        .map(|_| ())
+        .map_err(|error| format!("\"{text}\": {error}"))
 }
 
 /// The address that a URI names.
@@ -74,13 +75,8 @@ pub(super) fn target(uri: &str) -> Option<SocketAddr> {
 
 /// Nothing, or a listen address.
 pub(super) fn socket(text: &str) -> Result<(), String> {
-    if text.is_empty() || address(text).is_some() {
+    if text.is_empty() || Listener::parse_address(text).is_some() {
         return Ok(());
     }
     Err(format!("\"{text}\" is not udp:IP:PORT"))
-}
-
-/// The address of a socket as configurations write it.
-pub(super) fn address(socket: &str) -> Option<SocketAddr> {
-    socket.strip_prefix("udp:").unwrap_or(socket).parse().ok()
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::row::listing;
 use super::*;
+use crate::route::table::{DISPATCHER, Effect, ValueKind};
 
 fn with(assignments: &[&str]) -> Result<Parameters, ParameterError> {
     let mut parameters = Parameters::default();
@@ -82,6 +83,63 @@ fn values_reach_the_settings_of_keepalives() {
 }
 
 #[test]
+fn the_peers_timeout_of_keepalives_is_in_sixteenths_of_a_second() {
+    let timeout = |assignments: &[&str]| with(assignments).expect("good").probing().timeout;
+    assert_eq!(timeout(&["ds_ping_fr_timer=8"]), Duration::from_millis(500));
+    let both = ["ds_ping_fr_timeout=32", "ds_ping_timeout_ms=10"];
+    assert_eq!(timeout(&both), Duration::from_secs(2));
+    let off = ["ds_ping_fr_timer=0", "ds_ping_timeout_ms=10"];
+    assert_eq!(timeout(&off), Duration::from_millis(10));
+}
+
+#[test]
+fn rules_of_loading_are_read() {
+    let parameters = Parameters::default();
+    assert!(!parameters.is_strict() && !parameters.has_attrs_none());
+    assert_eq!(parameters.reload_delta(), Duration::ZERO);
+    let parameters = with(&["ds_load_mode=1", "ds_attrs_none=1", "reload_delta=5"]);
+    let parameters = parameters.expect("good");
+    assert!(parameters.is_strict() && parameters.has_attrs_none());
+    assert_eq!(parameters.reload_delta(), Duration::from_secs(5));
+}
+
+/// Parameters that mean nothing without a script, and those that the built-in route has otherwise.
+const OF_SCRIPTS: &[&str] = &[
+    "force_dst",
+    "xavp_dst",
+    "xavp_dst_mode",
+    "xavp_ctx",
+    "xavp_ctx_mode",
+    "dst_avp",
+    "grp_avp",
+    "cnt_avp",
+    "dstid_avp",
+    "attrs_avp",
+    "sock_avp",
+    "hash_pvar",
+    "setid_pvname",
+    "attrs_pvname",
+    "event_callback_mode",
+];
+
+#[test]
+fn the_table_of_the_language_says_the_same() {
+    for theirs in DISPATCHER {
+        let name = theirs.name;
+        if theirs.effect != Effect::Used || OF_SCRIPTS.contains(&name) {
+            continue;
+        }
+        let ours = Parameter::find(name).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((ours.name, ours.aliases), (name, theirs.aliases));
+        // The built-in route counts calls in any case; only a script can do without.
+        if theirs.kind == ValueKind::Number && name != "ds_hash_size" {
+            let (least, most) = theirs.range;
+            assert_eq!(ours.form(), format!("{least}..{most}"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn list_file_and_timer_mode_are_read() {
     let parameters = with(&["list_file=/tmp/a.list", "ds_timer_mode=0"]).expect("good");
     assert_eq!(parameters.list_file(), Path::new("/tmp/a.list"));
@@ -115,6 +173,26 @@ fn defaults_are_those_of_the_rooms_where_the_command_line_wants_nothing_else() {
     let mut codes = settings.failover.codes;
     codes.sort_unstable();
     assert_eq!(codes, rooms.failover.codes);
+}
+
+#[test]
+fn keepalives_and_counting_are_on_unless_told_otherwise() {
+    let probing = Parameters::default().probing();
+    assert_eq!(probing.interval, Duration::from_secs(10));
+    assert_eq!(probing.mode, ProbingMode::All);
+    assert_eq!(probing.thresholds, Thresholds { down: 2, up: 1 });
+    let settings = Parameters::default().settings(Settings::default());
+    assert_eq!(settings.call_load.hash_size, 16);
+    // What the language's table says of a configuration that says nothing.
+    for (name, theirs) in [
+        ("ds_ping_interval", "0"),
+        ("ds_hash_size", "0"),
+        ("ds_probing_mode", "0"),
+        ("ds_probing_threshold", "1"),
+    ] {
+        let row = DISPATCHER.iter().find(|row| row.name == name);
+        assert_eq!(row.map(|row| row.default), Some(theirs), "{name}");
+    }
 }
 
 #[test]
@@ -212,8 +290,9 @@ fn sockets_and_proxies_are_addresses() {
         parameters.probing(),
         parameters.settings(Settings::default()),
     );
-    assert_eq!(probing.socket, "10.0.0.1:5080".parse().ok());
-    assert_eq!(settings.default_socket, probing.socket);
+    assert_eq!(probing.default_socket, "10.0.0.1:5080".parse().ok());
+    assert_eq!(settings.default_socket, probing.default_socket);
+    assert_eq!((probing.socket, probing.default_sockname), (None, None));
     assert_eq!(probing.outbound_proxy, "10.0.0.2:5060".parse().ok());
     let both = with(&[
         "ds_default_socket=10.0.0.1:5080",
@@ -226,9 +305,15 @@ fn sockets_and_proxies_are_addresses() {
         "ds_ping_socket: \"x\" is not udp:IP:PORT"
     );
     assert_eq!(
-        error("outbound_proxy=sip:gw.example.com"),
-        "outbound_proxy: \"sip:gw.example.com\" is not sip:IP:PORT (names are not resolved here)"
+        error("outbound_proxy=tel:1"),
+        "outbound_proxy: \"tel:1\": a tel: URI names no host"
     );
+    let named = with(&["outbound_proxy=sip:gw.test", "ds_default_sockname=inner"]).expect("good");
+    assert_eq!(named.outbound_proxy(), Some("sip:gw.test"));
+    assert_eq!(named.probing().outbound_proxy, None);
+    assert_eq!(named.probing().default_sockname.as_deref(), Some("inner"));
+    let settings = named.settings(Settings::default());
+    assert_eq!(settings.default_sockname.as_deref(), Some("inner"));
 }
 
 #[test]

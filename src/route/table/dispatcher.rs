@@ -3,7 +3,7 @@
 //! A parameter of the same name in [`crate::route::PARAMETERS`] means the same; there the defaults are
 //! those of the command line, here Kamailio's.
 
-use super::core_parameters::Effect::{Accepted, Unsupported, Used};
+use super::core_parameters::Effect::{Accepted, MustBe, Unsupported, Used};
 use super::core_parameters::ValueKind::{Number, Text};
 use super::modules::{ModuleParameter, parameter};
 use super::{Function, function_rows};
@@ -38,6 +38,9 @@ pub(super) const FUNCTIONS: &[Function] = function_rows! {
 };
 
 const NO_DATABASE: &str = "databases are not supported; destinations come from list_file";
+
+/// As in Kamailio with mode 1.
+const DNS_AT_LOAD: &str = "names are resolved when the list is read, and not again";
 
 const fn range(least: i64, most: i64, row: ModuleParameter) -> ModuleParameter {
     ModuleParameter {
@@ -105,7 +108,7 @@ pub const DISPATCHER: &[ModuleParameter] = &[
     range(0, 3, parameter("ds_probing_mode", Number, Used, "0", "who gets keepalives: 0 those with P until alive, 1 all, 2 inactive with P, 3 those with P")),
     range(0, 1, parameter("ds_ping_latency_stats", Number, Used, "0", "keep figures on how long answers to keepalives take")),
     range(0, 1, parameter("ds_retain_latency_stats", Number, Used, "0", "keep them when the list is read again")),
-    range(1, 1000, parameter("ds_latency_estimator_alpha", Number, Used, "100", "thousandths by which the newest answer counts")),
+    range(1, 999, parameter("ds_latency_estimator_alpha", Number, Used, "100", "thousandths by which the newest answer counts")),
     range(0, 24, parameter("ds_hash_size", Number, Used, "0", "log2 of the slots of the call-load table; 0: calls are not counted")),
     range(0, 31_536_000, parameter("ds_hash_expire", Number, Used, "7200", "seconds after which an answered call is forgotten")),
     range(0, 31_536_000, parameter("ds_hash_initexpire", Number, Used, "7200", "seconds after which a call that was never answered is forgotten")),
@@ -120,9 +123,9 @@ pub const DISPATCHER: &[ModuleParameter] = &[
     range(0, 1, parameter("ds_attrs_none", Number, Used, "0", "1: a destination without attributes gets none=yes")),
     range(0, 1, parameter("ds_load_mode", Number, Used, "0", "1: one bad destination fails the whole list")),
     range(0, 86_400, parameter("reload_delta", Number, Used, "0", "least seconds between two reloads")),
-    range(0, 15, parameter("ds_dns_mode", Number, Used, "1", "when names are resolved: 1 at load, 2 at match, 4 by timer, 8 with SRV")),
-    range(0, 86_400, parameter("ds_dns_interval", Number, Used, "600", "seconds between two resolutions")),
-    range(0, 86_400, parameter("ds_dns_ttl", Number, Used, "0", "seconds that a resolution is good")),
-    range(0, 1, parameter("ds_dns_match_all", Number, Used, "0", "1: all addresses of a name count as the destination's")),
+    parameter("ds_dns_mode", Number, MustBe(1), "1", "when names are resolved: 1 at load, 2 at match, 4 by timer, 8 with SRV"),
+    range(0, 86_400, parameter("ds_dns_interval", Number, Accepted(DNS_AT_LOAD), "600", "seconds between two resolutions")),
+    range(0, 86_400, parameter("ds_dns_ttl", Number, Accepted(DNS_AT_LOAD), "0", "seconds that a resolution is good")),
+    parameter("ds_dns_match_all", Number, MustBe(0), "0", "1: all addresses of a name count as the destination's"),
     range(0, 1, parameter("ds_compat", Number, Used, "0", "sipshard's own; 1: what Kamailio does where sipshard does better")),
 ];

@@ -31,7 +31,7 @@ pub(super) fn change(name: &str) -> Option<Change> {
             }
             true
         },
-        "escape.user" => |text, _, out| escape(text, b"-_.!~*'()&=+$,;?/", out),
+        "escape.user" => |text, _, out| escape(text, b"-_.!~*'()&=+$,;?", out),
         "escape.param" => |text, _, out| escape(text, b"-_.!~*'()[]/:&+$", out),
         "urlencode.param" => |text, _, out| escape(text, b"-_.~", out),
         "unescape.user" | "unescape.param" => |text, _, out| unescape(text, false, out),

@@ -11,7 +11,7 @@ fn made(text: &str, class: &str, name: &str, given: &[&str]) -> String {
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match change(class, name).expect("known") {
         Change::Part(part) => match part(bytes, &arguments) {
-            Made::Null => "~".to_owned(),
+            Made::Null | Made::Unset => "~".to_owned(),
             Made::Empty => String::new(),
             Made::Number(number) => number.to_string(),
             Made::Part(range) => shown(&bytes[range]),
@@ -38,8 +38,8 @@ fn texts_are_made_as_kamailio_makes_them() {
         (host, "substr", &["0", "0"], "example.com"),
         (host, "substr", &["-3", "0"], "com"),
         (host, "substr", &["2", "100"], "ample.com"),
-        (host, "substr", &["50", "1"], ""),
-        (host, "substr", &["-30", "2"], ""),
+        (host, "substr", &["50", "1"], "~"),
+        (host, "substr", &["-30", "2"], "~"),
         (host, "select", &["0", "."], "example"),
         (host, "select", &["1", "."], "com"),
         (host, "select", &["2", "."], ""),

@@ -19,7 +19,12 @@ type Part = fn(&[u8], &Arguments<'_>) -> Made;
 fn part(name: &str) -> Option<Part> {
     Some(match name {
         "len" => |text, _| Made::Number(text.len() as i64),
-        "int" => |text, _| number_of(text).map_or(Made::Null, Made::Number),
+        "int" => |text, _| match number_of(text) {
+            // Hex is a number for (int), not here.
+            Some(number) if !text.contains(&b'x') && !text.contains(&b'X') => Made::Number(number),
+            _ if text.is_empty() => Made::Unset,
+            _ => Made::Null,
+        },
         "corehash" => corehash,
         "count" => |text, given| {
             let counted = given.texts[0].first();
@@ -79,9 +84,17 @@ fn is_blank(byte: u8) -> bool {
 
 /// The hash by which destinations are chosen too; in so many slots, if that is said.
 fn corehash(text: &[u8], given: &Arguments<'_>) -> Made {
+    if text.is_empty() {
+        return Made::Number(0);
+    }
     let hashed = i64::from(hash(text, None));
     let slots = given.numbers[0];
-    Made::Number(if slots > 0 { hashed % slots } else { hashed })
+    // So many slots if it is a power of two; else Kamailio leaves some out, and so do we.
+    Made::Number(if slots > 0 {
+        hashed & (slots - 1)
+    } else {
+        hashed
+    })
 }
 
 /// From a place, so many bytes; 0 bytes: to the end. A negative place counts from the end.
@@ -94,7 +107,7 @@ fn substr(text: &[u8], given: &Arguments<'_>) -> Made {
         start
     };
     if start < 0 || start >= all || length < 0 {
-        return Made::Empty;
+        return Made::Null;
     }
     let rest = all - start;
     let length = if length == 0 { rest } else { length.min(rest) };

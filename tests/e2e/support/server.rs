@@ -18,6 +18,8 @@ pub struct Options {
     pub stateless: bool,
     /// Listen addresses.
     pub listen: Vec<SocketAddr>,
+    /// `--steering`.
+    pub steering: &'static str,
     /// Dispatcher parameters, `NAME=VALUE`.
     pub parameters: Vec<String>,
 }
@@ -29,6 +31,7 @@ impl Options {
             workers,
             stateless: false,
             listen: vec![listen],
+            steering: "auto",
             parameters: Vec::new(),
         }
     }
@@ -65,6 +68,7 @@ impl Server {
             .to_vec();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         option("--workers", options.workers.to_string());
+        option("--steering", options.steering.to_owned());
         option("--ctl", socket.display().to_string());
         for address in &options.listen {
             option("--listen", format!("udp:{address}"));

@@ -347,3 +347,61 @@ fn without_any_weight_smooth_weight_is_round_robin() {
     assert_eq!(counts(&sets, 109, 300, NO_DEFAULT), [100, 100, 100]);
     assert_eq!(counts(&sets, 111, 300, USE_DEFAULT), [150, 150, 0]);
 }
+
+#[test]
+fn latency_never_takes_a_priority_down_to_none() {
+    // By place: the one of a priority, however slow, stays before those without.
+    let sets = numbered(2, |place| ["0 10", "0 0"][place].to_owned());
+    set_latency(&sets, 0, 1_000_000);
+    let turns = [(); 3].map(|()| order(&sets, 13, NO_DEFAULT));
+    assert_eq!(turns, [[0, 1], [0, 1], [0, 1]]);
+}
+
+#[test]
+fn when_latency_finds_nobody_the_rotation_begins_anew() {
+    let sets = numbered(3, |_| "0 50".to_owned());
+    assert_eq!(choose(&sets, 13, NO_DEFAULT), Ok(0));
+    for flags in [Flags::INACTIVE, 0] {
+        (0..3).for_each(|place| mark(&sets, place, flags));
+        let chosen = choose(&sets, 13, NO_DEFAULT);
+        assert_eq!(chosen.is_ok(), flags == 0);
+        assert!(chosen.is_err() || chosen == Ok(0), "{chosen:?}");
+    }
+}
+
+#[test]
+fn the_limit_holds_in_orders_of_rank_too() {
+    let sets = plain(5);
+    for algorithm in [13, 100] {
+        for (limit, tried) in [(0, 5), (1, 1), (3, 3), (9, 5)] {
+            let options = SelectOptions {
+                limit,
+                ..NO_DEFAULT
+            };
+            assert_eq!(order(&sets, algorithm, options).len(), tried);
+        }
+    }
+}
+
+#[test]
+fn from_the_default_failover_goes_to_all_who_are_back() {
+    for algorithm in [8, 13] {
+        let sets = plain(4);
+        (0..3).for_each(|place| mark(&sets, place, Flags::INACTIVE));
+        let set = sets.get(1).unwrap();
+        let mut selection = select(set, algorithm, &INVITE, USE_DEFAULT).unwrap();
+        assert_eq!(place(&selection.destination), 3);
+        (0..3).for_each(|place| mark(&sets, place, 0));
+        let rest = std::iter::from_fn(|| selection.candidates.next(set));
+        let rest: Vec<_> = rest.map(|(one, _)| place(&one)).collect();
+        assert_eq!(rest, [0, 1, 2], "algorithm {algorithm}");
+    }
+}
+
+#[test]
+fn overload_control_passes_over_who_is_out() {
+    let sets = plain(3);
+    mark(&sets, 1, Flags::INACTIVE);
+    mark(&sets, 2, Flags::DISABLED);
+    assert_eq!(counts(&sets, 64, 10, NO_DEFAULT), [10, 0, 0]);
+}

@@ -81,17 +81,19 @@ pub struct Run {
     pub machine: Machine,
 }
 
-pub fn program(config: &str) -> Arc<Program> {
+/// The program of a configuration, or what is wrong with it.
+fn compiled(config: &str) -> Result<Arc<Program>, String> {
     let modules =
         ["pv", "xlog", "textops", "kex"].map(|name| format!("loadmodule \"{name}.so\"\n"));
     let prefix = "modparam(\"xlog\", \"prefix\", \"\")\n";
     let text = format!("{}{prefix}{config}", modules.concat());
     let read = |_: &str| Ok(text.clone().into_bytes());
     let checked = check("test.cfg", &[], &read).expect("readable");
-    let shown = checked.report.render(&checked.sources, false);
-    assert!(!checked.report.has_errors(), "{shown}");
+    if checked.report.has_errors() {
+        return Err(checked.report.render(&checked.sources, false));
+    }
     match compile::<TestHost>(&checked) {
-        Ok(program) => Arc::new(program),
+        Ok(program) => Ok(Arc::new(program)),
         Err(report) => panic!("{}", report.render(&checked.sources, false)),
     }
 }
@@ -113,7 +115,19 @@ impl Run {
 }
 
 pub fn run(config: &str) -> Run {
-    let mut machine = Machine::new(program(config));
+    match compiled(config) {
+        Ok(program) => run_program(program),
+        Err(shown) => panic!("{shown}"),
+    }
+}
+
+/// Runs it, unless it is found to be wrong at load.
+pub fn try_run(config: &str) -> Option<Run> {
+    compiled(config).ok().map(run_program)
+}
+
+fn run_program(program: Arc<Program>) -> Run {
+    let mut machine = Machine::new(program);
     let mut host = TestHost {
         log: String::new(),
         user: b"bob".to_vec(),

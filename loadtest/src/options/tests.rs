@@ -1,0 +1,73 @@
+use super::*;
+use crate::cli::Cli;
+use clap::{CommandFactory as _, Parser as _};
+
+fn parse(arguments: &[&str]) -> Result<Options, String> {
+    let all = std::iter::once(&"sipload").chain(arguments);
+    let cli = Cli::try_parse_from(all).map_err(|error| error.to_string())?;
+    Ok(cli.options)
+}
+
+#[test]
+fn the_options_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn sipps_names_mean_the_same() {
+    let arguments = [
+        "-r",
+        "2000",
+        "-d",
+        "30",
+        "-m",
+        "100",
+        "-l",
+        "50",
+        "-i",
+        "127.0.0.2",
+        "-p",
+        "7000",
+        "-s",
+        "bob",
+        "--role",
+        "uac",
+        "127.0.0.1:5070",
+    ];
+    let options = parse(&arguments).unwrap();
+    assert!((options.rate - 2_000.0).abs() < f64::EPSILON);
+    assert_eq!(options.hold, Duration::from_millis(30));
+    assert_eq!((options.calls, options.limit), (Some(100), 50));
+    assert_eq!(options.port, [7000]);
+    assert_eq!(options.target, Some("127.0.0.1:5070".parse().unwrap()));
+}
+
+#[test]
+fn a_target_needs_no_port() {
+    for (text, target) in [
+        ("192.0.2.1", "192.0.2.1:5060"),
+        ("2001:db8::1", "[2001:db8::1]:5060"),
+        ("[2001:db8::1]", "[2001:db8::1]:5060"),
+        ("[2001:db8::1]:7", "[2001:db8::1]:7"),
+    ] {
+        let options = parse(&[text]).unwrap();
+        assert_eq!(options.target, Some(target.parse().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn nonsense_is_refused_with_its_reason() {
+    for (arguments, reason) in [
+        (&["example.org"][..], "not an address"),
+        (&["-r", "0"], "must lie between"),
+        (&["-r", "nan"], "must not be below zero"),
+        (&["--max-failed", "101"], "must not be above 100"),
+        (&["--reject", "200=5"], "300 to 699"),
+        (&["--reject", "486"], "CODE=PERCENT"),
+        (&["-s", "a b"], "user part"),
+        (&["--duration", "1e12"], "30 days"),
+    ] {
+        let error = parse(arguments).unwrap_err();
+        assert!(error.contains(reason), "{arguments:?}: {error}");
+    }
+}

@@ -1,0 +1,407 @@
+//! The report as one HTML page: style and pictures are inside, nothing is fetched, nothing runs.
+
+use std::fmt::Write as _;
+
+use hdrhistogram::Histogram;
+
+use super::chart::{Chart, Hover, Scale, Series, escape};
+use super::hlog::SENT;
+use super::load::{CORRECTED, Point, Run};
+use crate::timeline::QUANTILE_NAMES;
+
+/// Most points of a curve over time: more than one for each two pixels nobody sees.
+const MOST_POINTS: usize = 480;
+/// As many colours as the style has.
+const COLOURS: usize = 6;
+/// Steps of the percentile curve for each halving of what lies above.
+const TICKS_PER_HALF: u32 = 8;
+/// The quantiles of the table.
+const TABLE: [(&str, f64); 7] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+    ("p99.999", 0.99999),
+    ("max", 1.0),
+];
+
+/// What the tags of a log mean, in the order in which they are shown.
+const TIMES: &[(&str, &str)] = &[
+    ("", "Answer, from schedule"),
+    (SENT, "Answer, from sending (raw)"),
+    (CORRECTED, "Answer, from sending, corrected"),
+    ("setup", "Ringing, from schedule"),
+    ("setup-sent", "Ringing, from sending"),
+    ("bye", "BYE, from schedule"),
+    ("bye-sent", "BYE, from sending"),
+    ("lateness", "Requests later than scheduled"),
+];
+
+/// The page for one run, or for several beside each other.
+pub fn page(runs: &[Run]) -> String {
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let title = names.join(", ");
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>sipload: {title}</title>\n<style>\n{style}</style></head><body>\n\
+         <h1>{title}</h1>\n<p>Load test by sipload {version}. Times in milliseconds.</p>\n",
+        title = escape(&title),
+        style = include_str!("style.css"),
+        version = env!("CARGO_PKG_VERSION"),
+    );
+    if let [run] = runs {
+        out.push_str(&tiles(run));
+    } else {
+        out.push_str(&comparison(runs));
+    }
+    over_time(&mut out, runs);
+    percentile_curve(&mut out, runs);
+    for run in runs {
+        times_table(&mut out, run, runs.len() > 1);
+    }
+    for run in runs.iter().filter(|run| !run.facts.is_empty()) {
+        facts(&mut out, run, runs.len() > 1);
+    }
+    out.push_str("</body></html>\n");
+    out
+}
+
+/// A value of each point, and what it is called.
+type Value = (&'static str, fn(&Point) -> f64);
+
+/// Milliseconds with as many digits as matter.
+fn millis(value: f64) -> String {
+    let digits = match value {
+        value if value >= 100.0 => 1,
+        value if value >= 10.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.digits$}")
+}
+
+fn at_quantile(histogram: &Histogram<u64>, quantile: f64) -> String {
+    millis(histogram.value_at_quantile(quantile) as f64 / 1e6)
+}
+
+fn fact<'a>(run: &'a Run, name: &str) -> Option<&'a str> {
+    let fact = run.facts.iter().find(|(known, _)| known == name);
+    fact.map(|(_, value)| value.as_str())
+}
+
+fn tiles(run: &Run) -> String {
+    let mut out = "<div class=\"tiles\">".to_owned();
+    let mut tile = |value: &str, name: &str, bad: bool| {
+        let class = if bad { " bad" } else { "" };
+        let _ = write!(
+            out,
+            "<div class=\"tile{class}\"><b>{}</b><span>{name}</span></div>",
+            escape(value)
+        );
+    };
+    if let Some(calls) = fact(run, "Outgoing call created") {
+        tile(calls, "calls", false);
+    }
+    if let Some(failed) = fact(run, "Failed call") {
+        tile(failed, "failed", !failed.starts_with("0 "));
+    }
+    if let Some(rate) = fact(run, "Call Rate") {
+        tile(rate.split(" (").next().unwrap_or(rate), "rate", false);
+    }
+    let answers = &run.curves[0].histogram;
+    for (name, quantile) in TABLE.iter().filter(|(name, _)| name.len() < 6) {
+        tile(
+            &at_quantile(answers, *quantile),
+            &format!("{name}, ms"),
+            false,
+        );
+    }
+    out.push_str("</div>\n");
+    out
+}
+
+/// The runs' main figures side by side.
+fn comparison(runs: &[Run]) -> String {
+    let mut out =
+        "<div class=\"wide\"><table><tr><th>run</th><th>answers</th><th>failed</th>".to_owned();
+    for (name, _) in TABLE {
+        let _ = write!(out, "<th>{name}</th>");
+    }
+    out.push_str("</tr>\n");
+    for run in runs {
+        let answers = &run.curves[0].histogram;
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{}</td>",
+            escape(&run.name),
+            answers.len(),
+            escape(fact(run, "Failed call").unwrap_or("unknown"))
+        );
+        for (_, quantile) in TABLE {
+            let _ = write!(out, "<td>{}</td>", at_quantile(answers, quantile));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table></div>\n<p>Answer times from the schedule.</p>\n");
+    out
+}
+
+/// One curve of a value over time.
+fn course(points: &[Point], value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
+    let middle = |point: &Point| f64::midpoint(point.from, point.until);
+    points
+        .iter()
+        .map(|point| (middle(point), value(point)))
+        .collect()
+}
+
+fn section(out: &mut String, title: &str, words: &str, chart: &Chart<'_>) {
+    let words = if words.is_empty() {
+        String::new()
+    } else {
+        format!("<p>{words}</p>\n")
+    };
+    let _ = write!(out, "<h2>{title}</h2>\n{words}{}", chart.svg());
+}
+
+fn hovers(points: &[Point], has_counts: bool) -> Vec<Hover> {
+    let text = |point: &Point| {
+        let mut text = format!("{:.0} to {:.0} s", point.from, point.until);
+        if has_counts {
+            let _ = write!(
+                text,
+                "\n{:.0} calls/s, {:.0} live\n{:.1} failed/s, {:.1} skipped/s",
+                point.rate, point.live, point.failed, point.skipped
+            );
+        }
+        for (name, value) in QUANTILE_NAMES.iter().zip(point.millis) {
+            let _ = write!(text, "\n{name} {} ms", millis(value));
+        }
+        text
+    };
+    let hover = |point: &Point| Hover {
+        from: point.from,
+        until: point.until,
+        text: text(point),
+    };
+    points.iter().map(hover).collect()
+}
+
+fn over_time(out: &mut String, runs: &[Run]) {
+    let points: Vec<Vec<Point>> = runs.iter().map(|run| run.thinned(MOST_POINTS)).collect();
+    let has_counts = runs.iter().any(|run| run.has_counts);
+    let several = runs.len() > 1;
+    let hover = if several {
+        Vec::new()
+    } else {
+        hovers(&points[0], has_counts)
+    };
+    let chart = |y_label, y_scale, series| Chart {
+        x_label: "seconds",
+        y_label,
+        x_scale: Scale::Linear,
+        y_scale,
+        series,
+        hovers: hover.clone(),
+    };
+    // For each run one curve for each of the values.
+    let series = |values: &[Value]| -> Vec<Series> {
+        let mut series = Vec::new();
+        for (index, run) in runs.iter().enumerate().filter(|(_, run)| run.has_counts) {
+            for (number, (name, value)) in values.iter().enumerate() {
+                series.push(Series {
+                    name: if several {
+                        format!("{}: {name}", run.name)
+                    } else {
+                        (*name).to_owned()
+                    },
+                    colour: if several { index % COLOURS } else { number },
+                    dashed: several && number > 0,
+                    points: course(&points[index], value),
+                });
+            }
+        }
+        series
+    };
+    if has_counts {
+        let rate = series(&[("calls started a second", |point| point.rate)]);
+        section(
+            out,
+            "Rate",
+            "",
+            &chart("calls a second", Scale::Linear, rate),
+        );
+        let live = series(&[("calls under way", |point| point.live)]);
+        section(
+            out,
+            "Calls at a time",
+            "",
+            &chart("calls", Scale::Linear, live),
+        );
+        let failures = series(&[
+            ("failed", |point| point.failed),
+            ("skipped, too many live", |point| point.skipped),
+        ]);
+        let title = "Failures";
+        section(
+            out,
+            title,
+            "",
+            &chart("calls a second", Scale::Linear, failures),
+        );
+    }
+    // A second without answers has no times.
+    let answered: Vec<Vec<Point>> = points
+        .iter()
+        .map(|points| {
+            points
+                .iter()
+                .filter(|one| one.answers > 0.0)
+                .copied()
+                .collect()
+        })
+        .collect();
+    let words = "From when the INVITE was due to its 200, in each second.";
+    if let [points] = &answered[..] {
+        let curves = QUANTILE_NAMES
+            .iter()
+            .enumerate()
+            .map(|(index, name)| Series {
+                name: (*name).to_owned(),
+                colour: index,
+                dashed: false,
+                points: course(points, |point| point.millis[index]),
+            });
+        let chart = chart("milliseconds", Scale::Log, curves.collect());
+        section(out, "Answer times over time", words, &chart);
+        return;
+    }
+    for index in [0, 2, 4] {
+        let curves = answered.iter().enumerate().map(|(number, points)| Series {
+            name: runs[number].name.clone(),
+            colour: number % COLOURS,
+            dashed: false,
+            points: course(points, |point| point.millis[index]),
+        });
+        let title = format!("Answer times over time: {}", QUANTILE_NAMES[index]);
+        let chart = chart("milliseconds", Scale::Log, curves.collect());
+        section(out, &title, words, &chart);
+    }
+}
+
+fn quantiles(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let mut points = vec![(0.0, histogram.min_nz() as f64 / 1e6)];
+    for step in histogram.iter_quantiles(TICKS_PER_HALF) {
+        // The last steps to the whole would lie at infinity.
+        let quantile = step
+            .quantile_iterated_to()
+            .min(1.0 - 1.0 / (2.0 * histogram.len() as f64));
+        points.push((quantile, step.value_iterated_to() as f64 / 1e6));
+    }
+    points
+}
+
+fn percentile_curve(out: &mut String, runs: &[Run]) {
+    let several = runs.len() > 1;
+    let mut series = Vec::new();
+    for (index, run) in runs.iter().enumerate() {
+        for (number, (tag, name)) in TIMES.iter().take(3).enumerate() {
+            // Beside other runs only the two that say something about the system under test.
+            let wanted = !several || *tag != SENT;
+            if let Some(histogram) = run.curve(tag).filter(|_| wanted) {
+                series.push(Series {
+                    name: if several {
+                        format!("{}: {name}", run.name)
+                    } else {
+                        (*name).to_owned()
+                    },
+                    colour: if several { index % COLOURS } else { number },
+                    dashed: several && number > 0,
+                    points: quantiles(histogram),
+                });
+            }
+        }
+    }
+    let chart = Chart {
+        x_label: "percentile",
+        y_label: "milliseconds",
+        x_scale: Scale::Quantile,
+        y_scale: Scale::Log,
+        series,
+        hovers: Vec::new(),
+    };
+    let mut words = "The whole distribution on HdrHistogram's scale: each step to the right is a tenth of the \
+        calls before. <b>From schedule</b> is what callers felt. <b>From sending</b> leaves out what the generator \
+        was late."
+        .to_owned();
+    let intervals: Vec<String> = runs
+        .iter()
+        .filter_map(|run| Some(format!("{} ms", run.expected_interval?.as_secs_f64() * 1e3)))
+        .collect();
+    if !intervals.is_empty() {
+        let _ = write!(
+            words,
+            " <b>Corrected</b> adds to the times from sending what a caller who waits for each answer and calls \
+             again after the expected interval ({}) would have met meanwhile.",
+            intervals.join(", ")
+        );
+    }
+    section(out, "Percentiles of the answer time", &words, &chart);
+}
+
+fn times_table(out: &mut String, run: &Run, named: bool) {
+    let suffix = if named {
+        format!(": {}", escape(&run.name))
+    } else {
+        String::new()
+    };
+    let _ = write!(
+        out,
+        "<h2>Times{suffix}</h2>\n<div class=\"wide\"><table><tr><th>milliseconds</th><th>number</th><th>mean</th>"
+    );
+    for (name, _) in TABLE {
+        let _ = write!(out, "<th>{name}</th>");
+    }
+    out.push_str("</tr>\n");
+    let known = TIMES.iter().map(|(tag, name)| (*tag, *name));
+    let others = run.curves.iter().map(|curve| curve.tag.as_str());
+    let others = others.filter(|tag| TIMES.iter().all(|(known, _)| known != tag));
+    for (tag, name) in known.chain(others.map(|tag| (tag, tag))) {
+        let Some(histogram) = run.curve(tag) else {
+            continue;
+        };
+        let part = tag == SENT || tag == CORRECTED || tag.ends_with("-sent");
+        let _ = write!(
+            out,
+            "<tr{}><td>{}</td><td>{}</td><td>{}</td>",
+            if part { " class=\"part\"" } else { "" },
+            escape(name),
+            histogram.len(),
+            millis(histogram.mean() / 1e6)
+        );
+        for (_, quantile) in TABLE {
+            let _ = write!(out, "<td>{}</td>", at_quantile(histogram, quantile));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table></div>\n");
+}
+
+fn facts(out: &mut String, run: &Run, named: bool) {
+    let title = if named {
+        escape(&run.name)
+    } else {
+        "This run".to_owned()
+    };
+    let _ = writeln!(out, "<h2>{title}</h2>\n<table class=\"facts\">");
+    for (name, value) in &run.facts {
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td>{}</td></tr>",
+            escape(name),
+            escape(value)
+        );
+    }
+    out.push_str("</table>\n");
+}

@@ -1,0 +1,108 @@
+use super::*;
+use std::time::SystemTime;
+
+use sipshard::agent::{Latency, latency};
+
+use super::load::CORRECTED;
+
+fn answers(millis: &[u64]) -> Latency {
+    let mut answers = Latency::default();
+    for millis in millis {
+        latency::record(&mut answers.scheduled, Duration::from_millis(millis + 1));
+        latency::record(&mut answers.sent, Duration::from_millis(*millis));
+    }
+    answers
+}
+
+fn write_log(directory: &Path, name: &str) -> PathBuf {
+    let prefix = directory.join(name);
+    let mut log = LogWriter::create(&prefix, SystemTime::now()).unwrap();
+    let second = Duration::from_secs;
+    log.interval(second(0), second(1), &answers(&[5, 5, 5, 20]))
+        .unwrap();
+    log.interval(second(1), second(2), &answers(&[])).unwrap();
+    log.interval(second(2), second(3), &answers(&[1_000]))
+        .unwrap();
+    log.fact("Failed call", "0 (0.000 %)").unwrap();
+    log.fact(EXPECTED_INTERVAL, "100 ms").unwrap();
+    log.finish().unwrap();
+    with_ending(&prefix, ".hlog")
+}
+
+fn near(value: u64, millis: u64) -> bool {
+    value.abs_diff(millis * 1_000_000) <= millis * 2_000
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = Run::load(&write_log(directory.path(), "a.b"), None).unwrap();
+    assert_eq!(run.name, "a.b");
+    assert_eq!(run.points.len(), 3);
+    assert!((run.points[2].from - 2.0).abs() < 1e-3);
+    assert!((run.points[0].answers - 4.0).abs() < 1e-9);
+    assert!(near(run.curve("").unwrap().max(), 1_001));
+    assert!(near(run.curve("sent").unwrap().max(), 1_000));
+    assert_eq!(run.facts[0].0, "Failed call");
+}
+
+#[test]
+fn the_correction_adds_what_a_waiting_caller_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = write_log(directory.path(), "run");
+    let corrected = |interval: Option<Duration>| {
+        let run = Run::load(&path, interval).unwrap();
+        run.curve(CORRECTED).map(Histogram::len)
+    };
+    // 1000 ms stand also for 900, 800 ... 100.
+    assert_eq!(corrected(None), Some(5 + 9));
+    assert_eq!(corrected(Some(Duration::from_millis(500))), Some(5 + 1));
+    assert_eq!(corrected(Some(Duration::ZERO)), None);
+}
+
+#[test]
+fn the_page_stands_alone_and_shows_every_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let one = Run::load(&write_log(directory.path(), "before"), None).unwrap();
+    let mut other = Run::load(&write_log(directory.path(), "<after>"), None).unwrap();
+    other.facts.push(("Command".to_owned(), "a <b>".to_owned()));
+    for runs in [vec![one.clone()], vec![one, other]] {
+        let page = html::page(&runs);
+        for outside in ["http:", "https:", "<script", "url(", "@import"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(page.contains("before") && !page.contains("NaN"));
+        assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+        if runs.len() == 2 {
+            assert!(page.contains("&lt;after&gt;") && page.contains("a &lt;b&gt;"));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_no_log_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.hlog");
+    std::fs::write(&path, "Tag=x,0.1,1.0,2.0,%%%\n").unwrap();
+    let error = format!("{:#}", Run::load(&path, None).unwrap_err());
+    assert!(error.contains("x.hlog"), "{error}");
+    std::fs::write(&path, "#hello\n").unwrap();
+    let error = format!("{:#}", Run::load(&path, None).unwrap_err());
+    assert!(error.contains("holds no histogram"), "{error}");
+}
+
+#[test]
+fn the_percentile_list_is_that_of_hdrhistogram() {
+    let list = percentiles(&answers(&[1, 2, 3, 4]).sent);
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(lines[0].contains("Value     Percentile TotalCount 1/(1-Percentile)"));
+    let columns: Vec<&str> = lines[2].split_whitespace().collect();
+    assert_eq!(columns.len(), 4);
+    assert!(list.contains("Total count    =            4]"), "{list}");
+    let last = lines
+        .iter()
+        .rev()
+        .find(|line| !line.starts_with('#'))
+        .unwrap();
+    assert_eq!(last.split_whitespace().nth(1), Some("1.000000000000"));
+}

@@ -1,0 +1,116 @@
+//! A run second by second: small enough to keep for days, whole enough for tables and pictures.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use sipshard::agent::CallerCounts;
+
+/// A histogram's figures that pictures over time are made of, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Digest {
+    /// How many values there are.
+    pub number: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// Their percentiles at [`QUANTILES`].
+    pub at: [u64; QUANTILES.len()],
+}
+
+/// The quantiles of a [`Digest`]; the last is the greatest value.
+pub const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+/// What they are called.
+pub const QUANTILE_NAMES: [&str; QUANTILES.len()] = ["p50", "p90", "p99", "p99.9", "max"];
+
+impl Digest {
+    /// Of one histogram.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        Self {
+            number: histogram.len(),
+            mean: histogram.mean(),
+            at: QUANTILES.map(|quantile| histogram.value_at_quantile(quantile)),
+        }
+    }
+}
+
+/// One second of a run, or what is left of one at the end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Second {
+    /// When it ended, from the begin of the schedule.
+    pub at: Duration,
+    /// The callers' counts so far.
+    pub counts: CallerCounts,
+    /// Calls that the gateways saw so far.
+    pub gateway_calls: u64,
+    /// Calls that ended at the gateways so far.
+    pub gateway_ended: u64,
+    /// Calls under way at the gateways.
+    pub gateway_live: u64,
+    /// Answer times of this second, from the schedule.
+    pub answers: Digest,
+}
+
+/// The first line of [`csv`]: the names stay, and new ones come last.
+pub const CSV_HEADER: &str = "seconds,calls,rate,live,completed,failed,skipped,retransmissions,\
+    answers,mean_ms,p50_ms,p90_ms,p99_ms,p99.9_ms,max_ms";
+
+/// The whole run as CSV, a line for each second. Counts are totals so far, `rate` and the times are those of
+/// the second.
+pub fn csv(seconds: &[Second]) -> String {
+    use std::fmt::Write as _;
+    let mut out = format!("{CSV_HEADER}\n");
+    let mut before = Second::default();
+    for second in seconds {
+        let counts = &second.counts;
+        let span = second.at.saturating_sub(before.at).as_secs_f64();
+        let begun = counts.started.saturating_sub(before.counts.started);
+        let rate = if span > 0.0 { begun as f64 / span } else { 0.0 };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
+            "{:.3},{},{rate:.1},{},{},{},{},{},{},{:.6}",
+            second.at.as_secs_f64(),
+            counts.started,
+            counts.live,
+            counts.successful(),
+            counts.failed,
+            counts.skipped,
+            counts.retransmissions(),
+            second.answers.number,
+            second.answers.mean / 1e6,
+        );
+        for value in second.answers.at {
+            let _ = write!(out, ",{:.6}", value as f64 / 1e6);
+        }
+        out.push('\n');
+        before = *second;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_second_is_a_line_with_its_own_rate() {
+        let second = |at, started| Second {
+            at: Duration::from_millis(at),
+            counts: CallerCounts {
+                started,
+                ..CallerCounts::default()
+            },
+            ..Second::default()
+        };
+        let text = csv(&[second(1_000, 100), second(1_500, 150)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[1].starts_with("1.000,100,100.0,"), "{text}");
+        assert!(lines[2].starts_with("1.500,150,100.0,"), "{text}");
+        let columns = |line: &str| line.split(',').count();
+        assert!(
+            lines
+                .iter()
+                .all(|line| columns(line) == columns(CSV_HEADER))
+        );
+    }
+}

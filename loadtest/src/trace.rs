@@ -1,0 +1,356 @@
+//! SIPp's statistics file: the columns of its `-trace_stat`, so that scripts made for it go on working.
+//!
+//! Columns end in (P) for the period since the line before, or (C) for the run so far. Times are UTC. What
+//! cannot happen here (TCP, watchdogs) stands as 0.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use hdrhistogram::Histogram;
+use sipshard::agent::{CallerCounts, Recent};
+
+use crate::options::Options;
+use crate::timeline::Second;
+
+/// Upper bounds of SIPp's default scenarios, in milliseconds.
+const RESPONSE_BOUNDS: [u64; 8] = [10, 20, 30, 40, 50, 100, 150, 200];
+const LENGTH_BOUNDS: [u64; 7] = [10, 50, 100, 500, 1_000, 5_000, 10_000];
+
+/// A counter that has a column for the period and one for the run.
+type Counter = (&'static str, fn(&Second) -> u64);
+
+/// What stands before `TotalCallCreated`.
+const CREATED: &[Counter] = &[
+    ("IncomingCall", |second| second.gateway_calls),
+    ("OutgoingCall", |second| second.counts.started),
+];
+
+/// What stands after `CurrentCall`.
+const COUNTERS: &[Counter] = &[
+    ("SuccessfulCall", successful),
+    ("FailedCall", |second| {
+        second.counts.failed + second.counts.skipped
+    }),
+    ("FailedCannotSendMessage", none),
+    ("FailedMaxUDPRetrans", |second| {
+        second.counts.invite_timeouts + second.counts.bye_timeouts
+    }),
+    ("FailedTcpConnect", none),
+    ("FailedTcpClosed", none),
+    ("FailedUnexpectedMessage", |second| {
+        unexpected(&second.counts)
+    }),
+    ("FailedCallRejected", none),
+    ("FailedCmdNotSent", none),
+    ("FailedRegexpDoesntMatch", none),
+    ("FailedRegexpShouldntMatch", none),
+    ("FailedRegexpHdrNotFound", none),
+    ("FailedOutboundCongestion", |second| second.counts.skipped),
+    ("FailedTimeoutOnRecv", |second| {
+        second.counts.ring_timeouts + second.counts.bye_missing
+    }),
+    ("FailedTimeoutOnSend", none),
+    ("FailedTestDoesntMatch", none),
+    ("FailedTestShouldntMatch", none),
+    ("FailedStrcmpDoesntMatch", none),
+    ("FailedStrcmpShouldntMatch", none),
+    ("OutOfCallMsgs", |second| {
+        second.counts.unexpected + second.counts.malformed
+    }),
+    ("DeadCallMsgs", |second| second.counts.late),
+    ("Retransmissions", |second| second.counts.retransmissions()),
+    ("AutoAnswered", none),
+    ("Warnings", none),
+    ("FatalErrors", none),
+    ("WatchdogMajor", none),
+    ("WatchdogMinor", none),
+];
+
+fn none(_: &Second) -> u64 {
+    0
+}
+
+fn successful(second: &Second) -> u64 {
+    let counts = &second.counts;
+    if counts.started == 0 {
+        second.gateway_ended
+    } else {
+        counts.successful()
+    }
+}
+
+/// Calls that failed by an answer that was not wanted.
+fn unexpected(counts: &CallerCounts) -> u64 {
+    let others =
+        counts.invite_timeouts + counts.bye_timeouts + counts.ring_timeouts + counts.bye_missing;
+    counts.failed.saturating_sub(others)
+}
+
+/// The file, and what its next line is made of.
+pub struct Trace {
+    file: BufWriter<File>,
+    started: SystemTime,
+    target_rate: f64,
+    period: Duration,
+    /// The line before the next one.
+    before: Second,
+    last: Second,
+    recent: Recent,
+    total: Recent,
+}
+
+impl Trace {
+    /// Opens the file if the options ask for it, and writes the names of the columns.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn create(options: &Options, started: SystemTime) -> Result<Option<Self>> {
+        let reports = &options.reports;
+        if !reports.trace_stat {
+            return Ok(None);
+        }
+        let default = || PathBuf::from(format!("sipload_{}_.csv", std::process::id()));
+        let path = reports.stf.clone().unwrap_or_else(default);
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut trace = Self {
+            file: BufWriter::new(file),
+            started,
+            target_rate: options.rate,
+            period: reports.fd,
+            before: Second::default(),
+            last: Second::default(),
+            recent: Recent::default(),
+            total: Recent::default(),
+        };
+        trace.file.write_all(header().as_bytes())?;
+        trace.file.flush()?;
+        Ok(Some(trace))
+    }
+
+    /// Takes a second; writes a line if a period is over.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn add(&mut self, second: &Second, recent: &Recent) -> Result<()> {
+        self.recent.merge(recent);
+        self.total.merge(recent);
+        self.last = *second;
+        // Seconds end some microseconds late, never early.
+        if second.at.saturating_sub(self.before.at) >= self.period {
+            self.line()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the last, shorter period.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish(mut self) -> Result<()> {
+        if self.last.at > self.before.at {
+            self.line()?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self) -> Result<()> {
+        let (now, before) = (self.last, self.before);
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
+            "{};{};{};{};{};{};{};{};",
+            stamp(self.started),
+            stamp(self.started + before.at),
+            stamp(self.started + now.at),
+            clock(now.at.saturating_sub(before.at)),
+            clock(now.at),
+            self.target_rate,
+            rate(
+                created(&now) - created(&before),
+                now.at.saturating_sub(before.at)
+            ),
+            rate(created(&now), now.at),
+        );
+        let both = |out: &mut String, (_, value): &Counter| {
+            let period = value(&now).saturating_sub(value(&before));
+            let _ = write!(out, "{period};{};", value(&now));
+        };
+        for counter in CREATED {
+            both(&mut out, counter);
+        }
+        let live = now.counts.live.max(now.gateway_live);
+        let _ = write!(out, "{};{live};", created(&now));
+        for counter in COUNTERS {
+            both(&mut out, counter);
+        }
+        for (period, whole) in [
+            (&self.recent.answer.sent, &self.total.answer.sent),
+            (&self.recent.length, &self.total.length),
+        ] {
+            for nanos in [period.mean(), whole.mean(), period.stdev(), whole.stdev()] {
+                let micros = (nanos / 1_000.0) as u64;
+                let time = clock(Duration::from_micros(micros));
+                let _ = write!(out, "{time}:{:06};", micros % 1_000_000);
+            }
+        }
+        repartition(&mut out, &self.total.answer.sent, &RESPONSE_BOUNDS);
+        repartition(&mut out, &self.total.length, &LENGTH_BOUNDS);
+        out.push('\n');
+        self.file.write_all(out.as_bytes())?;
+        self.file.flush()?;
+        self.before = now;
+        self.recent.clear();
+        Ok(())
+    }
+}
+
+/// With both roles in one process each call has two ends and still is one.
+fn created(second: &Second) -> u64 {
+    second.counts.started.max(second.gateway_calls)
+}
+
+fn rate(calls: u64, span: Duration) -> f64 {
+    if span.is_zero() {
+        return 0.0;
+    }
+    (calls as f64 / span.as_secs_f64() * 1_000.0).round() / 1_000.0
+}
+
+/// The names of the columns, in SIPp's order.
+fn header() -> String {
+    let mut out = "StartTime;LastResetTime;CurrentTime;ElapsedTime(P);ElapsedTime(C);TargetRate;\
+        CallRate(P);CallRate(C);"
+        .to_owned();
+    let both = |out: &mut String, name: &str| {
+        let _ = write!(out, "{name}(P);{name}(C);");
+    };
+    for (name, _) in CREATED {
+        both(&mut out, name);
+    }
+    out.push_str("TotalCallCreated;CurrentCall;");
+    for (name, _) in COUNTERS {
+        both(&mut out, name);
+    }
+    for name in [
+        "ResponseTime1",
+        "ResponseTime1StDev",
+        "CallLength",
+        "CallLengthStDev",
+    ] {
+        both(&mut out, name);
+    }
+    for (name, bounds, suffix) in [
+        ("ResponseTimeRepartition", &RESPONSE_BOUNDS[..], "1"),
+        ("CallLengthRepartition", &LENGTH_BOUNDS[..], ""),
+    ] {
+        let _ = write!(out, "{name}{suffix};");
+        for bound in bounds {
+            let _ = write!(out, "{name}{suffix}_<{bound};");
+        }
+        if let Some(last) = bounds.last() {
+            let _ = write!(out, "{name}{suffix}_>={last};");
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// How many values lie below each bound and not below the one before.
+fn repartition(out: &mut String, histogram: &Histogram<u64>, bounds: &[u64]) {
+    out.push(';');
+    let mut below = 0;
+    for bound in bounds {
+        let so_far = histogram.count_between(0, bound * 1_000_000 - 1);
+        let _ = write!(out, "{};", so_far.saturating_sub(below));
+        below = so_far.max(below);
+    }
+    let _ = write!(out, "{};", histogram.len().saturating_sub(below));
+}
+
+/// `HH:MM:SS`.
+fn clock(span: Duration) -> String {
+    let seconds = span.as_secs();
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// Date, time of day, and seconds since 1970, with tabs between them, as SIPp writes them.
+fn stamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (year, month, day) = date(since.as_secs() / 86_400);
+    let of_day = Duration::from_secs(since.as_secs() % 86_400);
+    let micros = since.subsec_micros();
+    format!(
+        "{year:04}-{month:02}-{day:02}\t{}.{micros:06}\t{}.{micros:06}",
+        clock(of_day),
+        since.as_secs()
+    )
+}
+
+/// Year, month and day of a day since 1970, in the Gregorian calendar. Years are counted from March, so that
+/// the leap day is the last of its year.
+fn date(days: u64) -> (u64, u64, u64) {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    // From 0000-03-01 to 1970-01-01.
+    let days = days + 719_468;
+    let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + carry, month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sipshard::agent::latency;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (days, expected) in [
+            (0, (1970, 1, 1)),
+            (58, (1970, 2, 28)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (19_782, (2024, 2, 29)),
+            (19_783, (2024, 3, 1)),
+            (20_453, (2025, 12, 31)),
+            (47_540, (2100, 2, 28)),
+            (47_541, (2100, 3, 1)),
+        ] {
+            assert_eq!(date(days), expected, "day {days}");
+        }
+    }
+
+    #[test]
+    fn values_fall_between_their_bounds() {
+        let mut histogram = latency::new_histogram();
+        for millis in [1, 9, 11, 60, 5_000] {
+            latency::record(&mut histogram, Duration::from_millis(millis));
+        }
+        let mut out = String::new();
+        repartition(&mut out, &histogram, &RESPONSE_BOUNDS);
+        assert_eq!(out, ";2;1;0;0;0;1;0;0;1;");
+    }
+
+    #[test]
+    fn a_clock_counts_hours() {
+        assert_eq!(clock(Duration::from_secs(7_384)), "02:03:04");
+    }
+}
