@@ -5,7 +5,7 @@ use crate::proxy::act::Act;
 use crate::proxy::draft::Routes;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
-use crate::sip::{Method, Name, StartLine};
+use crate::sip::{Method, Name};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("is_method", is_method),
@@ -17,9 +17,9 @@ fn is_method(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
     let Some(Argument::Methods(methods, names)) = arguments.first().copied() else {
         return Outcome::FALSE;
     };
-    let method = match act.message.start() {
-        StartLine::Request { method, .. } => Some(method),
-        StartLine::Reply { .. } => act.message.cseq().ok().map(|cseq| cseq.method),
+    let method = match act.request {
+        Some(request) => Some(request.method),
+        None => act.message.cseq().ok().map(|cseq| cseq.method),
     };
     match method {
         Some(Method::Other) => {
