@@ -12,7 +12,7 @@ use super::{Function, function, is_given, text};
 use crate::proxy::act::Act;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
-use crate::sip::{Line, Method, Name, StartLine};
+use crate::sip::{Line, Method, Name};
 
 pub(super) use self::bodies::FUNCTIONS as BODIES;
 pub(super) use self::headers::FUNCTIONS as HEADERS;
