@@ -261,6 +261,7 @@ impl<'a> Act<'a> {
             LOOP_DETECTED
         } else if !matches!(request.method, Method::Ack | Method::Cancel)
             && request.message.has(Name::ProxyRequire)
+            && self.core.modules.unknown_option(request.message).is_some()
         {
             BAD_EXTENSION
         } else if request.opens_call() {

@@ -151,6 +151,7 @@ impl Core {
                 code,
                 reason,
                 headers: b"",
+                body: b"",
             };
             let scratch = &mut core.bench.scratch;
             scratch.clear();

@@ -167,6 +167,7 @@ impl Core {
             code: refusal.code,
             reason: refusal.reason.as_bytes(),
             headers: &headers,
+            body: b"",
         };
         self.answer(request, answer, out);
         self.bench.extra = headers;
@@ -217,6 +218,8 @@ pub(super) struct OwnAnswer<'a> {
     pub(super) reason: &'a [u8],
     /// Header lines besides the usual ones.
     pub(super) headers: &'a [u8],
+    /// Its body, mostly empty.
+    pub(super) body: &'a [u8],
 }
 
 impl OwnAnswer<'_> {
@@ -226,6 +229,7 @@ impl OwnAnswer<'_> {
             code,
             reason,
             headers,
+            body,
         } = *self;
         build::reply(
             request.message,
@@ -236,6 +240,9 @@ impl OwnAnswer<'_> {
             headers,
             out,
         );
+        if !body.is_empty() {
+            build::add_body(body, out);
+        }
     }
 }
 

@@ -160,6 +160,8 @@ pub struct Draft {
     pub edits: Edits,
     /// Header lines for answers of our own.
     pub reply_headers: Vec<u8>,
+    /// The body of answers of our own.
+    pub reply_body: Option<Text>,
     /// Flags of the transaction.
     pub flags: u32,
     /// Flags of the first branch.
@@ -217,6 +219,7 @@ impl Draft {
         self.max_forwards = None;
         self.edits.clear();
         self.reply_headers.clear();
+        self.reply_body = None;
         self.flags = 0;
         self.branch_flags = 0;
         self.further_flags = 0;
@@ -237,6 +240,11 @@ impl Draft {
         self.texts
             .get(text.start as usize..text.end as usize)
             .unwrap_or_default()
+    }
+
+    /// The body of answers of our own; mostly empty.
+    pub fn reply_body(&self) -> &[u8] {
+        self.reply_body.map_or(b"", |body| self.text(body))
     }
 
     /// Whether more texts and edits may be kept. What would change a message asks for this first.

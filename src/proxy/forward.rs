@@ -106,9 +106,31 @@ pub fn write_request(
         Routes::Followed => request.routing.apply(message, edits),
         Routes::Removed => remove_routes(message, edits),
     }
+    mend_length(message, edits);
     message.complete(edits);
     edits.write_from(bytes, message.headers_start(), out);
     head
+}
+
+/// Content-Length as it is after the body was changed.
+fn mend_length(message: Message<'_>, edits: &mut Edits) {
+    use std::io::Write as _;
+    if message.headers_end() == message.body_start() {
+        // Without an empty line there is no body, and what is added are headers.
+        return;
+    }
+    let Some(length) = edits.length_from(message.bytes(), message.body_start()) else {
+        return;
+    };
+    // Writing to a vector cannot fail.
+    match message.first(Name::ContentLength) {
+        Some(line) => edits.set_with(line.value_range, |text| {
+            write!(text, "{length}").ok();
+        }),
+        None => edits.insert_with(message.headers_end(), |text| {
+            write!(text, "Content-Length: {length}\r\n").ok();
+        }),
+    }
 }
 
 fn write_max_forwards(left: u32, message: Message<'_>, edits: &mut Edits) {
@@ -192,6 +214,7 @@ pub fn record_route_parameters(line: &[u8]) -> &[u8] {
 /// Appends a reply as sent upstream: without our Via, and with the changes that `edits` has already.
 pub fn write_reply(reply: Message<'_>, edits: &mut Edits, out: &mut Vec<u8>) {
     remove_first_value(edits, reply, Name::Via);
+    mend_length(reply, edits);
     reply.complete(edits);
     edits.write(reply.bytes(), out);
 }

@@ -8,11 +8,12 @@ mod dispatcher;
 mod kex;
 mod maxfwd;
 mod modules;
-mod routing_variables;
 mod rr;
+mod sanity;
 mod siputils;
 mod sl;
 mod textops;
+mod textopsx;
 mod tm;
 mod transaction_variables;
 mod variables;
@@ -102,7 +103,7 @@ type Call = fn(&mut Act<'_>, &[Argument], &mut Machine) -> Outcome;
 /// How a variable is read.
 type Get = fn(&mut Act<'_>, Inner, ListIndex, &mut Machine) -> Value;
 /// How a variable is set; false if it cannot be.
-type Set = fn(&mut Act<'_>, Inner, Value, &mut Machine) -> bool;
+type Set = fn(&mut Act<'_>, Inner, ListIndex, Value, &mut Machine) -> bool;
 
 /// A function.
 #[derive(Clone, Copy)]
@@ -145,17 +146,28 @@ const FUNCTION_GROUPS: &[&[Function]] = &[
     kex::FUNCTIONS,
     maxfwd::FUNCTIONS,
     rr::FUNCTIONS,
+    sanity::FUNCTIONS,
     siputils::FUNCTIONS,
+    siputils::TEXTS,
+    siputils::URIS,
     sl::FUNCTIONS,
     textops::FUNCTIONS,
+    textops::BODIES,
+    textops::HEADERS,
+    textops::REPLACE,
+    textopsx::FUNCTIONS,
     tm::FUNCTIONS,
 ];
 
 const VARIABLE_GROUPS: &[&[Variable]] = &[
     dispatcher::VARIABLES,
-    routing_variables::VARIABLES,
     transaction_variables::VARIABLES,
     variables::VARIABLES,
+    variables::ADDRESSES,
+    variables::BRANCHES,
+    variables::CREDENTIALS,
+    variables::HEADERS,
+    variables::PARTIES,
 ];
 
 /// Joins groups of rows to one table, and takes their names.
@@ -227,12 +239,12 @@ impl Host for Act<'_> {
         &mut self,
         variable: u16,
         inner: Inner,
-        _: ListIndex,
+        index: ListIndex,
         value: Value,
         machine: &mut Machine,
     ) -> bool {
         match VARIABLES[usize::from(variable)].set {
-            Some(set) => self.draft.has_room() && set(self, inner, value, machine),
+            Some(set) => self.draft.has_room() && set(self, inner, index, value, machine),
             None => false,
         }
     }

@@ -56,8 +56,21 @@ pub fn reply(
         copy_first(request, Name::Timestamp, out);
     }
     out.extend_from_slice(extra);
-    out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    out.extend_from_slice(NO_BODY);
 }
+
+/// Gives a body to the reply that was just appended to `out`.
+pub fn add_body(body: &[u8], out: &mut Vec<u8>) {
+    if out.ends_with(NO_BODY) {
+        out.truncate(out.len() - NO_BODY.len());
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
+        out.extend_from_slice(body);
+    }
+}
+
+/// How a reply ends that has no body.
+const NO_BODY: &[u8] = b"Content-Length: 0\r\n\r\n";
 
 /// Appends the CANCEL for an INVITE as we sent it (RFC 3261 9.1): the same Request-URI, topmost Via,
 /// Route, From, To, Call-ID and CSeq number. Appends nothing if `invite` is no whole request.

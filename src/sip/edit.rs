@@ -50,16 +50,6 @@ impl Edits {
         self.arena.extend_from_slice(&other.arena);
     }
 
-    /// Forgets the changes that take bytes of `range` away.
-    pub fn forget(&mut self, range: Range<usize>) {
-        let is_kept = |splice: &Splice| {
-            splice.at == splice.end
-                || splice.at as usize >= range.end
-                || splice.end as usize <= range.start
-        };
-        self.splices.retain(is_kept);
-    }
-
     /// How many bytes of new text it holds.
     pub fn text_bytes(&self) -> usize {
         self.arena.len()
@@ -101,10 +91,15 @@ impl Edits {
 
     /// Puts `text` in the place of `range`, and of what an earlier change put in the same place.
     pub fn set(&mut self, range: Range<usize>, text: &[u8]) {
+        self.set_with(range, |arena| arena.extend_from_slice(text));
+    }
+
+    /// Puts what `write` appends in the place of `range`, and of what an earlier change put there.
+    pub fn set_with(&mut self, range: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
         let (at, end) = (range.start as u32, range.end as u32);
         self.splices
             .retain(|splice| (splice.at, splice.end) != (at, end));
-        self.replace(range, text);
+        self.replace_with(range, write);
     }
 
     /// The length of what is written for the bytes from `start` on; `None` if nothing changes there.

@@ -17,6 +17,7 @@ impl Act<'_> {
             code,
             reason: sound(reason, code),
             headers: &self.draft.reply_headers,
+            body: self.draft.reply_body(),
         };
         match self.context {
             Some(index) => {
@@ -38,6 +39,7 @@ impl Act<'_> {
             code,
             reason: sound(reason, code),
             headers: &self.draft.reply_headers,
+            body: self.draft.reply_body(),
         };
         self.core.answer(request, answer, self.out);
         self.note_answer(code);

@@ -199,7 +199,7 @@ fn write_with(uri: &Uri<'_>, part: Part, value: &[u8], out: &mut Vec<u8>) {
     };
     if let Some(user) = user {
         out.extend_from_slice(user);
-        if let (Some(password), false) = (uri.password, matches!(part, Part::User)) {
+        if let Some(password) = uri.password {
             out.push(b':');
             out.extend_from_slice(password);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::route::settings::ScriptSettings;
+use crate::sip::{Message, Name};
 
 /// The parameters that the host goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,24 @@ pub struct ModuleSettings {
     pub error_code: u16,
     /// `sl`: its reason.
     pub error_reason: String,
+    /// `siputils`: Accept of `options_reply()`.
+    pub options_accept: String,
+    /// `siputils`: its Accept-Encoding.
+    pub options_accept_encoding: String,
+    /// `siputils`: its Accept-Language.
+    pub options_accept_language: String,
+    /// `siputils`: its Supported.
+    pub options_support: String,
+    /// `sanity`: checks of `sanity_check()` without argument, as bits.
+    pub sanity_checks: i64,
+    /// `sanity`: URIs that it checks, as bits.
+    pub sanity_uris: i64,
+    /// `sanity`: the script ends where a check fails.
+    pub sanity_drops: bool,
+    /// `sanity`: failed checks are not answered.
+    pub sanity_is_silent: bool,
+    /// `sanity`: what Proxy-Require may ask for.
+    pub known_options: Vec<String>,
 }
 
 impl ModuleSettings {
@@ -54,6 +73,36 @@ impl ModuleSettings {
             remaps_503: is_on("tm", "remap_503_500"),
             error_code: script.number("sl", "default_code").clamp(400, 699) as u16,
             error_reason: script.text("sl", "default_reason"),
+            options_accept: script.text("siputils", "options_accept"),
+            options_accept_encoding: script.text("siputils", "options_accept_encoding"),
+            options_accept_language: script.text("siputils", "options_accept_language"),
+            options_support: script.text("siputils", "options_support"),
+            sanity_checks: script.number("sanity", "default_checks"),
+            sanity_uris: script.number("sanity", "uri_checks"),
+            sanity_drops: is_on("sanity", "autodrop"),
+            sanity_is_silent: is_on("sanity", "noreply"),
+            known_options: items(&script.text("sanity", "proxy_require")),
         }
     }
+
+    /// The first option of a Proxy-Require that nobody knows.
+    pub fn unknown_option<'a>(&self, request: Message<'a>) -> Option<&'a [u8]> {
+        let is_known = |option: &[u8]| {
+            let mut known = self.known_options.iter();
+            known.any(|known| known.as_bytes().eq_ignore_ascii_case(option))
+        };
+        request
+            .values(Name::ProxyRequire)
+            .map(|(option, _)| option)
+            .find(|option| !is_known(option))
+    }
+}
+
+/// The items of a list with commas.
+fn items(list: &str) -> Vec<String> {
+    let items = list.split(',').map(str::trim);
+    items
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -62,8 +62,7 @@ fn change_reply_status(
     let is_sound = !given.is_empty() && given.iter().all(|&byte| byte >= b' ' && byte != 127);
     let reason = if is_sound { given } else { reason };
     let line = 0..act.message.headers_start();
-    act.draft.edits.forget(line.clone());
-    act.draft.edits.replace_with(line, |out| {
+    act.draft.edits.set_with(line, |out| {
         // Writing to a vector cannot fail.
         write!(out, "SIP/2.0 {code} ").ok();
         out.extend_from_slice(reason);

@@ -1,16 +1,72 @@
 //! Module `textops`: looking into messages and changing them.
+//!
+//! Owns: the questions; what changes messages is in its files. All functions see the message as it was
+//! received: changes are carried out when it is sent.
 
-use super::{Function, function, text};
+mod bodies;
+mod headers;
+mod replace;
+
+use super::variables::same_name;
+use super::{Function, function, is_given, text};
 use crate::proxy::act::Act;
-use crate::proxy::draft::Routes;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
-use crate::sip::{Method, Name, StartLine};
+use crate::sip::{Line, Method, Name, StartLine};
+
+pub(super) use self::bodies::FUNCTIONS as BODIES;
+pub(super) use self::headers::FUNCTIONS as HEADERS;
+pub(super) use self::replace::FUNCTIONS as REPLACE;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("is_method", is_method),
-    function("remove_hf", remove_hf),
-    function("append_to_reply", append_to_reply),
+    function("search", |act, arguments, machine| {
+        search(arguments, machine, act.message.bytes())
+    }),
+    function("search_body", |act, arguments, machine| {
+        search(arguments, machine, act.message.body())
+    }),
+    function("search_hf", search_hf),
+    function("is_present_hf", is_present_hf),
+    function("has_body", has_body),
+    function("is_privacy", is_privacy),
+    function("in_list", |_, arguments, machine| {
+        in_list(arguments, machine, |subject, item| subject == item)
+    }),
+    function("in_list_prefix", |_, arguments, machine| {
+        in_list(arguments, machine, <[u8]>::starts_with)
+    }),
+    function("cmp_str", |_, arguments, machine| {
+        compare(arguments, machine, |first, second| {
+            one_or(first == second, -2)
+        })
+    }),
+    function("cmp_istr", |_, arguments, machine| {
+        compare(arguments, machine, |first, second| {
+            one_or(first.eq_ignore_ascii_case(second), -2)
+        })
+    }),
+    function("starts_with", |_, arguments, machine| {
+        compare(arguments, machine, |text, begin| {
+            one_or(text.starts_with(begin), -2)
+        })
+    }),
+    function("ends_with", |_, arguments, machine| {
+        compare(arguments, machine, |text, end| {
+            one_or(text.ends_with(end), -1)
+        })
+    }),
+    function("str_find", |_, arguments, machine| {
+        compare(arguments, machine, |text, part| {
+            found(memchr::memmem::find(text, part))
+        })
+    }),
+    function("str_ifind", |_, arguments, machine| {
+        compare(arguments, machine, |text, part| {
+            let mut windows = text.windows(part.len().max(1));
+            found(windows.position(|window| window.eq_ignore_ascii_case(part)))
+        })
+    }),
 ];
 
 fn is_method(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
@@ -36,34 +92,145 @@ fn is_method(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
     }
 }
 
-/// Removes all header lines of a name; false if there is none.
-fn remove_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+fn search(arguments: &[Argument], machine: &Machine, bytes: &[u8]) -> Outcome {
+    match arguments.first() {
+        Some(Argument::Regex(regex)) => machine.find(*regex, bytes, 0).is_some().into(),
+        _ => Outcome::FALSE,
+    }
+}
+
+/// Which lines of a name a function looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    All,
+    First,
+    Last,
+}
+
+impl Which {
+    /// By the letter that functions are given.
+    pub(super) fn of(letter: Option<&[u8]>) -> Self {
+        match letter.and_then(<[u8]>::first) {
+            Some(b'f' | b'F') => Self::First,
+            Some(b'l' | b'L') => Self::Last,
+            _ => Self::All,
+        }
+    }
+
+    /// Calls `visit` for these lines, until it wants no more.
+    pub(super) fn each<'a>(
+        self,
+        lines: impl Iterator<Item = Line<'a>>,
+        mut visit: impl FnMut(Line<'a>) -> bool,
+    ) {
+        let mut lines = lines;
+        match self {
+            Self::All => {
+                lines.all(visit);
+            }
+            Self::First => {
+                lines.next().map(visit);
+            }
+            Self::Last => {
+                lines.last().map(&mut visit);
+            }
+        }
+    }
+}
+
+fn search_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let (Some(name), Some(Argument::Regex(regex))) = (text(arguments, 0), arguments.get(1)) else {
+        return Outcome::FALSE;
+    };
+    let which = Which::of(text(arguments, 2).map(|letter| machine.bytes(letter)));
+    let mut is_found = false;
+    which.each(same_name(act.message, machine.bytes(name)), |line| {
+        is_found = machine.find(*regex, line.value, 0).is_some();
+        !is_found
+    });
+    is_found.into()
+}
+
+fn is_present_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let Some(name) = text(arguments, 0) else {
+        return Outcome::FALSE;
+    };
+    let is_present = same_name(act.message, machine.bytes(name)).next().is_some();
+    is_present.into()
+}
+
+/// Whether there is a body; with an argument, also whether it is of that type.
+fn has_body(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    if act.message.body().is_empty() {
+        return Outcome::FALSE;
+    }
+    if !is_given(arguments, 0) {
+        return Outcome::TRUE;
+    }
+    let wanted = text(arguments, 0).map(|wanted| machine.bytes(wanted));
+    let line = act.message.first(Name::ContentType);
+    let is_of_type = match (wanted, &line) {
+        (Some(wanted), Some(line)) => same_type(line.value, wanted),
+        _ => false,
+    };
+    is_of_type.into()
+}
+
+/// Whether a Content-Type is `type/subtype`; a star is any.
+fn same_type(value: &[u8], wanted: &[u8]) -> bool {
+    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    let mut halves = value[..end].splitn(2, |&byte| byte == b'/');
+    let mut wanted = wanted.splitn(2, |&byte| byte == b'/');
+    (0..2).all(|_| {
+        let half = halves.next().unwrap_or_default().trim_ascii();
+        let wanted = wanted.next().unwrap_or_default().trim_ascii();
+        wanted == b"*" || half.eq_ignore_ascii_case(wanted)
+    })
+}
+
+fn is_privacy(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
     let Some(wanted) = text(arguments, 0) else {
         return Outcome::FALSE;
     };
-    let wanted = machine.bytes(wanted);
-    let name = Name::parse(wanted);
-    if name == Name::Route {
-        act.draft.routes = Routes::Removed;
-        return act.message.has(Name::Route).into();
-    }
-    let mut was_there = false;
-    for line in act.message.all(name) {
-        if name != Name::Other || line.name_text.eq_ignore_ascii_case(wanted) {
-            act.draft.edits.remove(line.range);
-            was_there = true;
-        }
-    }
-    was_there.into()
+    let wanted = machine.bytes(wanted).trim_ascii();
+    let asks = |line: Line<'_>| {
+        let mut kinds = line.value.split(|byte| matches!(byte, b';' | b','));
+        kinds.any(|kind| kind.trim_ascii().eq_ignore_ascii_case(wanted))
+    };
+    act.message.all(Name::Privacy).any(asks).into()
 }
 
-/// A header line, with its line end, for the answers that we make.
-fn append_to_reply(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
-    let line = text(arguments, 0).map(|line| machine.bytes(line).trim_ascii());
-    let Some(line) = line.filter(|line| !line.is_empty() && act.draft.has_room()) else {
+fn in_list(arguments: &[Argument], machine: &Machine, fits: fn(&[u8], &[u8]) -> bool) -> Outcome {
+    let given = |at| text(arguments, at).map(|text| machine.bytes(text));
+    let (Some(subject), Some(list), Some([separator, ..])) = (given(0), given(1), given(2)) else {
         return Outcome::FALSE;
     };
-    act.draft.reply_headers.extend_from_slice(line);
-    act.draft.reply_headers.extend_from_slice(b"\r\n");
-    Outcome::TRUE
+    if subject.is_empty() || list.is_empty() {
+        return Outcome::FALSE;
+    }
+    let mut items = list.split(|byte| byte == separator);
+    items.any(|item| fits(subject, item)).into()
+}
+
+/// What a function says of two texts: Kamailio's codes.
+fn compare(
+    arguments: &[Argument],
+    machine: &Machine,
+    code: impl Fn(&[u8], &[u8]) -> i64,
+) -> Outcome {
+    match (text(arguments, 0), text(arguments, 1)) {
+        (Some(first), Some(second)) => {
+            Outcome::Code(code(machine.bytes(first), machine.bytes(second)))
+        }
+        _ => Outcome::FALSE,
+    }
+}
+
+fn one_or(is_so: bool, otherwise: i64) -> i64 {
+    if is_so { 1 } else { otherwise }
+}
+
+/// Places are counted from 1.
+fn found(place: Option<usize>) -> i64 {
+    place.map_or(-1, |place| place as i64 + 1)
 }

@@ -254,7 +254,7 @@ const SIPUTILS: &[ModuleParameter] = &[
 
 #[rustfmt::skip]
 const SANITY: &[ModuleParameter] = &[
-    parameter("default_checks", Number, Used, "999", "checks of sanity_check() without argument"),
+    parameter("default_checks", Number, Used, "3047", "checks of sanity_check() without argument"),
     parameter("uri_checks", Number, Used, "7", "URIs that it checks"),
     parameter("proxy_require", Text, Used, "", "options that we know"),
     parameter("autodrop", Number, Used, "1", "drop what is bad"),

@@ -41,16 +41,11 @@ pub(super) const ROWS: &[Function] = function_rows! {
         str_ifind(text: Text, part: Text) [ANY] "whether a text holds another, but for case";
     }
     ["textopsx"] {
-        msg_apply_changes() [REQUEST REPLY] "carry out all changes so far, so that what follows sees them";
         change_reply_status(code: Int, reason: Text) [REPLY] "the code and reason of the reply";
         change_reply_status_code(code: Int) [REPLY] "the code of the reply";
         remove_body() [ANY] "remove the body";
         keep_hf(; expression: Regex) [ANY] "remove all headers but those whose names match";
         fnmatch(text: Text, pattern: Text; flags: Text) [ANY] "whether a text matches a shell pattern";
-        append_hf_value(header: Plain, value: Text) [ANY] "add a value to a header, at its end";
-        insert_hf_value(header: Plain, value: Text) [ANY] "add a value to a header, at its begin";
-        assign_hf_value(header: Plain, value: Text) [ANY] "replace a value of a header";
-        remove_hf_value(header: Plain) [ANY] "remove a value of a header";
         include_hf_value(header: Plain, value: Text) [ANY] "add a value to a header if it is not there";
         exclude_hf_value(header: Plain, value: Text) [ANY] "remove a value of a header if it is there";
         hf_value_exists(header: Plain, value: Text) [ANY] "whether a header has a value";

@@ -180,7 +180,7 @@ pub const VARIABLES: &[VariableRow] = &[
     get("Tf", "the time as text"),
     get("TF", "the time as text, now"),
     get("Tb", "when sipshard started, in seconds since 1970"),
-    with("branch", InnerKind::OneOf(&["uri", "dst_uri", "path", "q", "send_socket", "count", "flags"]), false, "a field of a further branch"),
+    with("branch", InnerKind::OneOf(&["uri", "dst_uri", "path", "q", "send_socket", "count", "flags"]), true, "a field of a further branch"),
     with("hdr", InnerKind::Name, false, "the body of a header"),
     with("hdrc", InnerKind::Name, false, "how many headers of a name there are"),
     with("hfl", InnerKind::Name, false, "the body of a header, of a list of values too"),

@@ -13,7 +13,7 @@ use crate::route::value::Value;
 pub(super) const VARIABLES: &[Variable] = &[
     writable(CHOSEN, chosen, set_chosen),
     variable(CHOSEN_COUNT, chosen_count),
-    writable(CHOSEN_AVP, chosen_avp, |_, _, _, _| true),
+    writable(CHOSEN_AVP, chosen_avp, |_, _, _, _, _| true),
     variable("dsv", dsv),
     variable("dsg", dsg),
 ];
@@ -55,7 +55,7 @@ fn field(destination: &Arc<Destination>, word: u16, machine: &mut Machine) -> Va
 }
 
 /// Taking the first away goes on to the next.
-fn set_chosen(act: &mut Act<'_>, _: Inner, value: Value, _: &mut Machine) -> bool {
+fn set_chosen(act: &mut Act<'_>, _: Inner, _: ListIndex, value: Value, _: &mut Machine) -> bool {
     value.is_null() && act.select_next(Aim::Nothing).is_ok()
 }
 
