@@ -138,7 +138,7 @@ request_route {
     sl_send_reply("405", "Calls Only");
 }
 route[RELAY] {
-    if (!t_relay()) { sl_reply_error(); }
+    t_relay();
     exit;
 }
 "#;

@@ -84,6 +84,17 @@ pub const ALL: &[Scenario] = &[
         stage.acknowledge(&invite, &answer);
         Ok(())
     }),
+    scenario("all-busy-backwards", |stage| {
+        let invite = stage.request("INVITE");
+        let all = forked(stage, &invite)?;
+        for request in all.iter().rev() {
+            stage.answer(request, "486 Busy Here");
+            stage.arrives("ACK")?;
+        }
+        let answer = stage.comes_back("486", "INVITE")?;
+        stage.acknowledge(&invite, &answer);
+        Ok(())
+    }),
     scenario("one-declines-for-all", |stage| {
         let invite = stage.request("INVITE");
         let [one, two, three] = forked(stage, &invite)?;
