@@ -19,6 +19,7 @@ use super::core::Core;
 use super::draft::Draft;
 use super::outbox::{Outbox, StateChange};
 use super::request::{BAD_EXTENSION, Refusal, Request};
+use super::script::Event;
 use super::settings::SocketId;
 use super::shard::Incoming;
 use super::stats::Drop;
@@ -107,6 +108,8 @@ pub struct Act<'a> {
     pub event: Option<StateChange>,
     /// Whether a final answer of our own was sent.
     pub is_answered: bool,
+    /// What is to be accounted for when the script has run.
+    pub to_account: Option<(Event, u16)>,
     key: Option<TransactionKey>,
     standing: Standing,
     known: Known,
@@ -135,6 +138,7 @@ impl<'a> Act<'a> {
             branch: 0,
             event: None,
             is_answered: false,
+            to_account: None,
             key: None,
             standing: Standing::New,
             known: Known::NotLookedUp,

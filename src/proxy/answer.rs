@@ -7,6 +7,7 @@ use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
+use super::script::{Event, Told};
 use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Message, Method};
@@ -46,7 +47,9 @@ impl Core {
             .server
             .on_final_sent(code, now, &self.settings.timers);
         context.choice = None;
+        context.sent_code = code;
         self.contexts.answered();
+        self.account(now, index, Event::Answered, Told::by(reply), out);
         self.cancel_pending(now, index, out);
         self.contexts.release(index, &mut self.arena);
     }
@@ -183,6 +186,9 @@ impl Core {
         if context.best.is_none() {
             self.keep_own_best(index, 0, TIMEOUT.code);
         }
+        if let Some(best) = self.contexts.get(index).best {
+            self.account_stored(now, index, Event::Missed, best.bytes, out);
+        }
         if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
             self.run_failure_route(now, index, route, out);
             let context = self.contexts.get_mut(index);
@@ -227,6 +233,7 @@ impl Core {
         if let Some(stale) = stale {
             self.arena.free(stale);
         }
+        self.account_stored(now, index, Event::Answered, stored, out);
     }
 }
 

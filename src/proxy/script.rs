@@ -3,6 +3,7 @@
 //! Owns: the tables of functions and variables, one file a module of Kamailio. Each function is
 //! small; what it does to calls and transactions is done by [`super::act`].
 
+mod acc;
 mod core_functions;
 mod dispatcher;
 mod kex;
@@ -29,6 +30,7 @@ use crate::route::machine::Machine;
 use crate::route::program::{Program, RouteId};
 use crate::route::value::{TextRef, Value};
 
+pub use acc::{Event, Told};
 pub use dispatcher::Figures;
 pub use modules::ModuleSettings;
 
@@ -141,6 +143,7 @@ const fn writable(name: &'static str, get: Get, set: Set) -> Variable {
 }
 
 const FUNCTION_GROUPS: &[&[Function]] = &[
+    acc::FUNCTIONS,
     core_functions::FUNCTIONS,
     dispatcher::FUNCTIONS,
     kex::FUNCTIONS,
@@ -270,6 +273,14 @@ fn number(arguments: &[Argument], at: usize) -> Option<i64> {
 /// The n-th argument as a text.
 fn text(arguments: &[Argument], at: usize) -> Option<TextRef> {
     arguments.get(at).and_then(|argument| argument.text())
+}
+
+/// The bytes of the n-th argument; those of a variable without value are what Kamailio has for it.
+fn shown<'a>(arguments: &[Argument], at: usize, machine: &'a Machine) -> Option<&'a [u8]> {
+    match arguments.get(at)? {
+        Argument::Null => Some(b"<null>"),
+        argument => Some(machine.bytes(argument.text()?)),
+    }
 }
 
 /// Whether the n-th argument was given.

@@ -35,3 +35,4 @@ pub use compile::{OWN_VARIABLES, compile};
 pub use explain::explain;
 pub use own::is_own as is_own_function;
 pub use parameters::{Assignment, PARAMETERS, Parameter, ParameterError, Parameters, listing};
+pub use transform::write_time;

@@ -65,7 +65,7 @@ pub struct Program {
     pub(super) hash_pvar: Option<FormatId>,
     pub(super) set_out: Option<VariableId>,
     pub(super) attributes_out: Option<VariableId>,
-    pub(super) log_extra: Vec<(String, FormatId)>,
+    pub(super) log_extra: Vec<(String, VariableId)>,
 }
 
 impl Program {
@@ -103,7 +103,7 @@ impl Program {
     }
 
     /// Further fields of accounting lines, by their names (`log_extra`).
-    pub fn log_extra(&self) -> &[(String, FormatId)] {
+    pub fn log_extra(&self) -> &[(String, VariableId)] {
         &self.log_extra
     }
 

@@ -15,6 +15,7 @@ use std::ops::Range;
 
 pub(super) use self::substitute::MAX_VARIABLES;
 pub use self::substitute::Substitution;
+pub use self::text::write_time;
 use super::host::Host;
 use super::machine::Machine;
 use super::program::{Stretch, SubstitutionId, VariableId};

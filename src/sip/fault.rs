@@ -4,7 +4,7 @@ use super::error::HeaderError;
 use super::message::Message;
 use super::name::Name;
 use super::scan::{Length, Start};
-use super::uri::{Scheme, Uri};
+use super::uri::Uri;
 
 /// What is wrong with a message that could be scanned.
 ///
@@ -147,12 +147,7 @@ impl Message<'_> {
     fn request_uri_fault(self) -> Option<Fault> {
         match Uri::parse(self.request_uri()?) {
             Err(_) => Some(Fault::RequestUri),
-            // An emergency call to urn:service:sos is for a gateway to judge (RFC 5031).
-            Ok(uri)
-                if uri.scheme == Scheme::Other && !uri.scheme_text.eq_ignore_ascii_case(b"urn") =>
-            {
-                Some(Fault::Scheme)
-            }
+            Ok(uri) if !uri.has_known_scheme() => Some(Fault::Scheme),
             Ok(uri) if !uri.headers.is_empty() => Some(Fault::RequestUriHeaders),
             Ok(_) => None,
         }

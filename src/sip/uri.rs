@@ -88,6 +88,11 @@ impl<'a> Uri<'a> {
         self.param(b"lr").is_some()
     }
 
+    /// Whether SIP elements know its scheme. `urn` is for emergency calls (RFC 5031).
+    pub fn has_known_scheme(&self) -> bool {
+        self.scheme != Scheme::Other || self.scheme_text.eq_ignore_ascii_case(b"urn")
+    }
+
     /// User, host, port, parameters and headers.
     fn with_sip_parts(mut self) -> Result<Self, UriError> {
         let rest = self.rest;

@@ -96,6 +96,23 @@ impl Core {
 impl Act<'_> {
     /// Runs a route. AVPs are those of the transaction, if there is one, and stay with it.
     pub fn run(&mut self, route: RouteId) -> End {
+        let ended = self.with_machine(|act, machine| {
+            let ended = machine.run(act, route);
+            if let Some((event, code)) = act.to_account.take() {
+                act.account_own(event, code, machine);
+            }
+            act.save(machine);
+            ended
+        });
+        if ended.by == End::Stopped {
+            self.core.stats.counters.stopped_scripts += 1;
+            self.out.log(Level::Error, STOPPED);
+        }
+        ended.by
+    }
+
+    /// Hands the machine to `work`, with the AVPs of the transaction.
+    pub fn with_machine<T>(&mut self, work: impl FnOnce(&mut Self, &mut Machine) -> T) -> T {
         let program = &self.core.script.program;
         let machine = self.core.machine.take();
         let mut machine = machine.unwrap_or_else(|| Box::new(Machine::new(Arc::clone(program))));
@@ -105,24 +122,23 @@ impl Act<'_> {
         {
             machine.load(self.core.arena.get(saved));
         }
-        let ended = machine.run(self, route);
-        if let Some(index) = self.context {
-            let scratch = &mut self.core.bench.scratch;
-            machine.save(scratch);
-            let stored = (!scratch.is_empty())
-                .then(|| self.core.arena.try_store(scratch))
-                .flatten();
-            let context = self.core.contexts.get_mut(index);
-            if let Some(stale) = std::mem::replace(&mut context.saved, stored) {
-                self.core.arena.free(stale);
-            }
-        }
+        let made = work(self, &mut machine);
         self.core.machine = Some(machine);
-        if ended.by == End::Stopped {
-            self.core.stats.counters.stopped_scripts += 1;
-            self.out.log(Level::Error, STOPPED);
+        made
+    }
+
+    /// Keeps the AVPs with the transaction.
+    fn save(&mut self, machine: &Machine) {
+        let Some(index) = self.context else { return };
+        let scratch = &mut self.core.bench.scratch;
+        machine.save(scratch);
+        let stored = (!scratch.is_empty())
+            .then(|| self.core.arena.try_store(scratch))
+            .flatten();
+        let context = self.core.contexts.get_mut(index);
+        if let Some(stale) = std::mem::replace(&mut context.saved, stored) {
+            self.core.arena.free(stale);
         }
-        ended.by
     }
 
     /// Runs the route for one branch, which may change what that branch is sent, and sends it unless

@@ -11,6 +11,7 @@ use crate::proxy::draft::{MAX_FURTHER, NextHop, Options, Text};
 use crate::proxy::forward::{Hop, Way, write_request};
 use crate::proxy::next::Next;
 use crate::proxy::request::{Refusal, Request};
+use crate::proxy::script::Event;
 use crate::proxy::settings::SocketId;
 use crate::proxy::stateful::send_trying;
 use crate::route::machine::Machine;
@@ -161,6 +162,9 @@ impl Act<'_> {
         };
         let leg = self.first_leg()?;
         self.open_call(request, true)?;
+        if request.method == Method::Ack && self.core.modules.accounting.acks {
+            self.to_account = Some((Event::Acknowledged, 200));
+        }
         let core = &mut *self.core;
         let draft = &*self.draft;
         if draft.is_dispatched

@@ -2,6 +2,7 @@
 
 use super::{Act, Stage};
 use crate::proxy::core::{OwnAnswer, write_extra};
+use crate::proxy::script::Event;
 use crate::proxy::stats::Drop;
 use crate::sip::Method;
 use crate::sip::build::reason_phrase;
@@ -23,6 +24,9 @@ impl Act<'_> {
             Some(index) => {
                 let core = &mut *self.core;
                 core.answer_by_transaction(self.now, index, request, answer, self.out);
+                if code >= 200 {
+                    self.to_account = Some((Event::Answered, code));
+                }
             }
             None => self.core.answer(request, answer, self.out),
         }

@@ -7,6 +7,7 @@ use crate::dispatch::{Destination, Health};
 use crate::proxy::context::RelayBranch;
 use crate::proxy::core::send_stored;
 use crate::proxy::outbox::StateChange;
+use crate::proxy::script::Event;
 use crate::route::machine::Machine;
 use crate::route::program::VariableId;
 use crate::route::value::Value;
@@ -94,6 +95,9 @@ impl Act<'_> {
         self.is_answered = true;
         // The transaction may be over after this.
         self.cancels = None;
+        if self.core.modules.accounting.cancels {
+            self.to_account = Some((Event::Answered, 200));
+        }
         self.core.cancel(self.now, invite, request, self.out);
         true
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::acc::AccountingSettings;
 use crate::route::settings::ScriptSettings;
 use crate::sip::{Message, Name};
 
@@ -54,6 +55,8 @@ pub struct ModuleSettings {
     pub sanity_is_silent: bool,
     /// `sanity`: what Proxy-Require may ask for.
     pub known_options: Vec<String>,
+    /// `acc`: what is accounted for.
+    pub accounting: AccountingSettings,
 }
 
 impl ModuleSettings {
@@ -88,6 +91,7 @@ impl ModuleSettings {
             sanity_drops: is_on("sanity", "autodrop"),
             sanity_is_silent: is_on("sanity", "noreply"),
             known_options: items(&script.text("sanity", "proxy_require")),
+            accounting: AccountingSettings::of(script),
         }
     }
 

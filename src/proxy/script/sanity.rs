@@ -110,7 +110,10 @@ fn has_bad_expires(message: Message<'_>) -> bool {
 
 fn bad_uri(message: Message<'_>, uris: i64) -> Option<Refusal> {
     let is_bad = |address: Result<NameAddr<'_>, HeaderError>| {
-        address.is_err() || address.is_ok_and(|address| Uri::parse(address.uri).is_err())
+        let uri = address
+            .ok()
+            .and_then(|address| Uri::parse(address.uri).ok());
+        !uri.is_some_and(|uri| uri.has_known_scheme())
     };
     if uris & FROM_URI != 0 && is_bad(message.from()) {
         return Some(Refusal::new(400, "Invalid From Header"));

@@ -67,13 +67,11 @@ fn is_user(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> 
     (user.is_some() && user == wanted).into()
 }
 
-/// Whether the Date is not older than so many seconds. Kamailio's codes: -1 none, -2 no date, -4 older.
+/// Whether the Date is not older than so many seconds. Kamailio's codes: -1 none or no date, -4 older.
 fn hdr_date_check(act: &mut Act<'_>, arguments: &[Argument], _: &mut Machine) -> Outcome {
-    let Some(line) = act.message.first(Name::Date) else {
+    let line = act.message.first(Name::Date);
+    let Some(seconds) = line.and_then(|line| texts::seconds_of_date(line.value)) else {
         return Outcome::FALSE;
-    };
-    let Some(seconds) = texts::seconds_of_date(line.value) else {
-        return Outcome::Code(-2);
     };
     let oldest = number(arguments, 0).unwrap_or(0);
     let now = act.unix_time().as_secs() as i64;

@@ -7,8 +7,10 @@ mod bodies;
 mod headers;
 mod replace;
 
+use std::cmp::Ordering;
+
 use super::variables::same_name;
-use super::{Function, function, is_given, text};
+use super::{Function, function, is_given, shown, text};
 use crate::proxy::act::Act;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
@@ -37,23 +39,27 @@ pub(super) const FUNCTIONS: &[Function] = &[
         in_list(arguments, machine, <[u8]>::starts_with)
     }),
     function("cmp_str", |_, arguments, machine| {
-        compare(arguments, machine, |first, second| {
-            one_or(first == second, -2)
-        })
+        compare(arguments, machine, |first, second| code(first.cmp(second)))
     }),
     function("cmp_istr", |_, arguments, machine| {
         compare(arguments, machine, |first, second| {
-            one_or(first.eq_ignore_ascii_case(second), -2)
+            let lower = |text: &[u8], at: usize| text.get(at).map(u8::to_ascii_lowercase);
+            let longest = first.len().max(second.len());
+            let differs = (0..longest).find(|&at| lower(first, at) != lower(second, at));
+            let order = differs.map(|at| lower(first, at).cmp(&lower(second, at)));
+            code(order.unwrap_or(Ordering::Equal))
         })
     }),
     function("starts_with", |_, arguments, machine| {
         compare(arguments, machine, |text, begin| {
-            one_or(text.starts_with(begin), -2)
+            text.get(..begin.len())
+                .map_or(-1, |part| code(part.cmp(begin)))
         })
     }),
     function("ends_with", |_, arguments, machine| {
         compare(arguments, machine, |text, end| {
-            one_or(text.ends_with(end), -1)
+            let start = text.len().checked_sub(end.len());
+            start.map_or(-1, |start| code(text[start..].cmp(end)))
         })
     }),
     function("str_find", |_, arguments, machine| {
@@ -159,9 +165,10 @@ fn is_present_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machin
     is_present.into()
 }
 
-/// Whether there is a body; with an argument, also whether it is of that type.
+/// Whether there is a body, and a Content-Length that says so; with an argument, also whether it is of
+/// that type.
 fn has_body(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
-    if act.message.body().is_empty() {
+    if act.message.body().is_empty() || !act.message.has(Name::ContentLength) {
         return Outcome::FALSE;
     }
     if !is_given(arguments, 0) {
@@ -201,7 +208,7 @@ fn is_privacy(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) 
 }
 
 fn in_list(arguments: &[Argument], machine: &Machine, fits: fn(&[u8], &[u8]) -> bool) -> Outcome {
-    let given = |at| text(arguments, at).map(|text| machine.bytes(text));
+    let given = |at| shown(arguments, at, machine);
     let (Some(subject), Some(list), Some([separator, ..])) = (given(0), given(1), given(2)) else {
         return Outcome::FALSE;
     };
@@ -218,16 +225,18 @@ fn compare(
     machine: &Machine,
     code: impl Fn(&[u8], &[u8]) -> i64,
 ) -> Outcome {
-    match (text(arguments, 0), text(arguments, 1)) {
-        (Some(first), Some(second)) => {
-            Outcome::Code(code(machine.bytes(first), machine.bytes(second)))
-        }
+    match (shown(arguments, 0, machine), shown(arguments, 1, machine)) {
+        (Some(first), Some(second)) => Outcome::Code(code(first, second)),
         _ => Outcome::FALSE,
     }
 }
 
-fn one_or(is_so: bool, otherwise: i64) -> i64 {
-    if is_so { 1 } else { otherwise }
+fn code(order: Ordering) -> i64 {
+    match order {
+        Ordering::Equal => 1,
+        Ordering::Less => -2,
+        Ordering::Greater => -1,
+    }
 }
 
 /// Places are counted from 1.

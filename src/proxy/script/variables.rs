@@ -81,7 +81,9 @@ pub(super) const VARIABLES: &[Variable] = &[
     variable("mts", |act, _, _, machine| {
         text_value(machine, if is_reply(act) { b"rp" } else { b"rq" })
     }),
-    variable("rb", body),
+    variable("rb", |act, _, _, machine| {
+        text_value(machine, act.message.body())
+    }),
     variable("bs", |act, _, _, _| size(act.message.body())),
     variable("Tb", |act, _, _, _| {
         Value::Number(act.core.settings.unix_origin.as_secs() as i64)
@@ -223,11 +225,6 @@ fn number_of_message(act: &mut Act<'_>, _: Inner, _: ListIndex, _: &mut Machine)
     Value::Number((counters.requests + counters.replies) as i64)
 }
 
-fn body(act: &mut Act<'_>, _: Inner, _: ListIndex, machine: &mut Machine) -> Value {
-    let body = act.message.body();
-    optional(machine, Some(body).filter(|body| !body.is_empty()))
-}
-
 /// By the place of the table's words: its number, or its name.
 fn direction(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machine) -> Value {
     let is_upstream = super::rr::goes_upstream(act);
@@ -242,5 +239,5 @@ fn direction(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machin
 fn first_route(act: &mut Act<'_>, _: Inner, _: ListIndex, machine: &mut Machine) -> Value {
     let first = act.message.routes().next();
     let uri = first.and_then(Result::ok).map(|route| route.uri);
-    text_value(machine, uri.unwrap_or_default())
+    optional(machine, uri)
 }

@@ -264,6 +264,15 @@ impl<'a> Checker<'a> {
                 self.report.push(error);
                 continue;
             }
+            let value = &field[equals + 1..];
+            let is_variable =
+                value.trim().starts_with('$') && Variable::parse(value.trim()).is_ok();
+            if !is_variable {
+                let span = self.within(text, range);
+                let message = "a field of accounting is NAME=$VARIABLE";
+                self.report.push(Diagnostic::error(span, message));
+                continue;
+            }
             self.format(text, range.start + equals + 1..range.end);
         }
     }

@@ -61,9 +61,12 @@ impl Compiler<'_> {
             "log_extra" => {
                 for field in value.value.split(';') {
                     if let Some((name, of)) = field.split_once('=') {
-                        let format = self.format(of.trim(), value.span);
+                        let Ok(of) = Variable::parse(of.trim()) else {
+                            continue;
+                        };
+                        let of = self.variable(&of, value.span);
                         let name = name.trim().to_owned();
-                        self.program.log_extra.push((name, format));
+                        self.program.log_extra.push((name, of));
                     }
                 }
             }

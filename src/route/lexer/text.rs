@@ -89,7 +89,8 @@ impl<'a> Unescaped<'a> {
             {
                 self.code(16, 2, 0).map_or(Part::Kept(c), Part::Char)
             }
-            '0'..='7' => {
+            // One digit alone is none: `\1` is a group of a substitution.
+            '0'..='7' if self.chars.peek().is_some_and(|(_, c)| c.is_digit(8)) => {
                 let first = c.to_digit(8).unwrap_or_default();
                 self.code(8, 2, first).map_or(Part::Kept(c), Part::Char)
             }

@@ -185,8 +185,14 @@ fn ftime(text: &[u8], given: &Arguments<'_>, out: &mut Vec<u8>) -> bool {
     let Some(seconds) = number_of(text) else {
         return false;
     };
+    write_time(given.texts[0], seconds, out);
+    true
+}
+
+/// Writes seconds since 1970 in the form of C's strftime().
+pub fn write_time(form: &[u8], seconds: i64, out: &mut Vec<u8>) {
     let date = Date::of(seconds);
-    let mut form = given.texts[0].iter();
+    let mut form = form.iter();
     let two = |out: &mut Vec<u8>, number: i64| {
         if (0..10).contains(&number) {
             out.push(b'0');
@@ -239,5 +245,4 @@ fn ftime(text: &[u8], given: &Arguments<'_>, out: &mut Vec<u8>) -> bool {
             Some(other) => out.extend_from_slice(&[b'%', *other]),
         }
     }
-    true
 }

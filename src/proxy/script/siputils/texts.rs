@@ -1,6 +1,6 @@
 //! Questions on texts.
 
-use crate::proxy::script::{Function, function, text};
+use crate::proxy::script::{Function, function, shown};
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
 use crate::sip::Name;
@@ -13,16 +13,14 @@ pub(in crate::proxy::script) const FUNCTIONS: &[Function] = &[
         of(arguments, machine, u8::is_ascii_alphanumeric, -3)
     }),
     function("is_alphanumex", |_, arguments, machine| {
-        let further = text(arguments, 1).map_or(&b""[..], |text| machine.bytes(text));
+        let further = shown(arguments, 1, machine).unwrap_or_default();
         let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || further.contains(byte);
         of(arguments, machine, is_one, -3)
     }),
     function("is_tel_number", is_tel_number),
     function("cmp_hdr_name", |_, arguments, machine| {
-        match (text(arguments, 0), text(arguments, 1)) {
-            (Some(one), Some(other)) => {
-                same_header(machine.bytes(one), machine.bytes(other)).into()
-            }
+        match (shown(arguments, 0, machine), shown(arguments, 1, machine)) {
+            (Some(one), Some(other)) => same_header(one, other).into(),
             _ => Outcome::FALSE,
         }
     }),
@@ -35,10 +33,9 @@ fn of(
     is_one: impl Fn(&u8) -> bool,
     otherwise: i64,
 ) -> Outcome {
-    let Some(text) = text(arguments, 0) else {
+    let Some(text) = shown(arguments, 0, machine) else {
         return Outcome::FALSE;
     };
-    let text = machine.bytes(text);
     if text.is_empty() {
         return Outcome::Code(-2);
     }
@@ -55,10 +52,9 @@ fn is_tel_number(
     arguments: &[Argument],
     machine: &mut Machine,
 ) -> Outcome {
-    let Some(text) = text(arguments, 0) else {
+    let Some(text) = shown(arguments, 0, machine) else {
         return Outcome::FALSE;
     };
-    let text = machine.bytes(text);
     let digits = text.strip_prefix(b"+").unwrap_or(text);
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     Outcome::Code(if is_number { 1 } else { -2 })
@@ -87,7 +83,8 @@ pub(super) fn seconds_of_date(text: &[u8]) -> Option<i64> {
     let year: i64 = parts.next()?.parse().ok()?;
     let mut time = parts.next()?.split(':').map(str::parse::<i64>);
     let (hour, minute, second) = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
-    let is_sound = (1..=31).contains(&day)
+    let is_sound = parts.next() == Some("GMT")
+        && (1..=31).contains(&day)
         && (1970..=9999).contains(&year)
         && (0..24).contains(&hour)
         && (0..60).contains(&minute)

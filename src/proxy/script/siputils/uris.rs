@@ -2,7 +2,7 @@
 
 use crate::proxy::act::Act;
 use crate::proxy::script::core_functions::{Part, set_part};
-use crate::proxy::script::{Function, function, is_given, text};
+use crate::proxy::script::{Function, function, is_given, shown, text};
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
 use crate::route::value::Value;
@@ -31,9 +31,7 @@ pub(in crate::proxy::script) const FUNCTIONS: &[Function] = &[
 ];
 
 fn known(text: &[u8]) -> Option<Uri<'_>> {
-    let uri = Uri::parse(text).ok()?;
-    let is_urn = uri.scheme_text.eq_ignore_ascii_case(b"urn");
-    (uri.scheme != Scheme::Other || is_urn).then_some(uri)
+    Uri::parse(text).ok().filter(Uri::has_known_scheme)
 }
 
 fn is_uri(_: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
@@ -207,10 +205,11 @@ fn compare(
     machine: &Machine,
     same: fn(&Uri<'_>, &Uri<'_>) -> bool,
 ) -> Outcome {
-    let (Some(one), Some(other)) = (text(arguments, 0), text(arguments, 1)) else {
+    let (Some(one), Some(other)) = (shown(arguments, 0, machine), shown(arguments, 1, machine))
+    else {
         return Outcome::FALSE;
     };
-    match (known(machine.bytes(one)), known(machine.bytes(other))) {
+    match (known(one), known(other)) {
         (Some(one), Some(other)) => same(&one, &other).into(),
         _ => Outcome::Code(-2),
     }

@@ -65,9 +65,11 @@ fn hex(number: u32, machine: &mut Machine) -> Value {
     }))
 }
 
-/// The URIs of all branches, as the Contact of a redirect has them.
+/// The URIs of all branches, as the Contact of a redirect has them; nothing as long as the request goes
+/// where it was meant to go.
 fn all(act: &mut Act<'_>, _: Inner, _: ListIndex, machine: &mut Machine) -> Value {
-    if act.request.is_none() {
+    let is_unchanged = act.draft.uri.is_none() && act.draft.further.is_empty();
+    if act.request.is_none() || is_unchanged {
         return Value::Null;
     }
     let draft = &*act.draft;
@@ -95,7 +97,7 @@ fn place(act: &Act<'_>, index: ListIndex) -> Option<usize> {
 
 /// By the place of the table's words.
 fn field(act: &mut Act<'_>, inner: Inner, index: ListIndex, machine: &mut Machine) -> Value {
-    if inner == Inner::Word(5) {
+    if inner == Inner::Word(5) && !act.draft.further.is_empty() {
         return Value::Number(act.draft.further.len() as i64);
     }
     let Some(branch) = place(act, index).and_then(|at| act.draft.further.get(at)) else {

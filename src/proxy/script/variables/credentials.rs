@@ -5,7 +5,7 @@ use crate::proxy::act::Act;
 use crate::proxy::script::{Variable, variable};
 use crate::route::machine::Machine;
 use crate::route::value::Value;
-use crate::sip::{Message, Method, Name, digest_param};
+use crate::sip::{Message, Name, digest_param};
 
 pub(in crate::proxy::script) const VARIABLES: &[Variable] = &[
     variable("au", |act, _, _, machine| part(act, machine, user)),
@@ -28,13 +28,9 @@ fn part(act: &Act<'_>, machine: &mut Machine, part: fn(&[u8]) -> &[u8]) -> Value
     optional(machine, digest(act.message).map(part))
 }
 
-/// The credentials: for a registrar in a REGISTER, else for a proxy first.
+/// The credentials: those for a proxy, else those for the callee.
 fn digest(message: Message<'_>) -> Option<&[u8]> {
-    let mut names = [Name::ProxyAuthorization, Name::Authorization];
-    if message.method() == Some(Method::Register) {
-        names.reverse();
-    }
-    let mut values = names
+    let mut values = [Name::ProxyAuthorization, Name::Authorization]
         .into_iter()
         .filter_map(|name| message.first(name))
         .map(|line| line.value);

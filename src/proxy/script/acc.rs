@@ -1,0 +1,375 @@
+//! Module `acc`: accounting lines in the log.
+//!
+//! Owns: when there is one and what it says. A request that is relayed is accounted for when its
+//! transaction is answered; one that the script answers, when the script has run.
+
+use std::io::Write as _;
+
+use super::{Function, function, text};
+use crate::arena::Bytes;
+use crate::proxy::act::Act;
+use crate::proxy::core::Core;
+use crate::proxy::outbox::Outbox;
+use crate::route::host::{Argument, Host as _, Level, Outcome};
+use crate::route::machine::Machine;
+use crate::route::settings::ScriptSettings;
+use crate::route::write_time;
+use crate::sip::build::reason_phrase;
+use crate::sip::{Message, Method, Name, StartLine, scan};
+use crate::time::Timestamp;
+
+pub(super) const FUNCTIONS: &[Function] = &[function("acc_log_request", acc_log_request)];
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A transaction has its final answer.
+    Answered,
+    /// A call was not taken.
+    Missed,
+    /// An ACK went through.
+    Acknowledged,
+    /// A script says so.
+    Requested,
+}
+
+impl Event {
+    fn words(self) -> &'static [u8] {
+        match self {
+            Self::Answered => b"ACC: transaction answered: ",
+            Self::Missed => b"ACC: call missed: ",
+            Self::Acknowledged => b"ACC: request acknowledged: ",
+            Self::Requested => b"ACC: request accounted: ",
+        }
+    }
+}
+
+/// What an answer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// Its code; 0: none.
+    pub code: u16,
+    /// Its reason.
+    pub reason: &'a [u8],
+    /// Its To tag.
+    pub to_tag: &'a [u8],
+}
+
+impl<'a> Told<'a> {
+    /// What a reply says.
+    pub fn by(reply: Message<'a>) -> Self {
+        let (code, reason) = match reply.start() {
+            StartLine::Reply { code, reason } => (code, reason),
+            StartLine::Request { .. } => (0, &b""[..]),
+        };
+        Self {
+            code,
+            reason,
+            to_tag: reply.to_tag().unwrap_or_default(),
+        }
+    }
+}
+
+/// What is accounted for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountingSettings {
+    /// The bit of transactions that get a line; 0: none do.
+    logs: u32,
+    /// The bit of calls that get a line if they are missed.
+    missed: u32,
+    /// The bit of transactions that get a line even if they fail.
+    failed: u32,
+    /// Codes of failures that get no line.
+    ignored: Vec<u16>,
+    level: i64,
+    /// Provisional answers with a body get a line.
+    pub early_media: bool,
+    /// ACKs get a line.
+    pub acks: bool,
+    /// CANCELs get a line.
+    pub cancels: bool,
+    finds_direction: bool,
+    reads_reason: bool,
+    time: TimeField,
+    time_name: String,
+    time_form: String,
+}
+
+/// A finer time in the lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum TimeField {
+    #[default]
+    None,
+    Microseconds,
+    Milliseconds,
+    Text,
+}
+
+impl AccountingSettings {
+    /// What a configuration says.
+    pub(super) fn of(script: &ScriptSettings) -> Self {
+        let number = |name| script.number("acc", name);
+        let bit = |name| match number(name) {
+            flag @ 0..=31 => 1_u32 << flag,
+            _ => 0,
+        };
+        let codes = script.text("acc", "failed_filter");
+        let time = match number("time_mode") {
+            1 => TimeField::Microseconds,
+            2 => TimeField::Milliseconds,
+            3 | 4 => TimeField::Text,
+            _ => TimeField::None,
+        };
+        let name = match time {
+            TimeField::Microseconds => "time_exten",
+            _ => "time_attr",
+        };
+        let time_name = script.text("acc", name);
+        Self {
+            logs: bit("log_flag"),
+            missed: bit("log_missed_flag"),
+            failed: bit("failed_transaction_flag"),
+            ignored: codes
+                .split(',')
+                .filter_map(|code| code.trim().parse().ok())
+                .collect(),
+            level: number("log_level"),
+            early_media: number("early_media") != 0,
+            acks: number("report_ack") != 0,
+            cancels: number("report_cancels") != 0,
+            finds_direction: number("detect_direction") != 0,
+            reads_reason: number("reason_from_hf") != 0,
+            time: if time_name.is_empty() {
+                TimeField::None
+            } else {
+                time
+            },
+            time_name,
+            time_form: script.text("acc", "time_format"),
+        }
+    }
+
+    /// Whether an event of a request with these flags gets a line.
+    fn wants(&self, event: Event, flags: u32, method: Method, code: u16) -> bool {
+        let has = |bit| flags & bit != 0;
+        match event {
+            Event::Requested => true,
+            Event::Missed => method == Method::Invite && code >= 300 && has(self.missed),
+            Event::Answered if code >= 300 => {
+                has(self.logs) && has(self.failed) && !self.ignored.contains(&code)
+            }
+            Event::Answered | Event::Acknowledged => has(self.logs),
+        }
+    }
+}
+
+/// A comment that begins with a code says what is accounted for: `404 lost`.
+fn acc_log_request(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let Some(comment) = text(arguments, 0) else {
+        return Outcome::FALSE;
+    };
+    let mut reason = std::mem::take(&mut act.core.bench.extra);
+    reason.clear();
+    reason.extend_from_slice(machine.bytes(comment));
+    let told = match reason.split_at_checked(3) {
+        Some((code, rest)) if code.iter().all(u8::is_ascii_digit) => Told {
+            code: code
+                .iter()
+                .fold(0, |code, digit| code * 10 + u16::from(digit - b'0')),
+            reason: rest.trim_ascii_start(),
+            to_tag: act.message.to_tag().unwrap_or_default(),
+        },
+        _ => Told {
+            code: 0,
+            reason: &reason,
+            to_tag: act.message.to_tag().unwrap_or_default(),
+        },
+    };
+    act.account(Event::Requested, told, machine);
+    act.core.bench.extra = reason;
+    Outcome::TRUE
+}
+
+impl Act<'_> {
+    /// Accounts for what we did with the request ourselves.
+    pub fn account_own(&mut self, event: Event, code: u16, machine: &mut Machine) {
+        let accounting = &self.core.modules.accounting;
+        let Some(request) = self.request else { return };
+        let events = [Event::Missed, event];
+        let (flags, method) = (self.draft.flags, request.method);
+        if !events
+            .iter()
+            .any(|event| accounting.wants(*event, flags, method, code))
+        {
+            return;
+        }
+        let tag = self.core.branch_keys.tag(request.message);
+        let told = Told {
+            code,
+            reason: reason_phrase(code).as_bytes(),
+            to_tag: match request.to_tag {
+                b"" if method == Method::Cancel => b"",
+                b"" => tag.as_slice(),
+                tag => tag,
+            },
+        };
+        for event in events {
+            self.account(event, told, machine);
+        }
+    }
+
+    /// Writes the line of an event, if there is to be one.
+    fn account(&mut self, event: Event, told: Told<'_>, machine: &mut Machine) {
+        let Some(request) = self.request else { return };
+        let accounting = &self.core.modules.accounting;
+        if !accounting.wants(event, self.draft.flags, request.method, told.code) {
+            return;
+        }
+        if event == Event::Missed {
+            // One line for each time that a call is missed: a script may ask for the next.
+            self.draft.flags &= !accounting.missed;
+        }
+        let level = Level::of_number(accounting.level);
+        if !self.is_logged(level) {
+            return;
+        }
+        let mut line = std::mem::take(&mut self.core.bench.scratch);
+        line.clear();
+        self.write_fixed(event, told, &mut line);
+        self.write_further(machine, &mut line);
+        self.log(level, &line);
+        self.core.bench.scratch = line;
+    }
+
+    /// The fields of every line.
+    fn write_fixed(&mut self, event: Event, told: Told<'_>, line: &mut Vec<u8>) {
+        let now = self.unix_time();
+        let accounting = &self.core.modules.accounting;
+        let (name, seconds) = (&accounting.time_name, now.as_secs());
+        line.extend_from_slice(event.words());
+        // Writing to a vector cannot fail.
+        write!(line, "timestamp={seconds}").ok();
+        match accounting.time {
+            TimeField::None => {}
+            TimeField::Microseconds => {
+                write!(line, ";{name}={}", now.subsec_micros()).ok();
+            }
+            TimeField::Milliseconds => {
+                write!(line, ";{name}={seconds}.{:03}", now.subsec_millis()).ok();
+            }
+            TimeField::Text => {
+                write!(line, ";{name}=").ok();
+                write_time(accounting.time_form.as_bytes(), seconds as i64, line);
+            }
+        }
+        let (finds_direction, reads_reason) = (accounting.finds_direction, accounting.reads_reason);
+        let message = self.message;
+        let method = match message.start() {
+            StartLine::Request { token, .. } => token,
+            StartLine::Reply { .. } => b"",
+        };
+        let mut tags = [message.from_tag().unwrap_or_default(), told.to_tag];
+        if finds_direction && message.to_tag().is_some() && super::rr::goes_upstream(self) {
+            tags.reverse();
+        }
+        let reason = message.first(Name::Reason).filter(|_| reads_reason);
+        let reason = reason.map_or(told.reason, |line| line.value);
+        for (name, value) in [
+            ("method", method),
+            ("from_tag", tags[0]),
+            ("to_tag", tags[1]),
+            ("call_id", message.call_id().unwrap_or_default()),
+        ] {
+            write!(line, ";{name}=").ok();
+            write_value(value, line);
+        }
+        match told.code {
+            0 => line.extend_from_slice(b";code="),
+            code => {
+                write!(line, ";code={code:03}").ok();
+            }
+        }
+        line.extend_from_slice(b";reason=");
+        write_value(reason, line);
+    }
+
+    /// The fields of `log_extra`.
+    fn write_further(&mut self, machine: &mut Machine, line: &mut Vec<u8>) {
+        let mut at = 0;
+        while let Some((name, variable)) = machine.program().log_extra().get(at) {
+            line.push(b';');
+            line.extend_from_slice(name.as_bytes());
+            line.push(b'=');
+            let value = machine.get(self, *variable);
+            let value = machine.to_text(value);
+            write_value(machine.bytes(value), line);
+            at += 1;
+        }
+    }
+}
+
+/// A value in a line: no stranger's text ends the line.
+fn write_value(value: &[u8], line: &mut Vec<u8>) {
+    let shown = |byte: &u8| match byte {
+        b'\r' | b'\n' => b' ',
+        byte => *byte,
+    };
+    line.extend(value.iter().map(shown));
+}
+
+impl Core {
+    /// Accounts for a transaction, if it has a flag that asks for it.
+    pub(in crate::proxy) fn account(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        event: Event,
+        told: Told<'_>,
+        out: &mut Outbox,
+    ) {
+        let events = [Event::Missed, event];
+        if !self.is_accounted(index, events, told.code) {
+            return;
+        }
+        self.with_base(index, |core, request, _| {
+            let mut act = Act::on_failure(core, now, request, index, out);
+            act.with_machine(|act, machine| {
+                for event in events {
+                    act.account(event, told, machine);
+                }
+            });
+            act.finish();
+        });
+    }
+
+    /// The same by a stored answer.
+    pub(in crate::proxy) fn account_stored(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        event: Event,
+        stored: Bytes,
+        out: &mut Outbox,
+    ) {
+        if self.contexts.get(index).flags == 0 {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut self.bench.answer);
+        bytes.clear();
+        bytes.extend_from_slice(self.arena.get(stored));
+        let mut header_index = self.bench.sent_index.take().unwrap_or_default();
+        if let Ok(reply) = scan(&bytes, &mut header_index) {
+            self.account(now, index, event, Told::by(reply), out);
+        }
+        self.bench.sent_index = Some(header_index);
+        self.bench.answer = bytes;
+    }
+
+    fn is_accounted(&self, index: u32, events: [Event; 2], code: u16) -> bool {
+        let context = self.contexts.get(index);
+        let accounting = &self.modules.accounting;
+        events
+            .into_iter()
+            .any(|event| accounting.wants(event, context.flags, context.method, code))
+    }
+}
