@@ -37,6 +37,13 @@ pub enum Verb {
 
 /// Options that SIPp writes with one dash, though their names are long.
 const SIPP_LONG: &[&str] = &[
+    "-aa",
+    "-inf",
+    "-key",
+    "-mi",
+    "-mp",
+    "-sd",
+    "-sf",
     "-fd",
     "-rate_increase",
     "-rate_interval",

@@ -5,6 +5,7 @@
 //! whole scenarios), [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
 //! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down.
+//! [`script`] plays SIPp's XML scenarios instead of the built-in callers.
 //! [`find_max`] searches the highest rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
 pub mod cli;
@@ -14,10 +15,12 @@ pub mod forward;
 pub mod named;
 pub mod options;
 pub mod plan;
+mod player;
 pub mod record;
 pub mod report;
 pub mod run;
 pub mod screen;
+pub mod script;
 pub mod timeline;
 pub mod trace;
 pub mod verdict;

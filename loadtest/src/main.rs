@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use sipload::cli::{Cli, Verb};
 use sipload::options::Role;
-use sipload::{find_max, forward, report, run, screen, verdict};
+use sipload::{find_max, forward, named, report, run, screen, verdict};
 
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -33,6 +33,10 @@ fn command(cli: &Cli) -> Result<Vec<String>> {
         Some(Verb::FindMax(options)) => return find_max::command(options),
         None => &cli.options,
     };
+    if let Some(name) = &options.scenario.sd {
+        print!("{}", named::xml(name)?);
+        return Ok(Vec::new());
+    }
     if options.role == Role::Forward {
         forward::run(options)?;
         return Ok(Vec::new());

@@ -1,11 +1,14 @@
 //! Scenarios by name: what `-sn` fills in. Each is a set of other options, or one of the scripts that are built
 //! in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::options::{Options, Role};
+use crate::script::compile::{Surroundings, compile};
+use crate::script::source::Source;
 
 /// A scenario that is other options under one name.
 pub struct Named {
@@ -79,21 +82,84 @@ pub const NAMED: &[Named] = &[
     },
 ];
 
-/// Fills in what `-sn` says.
+/// Scripts that are built in.
+const SCRIPTS: &[(&str, &str, &str)] = &[
+    (
+        "options",
+        "OPTIONS and its answer",
+        include_str!("named/options.xml"),
+    ),
+    (
+        "register",
+        "REGISTER and its answer, for the user -s",
+        include_str!("named/register.xml"),
+    ),
+];
+
+/// The XML of a built-in script.
 ///
 /// # Errors
-/// If there is no such scenario.
+/// If there is none of this name.
+pub fn xml(name: &str) -> Result<&'static str> {
+    let script = SCRIPTS.iter().find(|(known, _, _)| *known == name);
+    let (_, _, xml) =
+        script.with_context(|| format!("-sd {name}: no script is built in under this name"))?;
+    Ok(xml)
+}
+
+/// Fills in what `-sn` says, or reads and compiles what `-sf` names.
+///
+/// # Errors
+/// If there is no such scenario, or something is wrong with its file.
 pub fn apply(options: &mut Options) -> Result<()> {
-    let Some(name) = &options.scenario.sn else {
-        return Ok(());
+    let source = match (&options.scenario.sf, &options.scenario.sn) {
+        (Some(path), _) => Source::read(path)?,
+        (None, Some(name)) => {
+            if let Some(named) = NAMED.iter().find(|named| named.name == name) {
+                (named.apply)(options);
+                return Ok(());
+            }
+            let Ok(text) = xml(name) else {
+                bail!(
+                    "-sn {name}: there is no such scenario. There are:\n{}",
+                    list()
+                );
+            };
+            Source {
+                file: format!("-sn {name}"),
+                text: text.to_owned(),
+            }
+        }
+        (None, None) => return Ok(()),
     };
-    match NAMED.iter().find(|named| named.name == name) {
-        Some(named) => (named.apply)(options),
-        None => bail!(
-            "-sn {name}: there is no such scenario. There are:\n{}",
-            list()
-        ),
+    let scenario = &options.scenario;
+    let files: Vec<(String, usize)> = scenario
+        .inf
+        .iter()
+        .zip(scenario.injections()?)
+        .map(|(path, file)| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            (name.into_owned(), file.fields())
+        })
+        .collect();
+    let pairs = scenario.key.chunks_exact(2);
+    let keys: Vec<(String, String)> = pairs
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect();
+    let program = compile(
+        &source,
+        Surroundings {
+            files: &files,
+            keys: &keys,
+        },
+    )?;
+    // Whoever names a target has gateways of his own there.
+    if !program.calls {
+        options.role = Role::Uas;
+    } else if options.target.is_some() {
+        options.role = Role::Uac;
     }
+    options.scenario.program = Some(Arc::new(program));
     Ok(())
 }
 
@@ -101,9 +167,11 @@ pub fn apply(options: &mut Options) -> Result<()> {
 pub fn list() -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
-    for named in NAMED {
+    let named = NAMED.iter().map(|named| (named.name, named.help));
+    let scripts = SCRIPTS.iter().map(|(name, help, _)| (*name, *help));
+    for (name, help) in named.chain(scripts) {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {:<10} {}", named.name, named.help);
+        let _ = writeln!(out, "  {name:<10} {help}");
     }
     out
 }

@@ -6,9 +6,13 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+
+use crate::script::inject::Injection;
+use crate::script::program::Program;
 
 use self::parse::{
     Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
@@ -199,9 +203,52 @@ pub struct Options {
 #[command(next_help_heading = "Scenarios")]
 pub struct Scenario {
     /// Play a scenario by its name (also -sn): uac, uas, basic, ringing, busy, no-answer, bye-lost,
-    /// reinvite
+    /// reinvite, options, register
     #[arg(long, value_name = "NAME")]
     pub sn: Option<String>,
+
+    /// Play SIPp's XML from a file (also -sf); one that begins with <recv> waits for calls
+    #[arg(long, value_name = "FILE", conflicts_with = "sn")]
+    pub sf: Option<PathBuf>,
+
+    /// Fields for messages from a CSV file (also -inf); may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub inf: Vec<PathBuf>,
+
+    /// A word of your own for messages: [WORD] stands for VALUE (also -key)
+    #[arg(long, num_args = 2, value_names = ["WORD", "VALUE"])]
+    pub key: Vec<String>,
+
+    /// What [media_ip] stands for (also -mi) [default: the own address]
+    #[arg(long, value_name = "IP")]
+    pub mi: Option<IpAddr>,
+
+    /// What [media_port] stands for (also -mp)
+    #[arg(long, value_name = "PORT", default_value_t = 6000)]
+    pub mp: u16,
+
+    /// Answer INFO, NOTIFY, OPTIONS and UPDATE that the scenario does not wait for (also -aa)
+    #[arg(long)]
+    pub aa: bool,
+
+    /// Print the XML of a built-in scenario (also -sd): options, register
+    #[arg(long, value_name = "NAME")]
+    pub sd: Option<String>,
+
+    /// The compiled scenario.
+    #[arg(skip)]
+    pub program: Option<Arc<Program>>,
+}
+
+impl Scenario {
+    /// Reads the files of fields.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn injections(&self) -> anyhow::Result<Vec<Arc<Injection>>> {
+        let read = |path: &PathBuf| Injection::read(path).map(Arc::new);
+        self.inf.iter().map(read).collect()
+    }
 }
 
 /// What is written down of a run.

@@ -1,6 +1,7 @@
 //! From options to threads: which thread has which sockets, callers and gateways.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,6 +12,10 @@ use sipshard::plane::{SocketOptions, socket};
 use sipshard::proxy::{SocketId, Timers};
 
 use crate::options::{Distribution, Options, Role, Side};
+use crate::script::actor::ActorConfig;
+use crate::script::call::Fixed;
+use crate::script::inject::Injection;
+use crate::script::program::Program;
 
 /// How long calls start if nothing says otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
@@ -27,6 +32,8 @@ pub struct Crew {
     pub sockets: Vec<UdpSocket>,
     /// The caller, if there is one; its socket numbers are those of `sockets`.
     pub caller: Option<CallerConfig>,
+    /// What plays a script in place of the caller or the gateways.
+    pub script: Option<(ActorConfig, Arc<Program>)>,
     /// The gateways.
     pub gateways: Vec<GatewayConfig>,
 }
@@ -87,6 +94,20 @@ impl Plan {
                     of: u64::from(threads),
                 };
                 crew.caller = Some(caller_config(options, target, caller.local.clone(), share));
+            }
+        }
+        if let Some(program) = &options.scenario.program {
+            let injections = options.scenario.injections()?;
+            for (index, crew) in crews.iter_mut().enumerate() {
+                let share = Share {
+                    index: index as u64,
+                    of: u64::from(threads),
+                };
+                crew.script = actor_config(options, crew, share, &injections)
+                    .map(|config| (config, program.clone()));
+                if !program.calls {
+                    crew.gateways.clear();
+                }
             }
         }
         Ok(Self {
@@ -221,7 +242,17 @@ fn bind_gateways(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpS
             return list.iter().map(|port| bind(ip, *port)).collect();
         }
     };
-    let default = if options.port.is_empty() { threads } else { 1 };
+    // A script that waits for calls has one port, as in SIPp, if nothing else is said.
+    let serves = options
+        .scenario
+        .program
+        .as_ref()
+        .is_some_and(|program| !program.calls);
+    let default = if options.port.is_empty() && !serves {
+        threads
+    } else {
+        1
+    };
     consecutive(ip, first, options.ports.unwrap_or(default))
 }
 
@@ -256,6 +287,7 @@ fn share_out(threads: u16, callers: Vec<UdpSocket>, gateways: Vec<UdpSocket>) ->
         .map(|_| Crew {
             sockets: Vec::new(),
             caller: None,
+            script: None,
             gateways: Vec::new(),
         })
         .collect();
@@ -330,6 +362,43 @@ fn caller_config(
         },
         ..CallerConfig::new(target, local)
     }
+}
+
+/// What an actor is told in place of a thread's caller, or of its gateways.
+fn actor_config(
+    options: &Options,
+    crew: &Crew,
+    share: Share,
+    injections: &[Arc<Injection>],
+) -> Option<ActorConfig> {
+    let (local, target): (Vec<SocketAddr>, _) = match &crew.caller {
+        Some(caller) => (caller.local.clone(), Some(caller.target)),
+        None => (crew.gateways.iter().map(|one| one.address).collect(), None),
+    };
+    if local.is_empty() {
+        return None;
+    }
+    let caller = caller_config(options, local[0], local.clone(), share);
+    Some(ActorConfig {
+        fixed: Fixed {
+            service: options.service.clone(),
+            pid: std::process::id(),
+            local,
+            first_socket: 0,
+            media_ip: options.scenario.mi,
+            media_port: options.scenario.mp,
+            users: options.users.unwrap_or(0),
+            injections: injections.to_vec(),
+        },
+        target,
+        profile: caller.profile,
+        users: caller.users,
+        share,
+        begin: caller.begin,
+        max_live: caller.max_live,
+        hold: caller.hold,
+        auto_answer: options.scenario.aa,
+    })
 }
 
 fn gateway_config(options: &Options, address: SocketAddr, socket: SocketId) -> GatewayConfig {

@@ -58,6 +58,9 @@ impl Recorder {
         };
         for update in updates {
             second.counts.merge(&update.caller);
+            for (sum, one) in second.causes.iter_mut().zip(update.causes) {
+                *sum += one;
+            }
             second.gateway_calls += update.gateway_calls;
             second.gateway_ended += update.gateway_ended;
             second.gateway_live += update.gateway_live;

@@ -70,6 +70,14 @@ pub fn write(options: &Options, summary: &Summary, mut log: LogWriter) -> Result
             log.histogram(Duration::ZERO, summary.elapsed, histogram, Some(tag))?;
         }
     }
+    if let Some(script) = &summary.script {
+        for (name, times) in script.timers.iter().skip(usize::from(script.calls)) {
+            let tag = format!("timer-{name}");
+            let (from, until) = (Duration::ZERO, summary.elapsed);
+            log.histogram(from, until, &times.scheduled, Some(&tag))?;
+            log.histogram(from, until, &times.sent, Some(&format!("{tag}-sent")))?;
+        }
+    }
     let arguments: Vec<String> = std::env::args().collect();
     log.fact("Command", &arguments.join(" "))?;
     for (name, value) in screen::facts(summary) {

@@ -20,6 +20,7 @@ use crate::options::{Options, Role};
 use crate::plan::Plan;
 use crate::record::Recorder;
 use crate::report;
+use crate::script::report::ScriptReport;
 use crate::timeline::Second;
 use crate::worker::{Outcome, Shared, Update, Worker};
 
@@ -41,6 +42,8 @@ pub struct Summary {
     pub threads: usize,
     /// All callers together.
     pub caller: Option<CallerReport>,
+    /// All actors of a script together.
+    pub script: Option<ScriptReport>,
     /// Each gateway, in the order of the plan.
     pub gateways: Vec<(SocketAddr, GatewayReport)>,
     /// All sockets together.
@@ -70,7 +73,10 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     plan.longest = [plan.longest, most].into_iter().flatten().min();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
     let mut recorder = Recorder::new(options, &plan.gateways)?;
-    let callers = plan.crews.iter().filter(|crew| crew.caller.is_some());
+    let callers = plan
+        .crews
+        .iter()
+        .filter(|crew| crew.caller.is_some() || crew.script.is_some());
     let shared = Arc::new(Shared {
         stop_calls: AtomicBool::new(false),
         stop: AtomicBool::new(false),
@@ -111,6 +117,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
         rate: options.rate,
         threads,
         caller: None,
+        script: None,
         gateways: Vec::new(),
         traffic: Traffic::default(),
         seconds,
@@ -132,6 +139,10 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
 impl Summary {
     fn add(&mut self, outcome: Outcome) {
         match (&mut self.caller, outcome.caller) {
+            (Some(sum), Some(other)) => sum.merge(&other),
+            (none, other) => *none = none.take().or(other),
+        }
+        match (&mut self.script, outcome.script) {
             (Some(sum), Some(other)) => sum.merge(&other),
             (none, other) => *none = none.take().or(other),
         }

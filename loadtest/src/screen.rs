@@ -11,6 +11,7 @@ use sipshard::agent::CallerReport;
 use crate::options::Options;
 use crate::plan;
 use crate::run::Summary;
+use crate::script::report::{CAUSES, ScriptReport};
 use crate::timeline::Second;
 use crate::verdict::{failures, percentage};
 
@@ -170,12 +171,63 @@ pub fn table(summary: &Summary) -> String {
     heading(&mut out, "Statistics");
     print_rows(&mut out, &facts(summary));
     if let Some(caller) = &summary.caller {
-        latencies(&mut out, caller);
+        latencies(&mut out, caller, summary.script.is_some());
+    }
+    if let Some(report) = &summary.script {
+        script(&mut out, report);
     }
     if !summary.gateways.is_empty() {
         gateways(&mut out, summary);
     }
     out
+}
+
+/// The steps of a script and the times of its timers.
+fn script(out: &mut String, report: &ScriptReport) {
+    heading(out, "Scenario");
+    let _ = writeln!(
+        out,
+        "  {:<30} {:>12} {:>10} {:>10} {:>11}",
+        "", "messages", "again", "timeout", "unexpected"
+    );
+    for (label, step) in report.labels.iter().zip(&report.steps) {
+        let _ = writeln!(
+            out,
+            "  {label:<30} {:>12} {:>10} {:>10} {:>11}",
+            step.done, step.again, step.timeouts, step.unexpected
+        );
+    }
+    // The first one's times stand above as the caller's, if calls begin here.
+    let shown = usize::from(report.calls);
+    let timers = report.timers.iter().skip(shown);
+    let timers: Vec<_> = timers.filter(|(_, times)| !times.sent.is_empty()).collect();
+    if !timers.is_empty() {
+        times_heading(out);
+    }
+    for (name, times) in timers {
+        percentiles(
+            out,
+            &format!("timer {name}, from schedule"),
+            &times.scheduled,
+        );
+        percentiles(out, &format!("timer {name}, from sending"), &times.sent);
+    }
+}
+
+/// What a script that waits for calls has seen of them.
+fn served(rows: &mut Rows, report: &ScriptReport) {
+    let counts = &report.caller.counts;
+    row(rows, "Incoming call created", counts.started);
+    row(rows, "Current Call", counts.live);
+    row(rows, "Peak calls", format!("at most {}", counts.max_live));
+    row(rows, "Successful call", counts.successful());
+    let percent = percentage(counts.failed, counts.started);
+    row(
+        rows,
+        "Failed call",
+        format!("{} ({percent:.3} %)", counts.failed),
+    );
+    row(rows, "Retransmissions", counts.retransmissions());
 }
 
 /// Names and values.
@@ -198,6 +250,15 @@ pub fn facts(summary: &Summary) -> Rows {
             .iter()
             .map(|(_, report)| report.counts.invites);
         row(&mut rows, "Incoming call created", invites.sum::<u64>());
+    }
+    if let Some(report) = &summary.script {
+        if !report.calls {
+            served(&mut rows, report);
+        }
+        for ((_, name), number) in CAUSES.iter().zip(report.causes) {
+            row_if(&mut rows, &format!("  {name}"), number);
+        }
+        row_if(&mut rows, "Out-of-call messages", report.strays);
     }
     resources(&mut rows, summary);
     rows
@@ -289,22 +350,34 @@ fn resources(rows: &mut Rows, summary: &Summary) {
     row(rows, "CPU time", text);
 }
 
-fn latencies(out: &mut String, caller: &CallerReport) {
+fn latencies(out: &mut String, caller: &CallerReport, is_script: bool) {
+    times_heading(out);
+    let answer = if is_script {
+        "timer 1"
+    } else {
+        "INVITE to 200"
+    };
+    for (name, latency) in [
+        ("INVITE to 180", &caller.setup),
+        (answer, &caller.answer),
+        ("BYE to 200", &caller.bye),
+    ] {
+        if is_script && latency.scheduled.is_empty() {
+            continue;
+        }
+        percentiles(out, &format!("{name}, from schedule"), &latency.scheduled);
+        percentiles(out, &format!("{name}, from sending"), &latency.sent);
+    }
+    percentiles(out, "Calls later than scheduled", &caller.lateness);
+}
+
+fn times_heading(out: &mut String) {
     heading(out, "Response times in milliseconds");
     let _ = writeln!(
         out,
         "  {:<30} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "", "number", "mean", "p50", "p90", "p99", "p99.9", "max"
     );
-    for (name, latency) in [
-        ("INVITE to 180", &caller.setup),
-        ("INVITE to 200", &caller.answer),
-        ("BYE to 200", &caller.bye),
-    ] {
-        percentiles(out, &format!("{name}, from schedule"), &latency.scheduled);
-        percentiles(out, &format!("{name}, from sending"), &latency.sent);
-    }
-    percentiles(out, "INVITEs later than scheduled", &caller.lateness);
 }
 
 fn percentiles(out: &mut String, name: &str, histogram: &Histogram<u64>) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use sipshard::agent::CallerCounts;
 
+use crate::script::report::Causes;
+
 /// A histogram's figures that pictures over time are made of, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Digest {
@@ -39,6 +41,8 @@ pub struct Second {
     pub at: Duration,
     /// The callers' counts so far.
     pub counts: CallerCounts,
+    /// Why calls of a script failed so far.
+    pub causes: Causes,
     /// Calls that the gateways saw so far.
     pub gateway_calls: u64,
     /// Calls that ended at the gateways so far.

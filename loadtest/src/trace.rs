@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
-use sipshard::agent::{CallerCounts, Recent};
+use sipshard::agent::Recent;
 
 use crate::options::Options;
+use crate::script::report::{CAUSES, Cause};
 use crate::timeline::Second;
 
 /// Upper bounds of SIPp's default scenarios, in milliseconds.
@@ -37,25 +38,35 @@ const COUNTERS: &[Counter] = &[
     }),
     ("FailedCannotSendMessage", none),
     ("FailedMaxUDPRetrans", |second| {
-        second.counts.invite_timeouts + second.counts.bye_timeouts
+        let counts = &second.counts;
+        counts.invite_timeouts + counts.bye_timeouts + cause(second, Cause::MaxRetrans)
     }),
     ("FailedTcpConnect", none),
     ("FailedTcpClosed", none),
-    ("FailedUnexpectedMessage", |second| {
-        unexpected(&second.counts)
-    }),
+    ("FailedUnexpectedMessage", unexpected),
     ("FailedCallRejected", none),
     ("FailedCmdNotSent", none),
-    ("FailedRegexpDoesntMatch", none),
-    ("FailedRegexpShouldntMatch", none),
-    ("FailedRegexpHdrNotFound", none),
+    ("FailedRegexpDoesntMatch", |second| {
+        cause(second, Cause::RegexpNoMatch)
+    }),
+    ("FailedRegexpShouldntMatch", |second| {
+        cause(second, Cause::RegexpMatch)
+    }),
+    ("FailedRegexpHdrNotFound", |second| {
+        cause(second, Cause::RegexpNoHeader)
+    }),
     ("FailedOutboundCongestion", |second| second.counts.skipped),
     ("FailedTimeoutOnRecv", |second| {
-        second.counts.ring_timeouts + second.counts.bye_missing
+        let counts = &second.counts;
+        counts.ring_timeouts + counts.bye_missing + cause(second, Cause::RecvTimeout)
     }),
     ("FailedTimeoutOnSend", none),
-    ("FailedTestDoesntMatch", none),
-    ("FailedTestShouldntMatch", none),
+    ("FailedTestDoesntMatch", |second| {
+        cause(second, Cause::TestFailed)
+    }),
+    ("FailedTestShouldntMatch", |second| {
+        cause(second, Cause::TestHeld)
+    }),
     ("FailedStrcmpDoesntMatch", none),
     ("FailedStrcmpShouldntMatch", none),
     ("OutOfCallMsgs", |second| {
@@ -83,11 +94,22 @@ fn successful(second: &Second) -> u64 {
     }
 }
 
-/// Calls that failed by an answer that was not wanted.
-fn unexpected(counts: &CallerCounts) -> u64 {
+/// Calls of a script that failed for this.
+fn cause(second: &Second, cause: Cause) -> u64 {
+    let causes = CAUSES.iter().zip(second.causes);
+    causes
+        .map(|((known, _), number)| if *known == cause { number } else { 0 })
+        .sum()
+}
+
+/// Calls that failed by a message that was not wanted: whatever no other column counts.
+fn unexpected(second: &Second) -> u64 {
+    let counts = &second.counts;
     let others =
         counts.invite_timeouts + counts.bye_timeouts + counts.ring_timeouts + counts.bye_missing;
-    counts.failed.saturating_sub(others)
+    let of_scripts: u64 = second.causes.iter().sum();
+    let scripted = cause(second, Cause::Unexpected) + cause(second, Cause::Stopped);
+    scripted + counts.failed.saturating_sub(others + of_scripts)
 }
 
 /// The file, and what its next line is made of.

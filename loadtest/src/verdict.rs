@@ -15,6 +15,11 @@ pub fn failures(summary: &Summary) -> (u64, u64) {
         let failed = counts.failed + counts.skipped + counts.live;
         return (failed, counts.started + counts.skipped);
     }
+    if let Some(script) = &summary.script {
+        // Whoever waits for calls is ended from outside, with some under way.
+        let counts = &script.caller.counts;
+        return (counts.failed, counts.started);
+    }
     let counts = || summary.gateways.iter().map(|(_, report)| &report.counts);
     (
         counts()
@@ -89,6 +94,7 @@ mod tests {
             rate: 1.0,
             threads: 1,
             caller: Some(caller),
+            script: None,
             gateways: Vec::new(),
             traffic: sipshard::plane::Traffic::default(),
             seconds: Vec::new(),

@@ -12,6 +12,9 @@ use sipshard::plane::{Clock, Ends, Traffic};
 use sipshard::time::Timestamp;
 
 use crate::plan::Crew;
+use crate::player::Player;
+use crate::script::actor::Actor;
+use crate::script::report::{Causes, ScriptReport};
 
 /// How often a worker tells what it has seen.
 const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,6 +39,8 @@ pub struct Update {
     pub at: Duration,
     /// The caller's counts so far.
     pub caller: CallerCounts,
+    /// Why calls of a script failed so far.
+    pub causes: Causes,
     /// Calls under way at each gateway, and calls that ended there so far.
     pub gateway_live: u64,
     /// Calls that the gateways saw so far.
@@ -51,6 +56,8 @@ pub struct Update {
 pub struct Outcome {
     /// The caller's.
     pub caller: Option<CallerReport>,
+    /// That of a script.
+    pub script: Option<ScriptReport>,
     /// The gateways', with their addresses.
     pub gateways: Vec<(SocketAddr, GatewayReport)>,
     /// The sockets'.
@@ -60,7 +67,7 @@ pub struct Outcome {
 /// The state of a worker's thread.
 #[derive(Debug)]
 pub struct Worker {
-    ends: Ends,
+    ends: Ends<Player>,
     caller_finished: bool,
     winding_up: bool,
     shared: Arc<Shared>,
@@ -83,10 +90,18 @@ impl Worker {
         shared: Arc<Shared>,
         updates: Sender<Update>,
     ) -> Result<Self> {
-        let caller = crew.caller.map(|mut config| {
-            config.begin = begin;
-            Caller::new(config, seed)
-        });
+        let caller = match (crew.caller, crew.script) {
+            (_, Some((mut config, program))) => {
+                config.begin = begin;
+                let actor = Actor::new(config, program, seed);
+                Some(Player::Actor(Box::new(actor)))
+            }
+            (Some(mut config), None) => {
+                config.begin = begin;
+                Some(Player::Caller(Box::new(Caller::new(config, seed))))
+            }
+            (None, None) => None,
+        };
         let gateways: Vec<Gateway> = (1..)
             .zip(crew.gateways)
             .map(|(index, mut config)| {
@@ -132,7 +147,7 @@ impl Worker {
 
     /// Whether the run is over. A caller's thread goes on for the gateways that it has.
     fn is_over(&mut self) -> bool {
-        if !self.caller_finished && self.ends.caller.as_ref().is_some_and(Caller::is_finished) {
+        if !self.caller_finished && self.ends.caller.as_ref().is_some_and(Player::is_finished) {
             self.caller_finished = true;
             self.shared.callers.fetch_sub(1, Ordering::Relaxed);
         }
@@ -149,10 +164,13 @@ impl Worker {
         let second = at.as_secs() + u64::from(now < self.next_update);
         self.next_update = self.begin + Duration::from_secs(at.as_secs() + 1);
         let mut recent = Box::new(Recent::default());
-        let mut caller = CallerCounts::default();
+        let (mut caller, mut served) = (CallerCounts::default(), CallerCounts::default());
+        let mut causes = Causes::default();
         if let Some(own) = &mut self.ends.caller {
             own.take_recent(&mut recent);
-            caller = own.report().counts;
+            let (counts, why, calls) = own.counts();
+            causes = why;
+            *(if calls { &mut caller } else { &mut served }) = counts;
         }
         let gateways = || {
             self.ends
@@ -165,23 +183,33 @@ impl Worker {
             second,
             at,
             caller,
-            gateway_live: gateways().map(|counts| counts.live).sum(),
-            gateway_calls: gateways().map(|counts| counts.invites).sum(),
-            gateway_ended: gateways()
-                .map(|counts| counts.byes + counts.hung_up + counts.cancelled + counts.rejected)
-                .sum(),
+            causes,
+            gateway_live: served.live + gateways().map(|counts| counts.live).sum::<u64>(),
+            gateway_calls: served.started + gateways().map(|counts| counts.invites).sum::<u64>(),
+            gateway_ended: served.successful()
+                + served.failed
+                + gateways()
+                    .map(|counts| counts.byes + counts.hung_up + counts.cancelled + counts.rejected)
+                    .sum::<u64>(),
             recent,
         });
     }
 
     fn outcome(self) -> Outcome {
         let gateways = self.ends.gateways.iter();
+        let (mut caller, mut script) = (None, None);
+        match &self.ends.caller {
+            Some(Player::Caller(own)) => caller = Some(own.report().clone()),
+            Some(Player::Actor(own)) => {
+                let report = own.report();
+                caller = report.calls.then(|| report.caller.clone());
+                script = Some(report.clone());
+            }
+            None => {}
+        }
         Outcome {
-            caller: self
-                .ends
-                .caller
-                .as_ref()
-                .map(|caller| caller.report().clone()),
+            caller,
+            script,
             gateways: gateways
                 .map(|gateway| (gateway.address(), gateway.report().clone()))
                 .collect(),

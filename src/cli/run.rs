@@ -69,7 +69,8 @@ pub struct Run {
     #[arg(long)]
     print_config: bool,
 
-    /// Address to listen on; may be given several times [default: udp:127.0.0.1:5060]
+    /// Address to listen on; may be given several times [default: udp:127.0.0.1:5060;
+    /// with -f what FILE says, else all addresses]
     ///
     /// 0.0.0.0 and [::] stand for all addresses of the machine, port 0 for a free one. `udp:` and the
     /// port 5060 may be left out. The attribute `sockname` and the parameter `ds_default_sockname` use the
@@ -234,24 +235,11 @@ impl Run {
 
     fn base_settings(&self, program: Option<Arc<Program>>) -> anyhow::Result<Settings> {
         let script = program.as_ref().map(|program| program.settings());
-        let mut listeners: Vec<Listener> = Vec::new();
-        if self.listen.is_empty() {
-            for line in script.iter().flat_map(|script| &script.listen) {
-                let address: ListenAddress = line
-                    .address
-                    .parse()
-                    .map_err(|error| anyhow::anyhow!("listen={}: {error}", line.address))?;
-                listeners.push(Listener {
-                    advertise: line.advertise.clone(),
-                    name: line.name.as_deref().map(Into::into),
-                    ..address.0
-                });
-            }
-        }
-        listeners.extend(self.listen.iter().map(|listen| listen.0.clone()));
-        if listeners.is_empty() {
-            listeners.push(Listener::from(SocketAddr::from(([127, 0, 0, 1], 5060))));
-        }
+        let listeners = match script {
+            _ if !self.listen.is_empty() => self.listen.iter().map(|one| one.0.clone()).collect(),
+            Some(script) => super::listen::of_config(script)?,
+            None => vec![Listener::from(SocketAddr::from(([127, 0, 0, 1], 5060)))],
+        };
         let level = script.and_then(|script| script.core_number("debug"));
         Ok(Settings {
             listeners,

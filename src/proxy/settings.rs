@@ -204,8 +204,6 @@ pub struct Settings {
     pub call_load: CallLoadSettings,
     /// Other bounds.
     pub limits: Limits,
-    /// What `Server` and `User-Agent` say.
-    pub server_name: String,
     /// Names of our own beside the listen addresses; one that begins with a dot stands for all below.
     pub aliases: Vec<String>,
     /// The routing configuration; `None`: the built-in one, filled in with what is said here.
@@ -239,7 +237,6 @@ impl Default for Settings {
             failover: FailoverSettings::default(),
             call_load: CallLoadSettings::default(),
             limits: Limits::default(),
-            server_name: concat!("sipshard/", env!("CARGO_PKG_VERSION")).to_owned(),
             aliases: Vec::new(),
             program: None,
             keeps_others: true,

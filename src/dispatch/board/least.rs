@@ -155,21 +155,23 @@ impl Least {
 
     /// Hears that the standing of the destination at `place` may have changed; `standing` looks at it.
     pub(super) fn refresh(&self, place: usize, standing: impl Fn() -> Standing) {
+        let mut reached = usize::MAX;
         loop {
             let Tickets { taken, given_back } = &*self.tickets;
             let ticket = taken.fetch_add(1, Ordering::SeqCst);
             let was_alone = given_back.load(Ordering::SeqCst) == ticket;
-            let top = self.write(place, standing());
+            reached = self.write(place, standing(), reached);
             given_back.fetch_add(1, Ordering::SeqCst);
             let is_alone = taken.load(Ordering::SeqCst) == ticket + 1;
-            if was_alone && is_alone || self.is_right(place, standing(), top) {
+            if was_alone && is_alone || self.is_right(place, standing(), reached) {
                 return;
             }
         }
     }
 
-    /// Writes an entry and who wins by it; returns the last match whose winner was looked at.
-    fn write(&self, place: usize, standing: Standing) -> usize {
+    /// Writes an entry and who wins by it; returns the last match whose winner was looked at. It goes up
+    /// at least to the match `reached`, where an attempt of before may have left what was old by then.
+    fn write(&self, place: usize, standing: Standing, reached: usize) -> usize {
         let (mut index, player) = self.leaf(place);
         let mut here = &self.matches[index];
         here.set(player, pack(standing.key(), place));
@@ -177,7 +179,7 @@ impl Least {
             let winner = here.winner();
             let (next, player) = above(index);
             here = &self.matches[next];
-            if here.get(player) == winner {
+            if here.get(player) == winner && index <= reached {
                 break;
             }
             here.set(player, winner);

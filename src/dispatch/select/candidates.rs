@@ -79,6 +79,8 @@ pub struct Candidates {
     looked_at: u32,
     /// How many more may be tried.
     left: u32,
+    /// How many were given so far.
+    given: u32,
     /// Whether the set's last destination is the default.
     use_default: bool,
     counting: Counting,
@@ -98,6 +100,7 @@ impl Candidates {
                 0 => u32::MAX,
                 limit => limit - 1,
             },
+            given: 0,
             use_default: options.use_default && set.len() > 1,
             counting: Counting::Off,
             compat: options.compat,
@@ -148,11 +151,23 @@ impl Candidates {
             self.looked_at += 1;
             let destination = &set.destinations[index];
             if let Ok(reservation) = self.admit(destination, index + 1 == set.len()) {
-                self.left -= 1;
+                self.count_one();
                 return Some((Arc::clone(destination), reservation));
             }
         }
         None
+    }
+
+    fn count_one(&mut self) {
+        self.left -= 1;
+        self.given += 1;
+    }
+
+    /// How many destinations were chosen, those that were tried already and the first among them.
+    pub fn count(mut self, set: &Set) -> usize {
+        self.only_look();
+        while self.next(set).is_some() {}
+        1 + self.given as usize
     }
 
     fn next_ranked(&mut self, set: &Set) -> Option<(Arc<Destination>, Option<Reservation>)> {
@@ -174,7 +189,7 @@ impl Candidates {
         };
         let destination = &set.destinations[index];
         self.admit(destination, index + 1 == set.len()).ok()?;
-        self.left -= 1;
+        self.count_one();
         Some((Arc::clone(destination), None))
     }
 

@@ -57,9 +57,13 @@ impl Act<'_> {
             }
             None => return self.fail(NO_ROOM),
         };
-        let patience = &mut self.draft.patience;
-        patience.answer = patience.answer.or(self.core.modules.fr_timer);
-        patience.ringing = patience.ringing.or(self.core.modules.fr_inv_timer);
+        let (patience, modules) = (&mut self.draft.patience, &self.core.modules);
+        patience.answer = patience.answer.or(modules.fr_timer);
+        patience.ringing = patience.ringing.or(modules.fr_inv_timer);
+        patience.lifetime = patience.lifetime.or(match request.method {
+            Method::Invite => modules.max_inv_lifetime,
+            _ => modules.max_noninv_lifetime,
+        });
         let context = self.core.contexts.get_mut(index);
         context.armed = self.draft.armed;
         context.patience = self.draft.patience;

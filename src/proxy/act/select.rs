@@ -249,19 +249,14 @@ impl Act<'_> {
             .map(|(destination, _)| destination)
     }
 
-    /// How many are chosen, the current one among them.
+    /// How many were chosen, those that were tried already among them.
     pub fn chosen_count(&self) -> usize {
         if self.chosen(0).is_none() {
             return 0;
         }
-        let Some(mut choice) = self.draft.choice else {
-            return 1;
-        };
-        let Some(set) = self.core.sets.get(choice.set) else {
-            return 1;
-        };
-        choice.candidates.only_look();
-        1 + std::iter::from_fn(|| choice.candidates.next(set)).count()
+        let of_choice =
+            |choice: Choice| Some(choice.candidates.count(self.core.sets.get(choice.set)?));
+        self.draft.choice.and_then(of_choice).unwrap_or(1)
     }
 
     /// A request of the caller goes where its call went: `ds_follow_call()`. Not so a request about

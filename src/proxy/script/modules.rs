@@ -22,6 +22,10 @@ pub struct ModuleSettings {
     pub fr_timer: Option<Duration>,
     /// `tm`: how long an INVITE may ring; `None`: timer C.
     pub fr_inv_timer: Option<Duration>,
+    /// `tm`: how long the transaction of an INVITE may last before it is answered.
+    pub max_inv_lifetime: Option<Duration>,
+    /// `tm`: how long other transactions may.
+    pub max_noninv_lifetime: Option<Duration>,
     /// `tm`: an INVITE is answered with 100 at once.
     pub has_trying: bool,
     /// `tm`: the reason of that.
@@ -68,6 +72,8 @@ impl ModuleSettings {
             has_double_rr: is_on("rr", "enable_double_rr"),
             fr_timer: span("tm", "fr_timer"),
             fr_inv_timer: span("tm", "fr_inv_timer"),
+            max_inv_lifetime: span("tm", "max_inv_lifetime"),
+            max_noninv_lifetime: span("tm", "max_noninv_lifetime"),
             has_trying: is_on("tm", "auto_inv_100"),
             trying_reason: script.text("tm", "auto_inv_100_reason"),
             remaps_503: is_on("tm", "remap_503_500"),

@@ -25,7 +25,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn has_totag(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
-    act.message.to_tag().is_some().into()
+    // Of a request it has been read already.
+    let has_tag = match act.request {
+        Some(request) => request.is_in_dialog(),
+        None => act.message.to_tag().is_some(),
+    };
+    has_tag.into()
 }
 
 /// A request with one Via; a reply whose top Record-Route is ours, and (mode 0) that does not come from

@@ -12,7 +12,7 @@ use super::{Function, function, is_given, text};
 use crate::proxy::act::Act;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
-use crate::sip::{Line, Method, Name, StartLine};
+use crate::sip::{Line, Method, Name};
 
 pub(super) use self::bodies::FUNCTIONS as BODIES;
 pub(super) use self::headers::FUNCTIONS as HEADERS;
@@ -73,9 +73,9 @@ fn is_method(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
     let Some(Argument::Methods(methods, names)) = arguments.first().copied() else {
         return Outcome::FALSE;
     };
-    let method = match act.message.start() {
-        StartLine::Request { method, .. } => Some(method),
-        StartLine::Reply { .. } => act.message.cseq().ok().map(|cseq| cseq.method),
+    let method = match act.request {
+        Some(request) => Some(request.method),
+        None => act.message.cseq().ok().map(|cseq| cseq.method),
     };
     match method {
         Some(Method::Other) => {
