@@ -277,6 +277,15 @@ impl Draft {
         })
     }
 
+    /// Keeps two of its texts as one.
+    pub fn keep_both(&mut self, one: Text, other: Text) -> Text {
+        self.keep_with(|texts| {
+            for text in [one, other] {
+                texts.extend_from_within(text.start as usize..text.end as usize);
+            }
+        })
+    }
+
     /// One of its texts, or the Request-URI as received.
     pub fn uri_or_received<'a>(&'a self, uri: Option<Text>, message: Message<'a>) -> &'a [u8] {
         match uri {

@@ -1,34 +1,11 @@
 //! The configurations: each plays its scenarios on both servers, by our own ends and by SIPp.
 
 use crate::compare::{Attributes, Side, assert_same, transcripts};
+use crate::known::{FORKING, Known, NOTHING, SANITY};
 use crate::samples::{cut, example, installed_elsewhere, manual, replace, without};
 use crate::server::{Kind, peers_are_installed};
 use crate::stage::Scenario;
 use crate::{forking, sipp, stateful, stateless};
-
-/// Tests in which sipshard still differs from Kamailio. With `SIPSHARD_SIDE_BY_SIDE` set they compare the
-/// two and say how; without it they only prove that what they compare is the same on every run of
-/// Kamailio.
-const DIFFERS_YET: &[&str] = &[
-    "configurations::kamailio_4",
-    "configurations::sources",
-    "configurations::tutorial_second",
-    "functions::answers_and_branches_of_the_script",
-    "functions::changes_of_uris_and_header_lines",
-    "functions::lists_of_destinations",
-    "functions::variables_of_requests_and_replies",
-];
-
-/// The server that is compared with Kamailio.
-fn peer() -> Kind {
-    let thread = std::thread::current();
-    let differs_yet = thread.name().is_none_or(|test| DIFFERS_YET.contains(&test));
-    if differs_yet && std::env::var_os("SIPSHARD_SIDE_BY_SIDE").is_none() {
-        Kind::Kamailio
-    } else {
-        Kind::Sipshard
-    }
-}
 
 /// Every gateway is in, and none is better.
 pub const EQUAL: Attributes = |_| "0 0";
@@ -63,18 +40,18 @@ impl Configuration {
                 Kind::Sipshard => &self.ours,
             },
         };
-        [Kind::Kamailio, peer()].map(side)
+        [Kind::Kamailio, Kind::Sipshard].map(side)
     }
 
     /// Plays scenarios on both servers.
-    pub fn plays(&self, attributes: Attributes, scenarios: &[Scenario]) {
-        assert_same(self.sides(), |side| {
-            transcripts(side, self.set, attributes, scenarios)
-        });
+    pub fn plays(&self, attributes: Attributes, scenarios: &[Scenario], known: Known) {
+        let play = |side: Side<'_>| transcripts(side, self.set, attributes, scenarios);
+        assert_same(self.sides(), known, play);
     }
 
     fn carries_calls_of_sipp(&self) {
-        assert_same(self.sides(), |side| sipp::calls(side, self.set, EQUAL));
+        let call = |side: Side<'_>| sipp::calls(side, self.set, EQUAL);
+        assert_same(self.sides(), NOTHING, call);
     }
 }
 
@@ -235,21 +212,21 @@ macro_rules! tests {
 }
 
 tests! {
-    kamailio_3: of_kamailio_3, |file| file.plays(EQUAL, stateless::ALL);
-    kamailio_3_all_out: of_kamailio_3, |file| file.plays(OUT, stateless::ALL_OUT);
+    kamailio_3: of_kamailio_3, |file| file.plays(EQUAL, stateless::ALL, NOTHING);
+    kamailio_3_all_out: of_kamailio_3, |file| file.plays(OUT, stateless::ALL_OUT, NOTHING);
     kamailio_3_sipp: of_kamailio_3, Configuration::carries_calls_of_sipp;
-    openser: of_openser, |file| file.plays(EQUAL, stateless::ALL);
-    openser_all_out: of_openser, |file| file.plays(OUT, stateless::ALL_OUT);
+    openser: of_openser, |file| file.plays(EQUAL, stateless::ALL, NOTHING);
+    openser_all_out: of_openser, |file| file.plays(OUT, stateless::ALL_OUT, NOTHING);
     openser_sipp: of_openser, Configuration::carries_calls_of_sipp;
-    kamailio_4: of_kamailio_4, |file| file.plays(EQUAL, stateful::ALL);
-    kamailio_4_all_out: of_kamailio_4, |file| file.plays(OUT, stateful::ALL_OUT);
+    kamailio_4: of_kamailio_4, |file| file.plays(EQUAL, stateful::ALL, SANITY);
+    kamailio_4_all_out: of_kamailio_4, |file| file.plays(OUT, stateful::ALL_OUT, NOTHING);
     kamailio_4_sipp: of_kamailio_4, Configuration::carries_calls_of_sipp;
-    sources: of_the_sources, |file| file.plays(EQUAL, stateful::ALL);
-    sources_all_out: of_the_sources, |file| file.plays(OUT, stateful::ALL_OUT);
+    sources: of_the_sources, |file| file.plays(EQUAL, stateful::ALL, SANITY);
+    sources_all_out: of_the_sources, |file| file.plays(OUT, stateful::ALL_OUT, NOTHING);
     sources_sipp: of_the_sources, Configuration::carries_calls_of_sipp;
-    tutorial_first: first_of_the_tutorial, |file| file.plays(EQUAL, forking::ONE);
+    tutorial_first: first_of_the_tutorial, |file| file.plays(EQUAL, forking::ONE, NOTHING);
     tutorial_first_sipp: first_of_the_tutorial, Configuration::carries_calls_of_sipp;
-    tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL);
-    tutorial_meaning: meaning_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::SERIAL);
+    tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL, FORKING);
+    tutorial_meaning: meaning_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::SERIAL, NOTHING);
     tutorial_meaning_sipp: meaning_of_the_tutorial, Configuration::carries_calls_of_sipp;
 }

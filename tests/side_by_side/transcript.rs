@@ -1,7 +1,7 @@
 //! What the ends of one scenario received, and how two of these differ.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::ends::Received;
 use crate::normal::Normaliser;
@@ -97,19 +97,29 @@ fn name(host: u8) -> String {
     }
 }
 
-/// What is different between two servers, scenario by scenario; none if they are the same.
-pub fn differences(left: &[Transcript], right: &[Transcript]) -> Vec<String> {
-    let mut found = Vec::new();
-    if left.len() != right.len() {
-        found.push(format!("{} and {} scenarios", left.len(), right.len()));
+/// How one scenario differs between two servers.
+pub struct Difference {
+    /// The scenario.
+    pub scenario: String,
+    diff: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--- scenario `{}`\n{}", self.scenario, self.diff)
     }
-    for (left, right) in left.iter().zip(right) {
-        if left != right {
-            let shown = diff(&left.lines(), &right.lines());
-            found.push(format!("--- scenario `{}`\n{shown}", left.scenario));
-        }
-    }
-    found
+}
+
+/// What is different between two servers that played the same scenarios; none if they are the same.
+pub fn differences(left: &[Transcript], right: &[Transcript]) -> Vec<Difference> {
+    assert_eq!(left.len(), right.len(), "the same scenarios");
+    let pairs = left.iter().zip(right).filter(|(left, right)| left != right);
+    pairs
+        .map(|(left, right)| Difference {
+            scenario: left.scenario.clone(),
+            diff: diff(&left.lines(), &right.lines()),
+        })
+        .collect()
 }
 
 /// A line diff by the longest common sequence. Of messages that are the same only the start line is

@@ -69,6 +69,9 @@ fn record_route(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine
         }
         write_parameters(given, out);
     });
+    // What add_rr_param() gave before.
+    let earlier = act.draft.record_route_parameters.take();
+    let kept = earlier.map_or(kept, |earlier| act.draft.keep_both(kept, earlier));
     act.draft.record_route = Some(kept);
     Outcome::TRUE
 }

@@ -1,0 +1,65 @@
+//! What differs and is known to: scenario by scenario, with the reason. A scenario that differs no more
+//! fails its test until its row is taken out here.
+
+/// A scenario, and why it differs.
+pub type Known = &'static [(&'static str, &'static str)];
+
+/// Nothing.
+pub const NOTHING: Known = &[];
+
+/// The files that call `sanity_check()` and fail over after taking a Route off.
+pub const SANITY: Known = &[
+    (
+        "wrong-cseq",
+        "it is refused before the script, in other words than those of sanity_check()",
+    ),
+    (
+        "preloaded-route",
+        "a branch is named by the message as it goes out, so that failover without the Route names it anew",
+    ),
+];
+
+/// Several branches at once.
+pub const FORKING: Known = &[
+    ("one-answers", "the CANCEL has no Reason"),
+    ("one-declines-for-all", "the CANCEL has no Reason"),
+    (
+        "cancelled",
+        "of equal answers Kamailio passes on that of the first branch, sipshard the last that came",
+    ),
+];
+
+/// Answers and branches that a script makes.
+pub const ANSWERS: Known = &[
+    (
+        "redirect",
+        "an answer 3xx has no Contact for a changed Request-URI",
+    ),
+    ("branches", "an answer 3xx has no Contact for each branch"),
+    (
+        "fork",
+        "append_branch() with a URI keeps $du in Kamailio; the CANCEL has no Reason",
+    ),
+    (
+        "bad-message",
+        "it is refused before the script, in other words than those of sanity_check()",
+    ),
+];
+
+const COUNT: &str = "the count of destinations goes down with each ds_next_dst()";
+
+/// The count that goes with the destinations.
+pub const LISTS: Known = &[
+    ("limit", COUNT),
+    ("set", COUNT),
+    ("only", COUNT),
+    ("routes", COUNT),
+    ("from-a-gateway", COUNT),
+    ("mark", COUNT),
+];
+
+/// Variables.
+pub const VARIABLES: Known = &[(
+    "telephone",
+    "with user=phone Kamailio reads a sip URI as tel: no parameters in $rU",
+)];
