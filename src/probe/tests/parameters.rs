@@ -194,6 +194,17 @@ fn when_all_are_congested_they_share_by_how_little() {
 }
 
 #[test]
+fn one_that_is_congested_alone_has_nobody_to_share_with() {
+    let sets = Sets::build(entries("1 sip:10.0.0.1 0 0 cc=1;weight=1"), None, 1);
+    let destination = &sets.get(1).unwrap().destinations[0];
+    let samples = [20, 22].into_iter().cycle().take(20).chain([100; 3]);
+    let measured = samples.fold(Latency::default(), |latency, x| latency.sample(x, 0.5));
+    assert!(measured.congestion_ms() > 1);
+    destination.set_latency(measured);
+    assert_eq!(destination.relative_weight(), 0);
+}
+
+#[test]
 fn with_compat_mode_0_asks_a_failing_destination_no_more() {
     for (compat, letters) in [(true, "TX"), (false, "TP")] {
         let settings = ProbeSettings {

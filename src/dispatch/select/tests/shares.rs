@@ -85,19 +85,31 @@ fn srv_takes_the_lowest_priority_number_that_is_in() {
 
 #[test]
 fn with_compat_srv_hears_of_changes_only_by_relative_weights() {
-    let text = b"1 sip:10.0.0.1:5001 0 0 weight=50\n1 sip:10.0.0.1:5000 0 0 weight=50\n";
-    let entries = list::parse(text).unwrap().into_entries();
-    let options = crate::dispatch::BuildOptions {
-        version: 1,
-        compat: true,
-        ..Default::default()
-    };
-    let sets = Sets::build_with(entries, None, &options);
-    mark(&sets, 0, Flags::INACTIVE);
-    mark(&sets, 1, Flags::INACTIVE);
-    mark(&sets, 0, 0);
-    mark(&sets, 1, 0);
-    assert_eq!(counts(&sets, 15, 100, NO_DEFAULT), [50, 50]);
+    // The share of who is out goes to its neighbour, or in the new table to all.
+    for (compat, rweight, expected) in [
+        (true, "", [0, 80, 20]),
+        (true, ";rweight=1", [0, 60, 40]),
+        (false, "", [0, 60, 40]),
+    ] {
+        let line = |(place, weight): (usize, u32)| {
+            let port = 5000 + place;
+            format!("1 sip:10.0.0.1:{port} 0 0 weight={weight}{rweight}\n")
+        };
+        let text: String = [(2, 20), (1, 30), (0, 50)].map(line).concat();
+        let entries = list::parse(text.as_bytes()).unwrap().into_entries();
+        let options = crate::dispatch::BuildOptions {
+            version: 1,
+            compat,
+            ..Default::default()
+        };
+        let sets = Sets::build_with(entries, None, &options);
+        mark(&sets, 0, Flags::INACTIVE);
+        assert_eq!(
+            counts(&sets, 15, 100, NO_DEFAULT),
+            expected,
+            "{compat}{rweight}"
+        );
+    }
 }
 
 #[test]
