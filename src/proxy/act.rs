@@ -123,7 +123,8 @@ impl<'a> Act<'a> {
         message: Message<'a>,
         out: &'a mut Outbox,
     ) -> Self {
-        let draft = core.bench.drafts.pop().unwrap_or_default();
+        let draft = core.bench.drafts.pop();
+        let draft = draft.unwrap_or_else(|| Box::new(Draft::new()));
         Self {
             core,
             now,

@@ -93,7 +93,7 @@ impl Workbench {
                 .map(|()| Box::new(Draft::new()))
                 .into_iter()
                 .collect(),
-            branch_edits: Edits::new(),
+            branch_edits: Edits::bounded(),
             reply_edits: Edits::new(),
             reply_code: None,
             scratch: Vec::with_capacity(4096),

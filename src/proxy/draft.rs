@@ -18,15 +18,25 @@ use crate::sip::{Edits, Message};
 /// Most branches beside the first.
 pub const MAX_FURTHER: usize = 11;
 
-/// Most bytes that a draft keeps: no message that can be sent is longer, and a runaway script must
-/// not take all memory.
+/// Most bytes that a draft keeps: a runaway script must not take all memory.
 const MAX_TEXTS: usize = 256 * 1024;
+
+/// Most bytes of one of its texts, and of the header lines for answers of our own. With these, and what
+/// its edits may add, any message that was received can still be stored.
+pub const MAX_TEXT: usize = 8 * 1024;
 
 /// A text of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text {
     start: u32,
     end: u32,
+}
+
+impl Text {
+    /// Whether it has no bytes, as one that was too long.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
 }
 
 /// Where a request goes next.
@@ -195,7 +205,7 @@ impl Draft {
     pub fn new() -> Self {
         Self {
             texts: Vec::with_capacity(2048),
-            edits: Edits::new(),
+            edits: Edits::bounded(),
             reply_headers: Vec::with_capacity(256),
             further: Vec::with_capacity(12),
             ..Self::default()
@@ -249,20 +259,23 @@ impl Draft {
 
     /// Whether more texts and edits may be kept. What would change a message asks for this first.
     pub fn has_room(&self) -> bool {
-        self.texts.len() + self.edits.text_bytes() + self.reply_headers.len() < MAX_TEXTS
+        self.texts.len() < MAX_TEXTS && self.edits.has_room_for(0)
     }
 
-    /// Keeps a text until the draft is cleared.
+    /// Keeps a text until the draft is cleared; nothing of one that is longer than [`MAX_TEXT`].
     pub fn keep(&mut self, bytes: &[u8]) -> Text {
         self.keep_with(|texts| texts.extend_from_slice(bytes))
     }
 
-    /// Keeps what `write` appends.
+    /// Keeps what `write` appends; nothing, if that is longer than [`MAX_TEXT`].
     pub fn keep_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Text {
-        let start = self.texts.len() as u32;
+        let start = self.texts.len();
         write(&mut self.texts);
+        if self.texts.len() - start > MAX_TEXT {
+            self.texts.truncate(start);
+        }
         Text {
-            start,
+            start: start as u32,
             end: self.texts.len() as u32,
         }
     }
@@ -294,10 +307,14 @@ impl Draft {
         }
     }
 
-    /// Sets the Request-URI.
-    pub fn set_uri(&mut self, uri: &[u8]) {
+    /// Sets the Request-URI, unless it is longer than [`MAX_TEXT`].
+    pub fn set_uri(&mut self, uri: &[u8]) -> bool {
+        if uri.len() > MAX_TEXT {
+            return false;
+        }
         self.uri = Some(self.keep(uri));
         self.uri_destination = None;
+        true
     }
 
     /// Sets the next hop: `$du`.

@@ -13,6 +13,8 @@ mod rr;
 mod sanity;
 mod siputils;
 mod sl;
+#[cfg(test)]
+mod tests;
 mod textops;
 mod textopsx;
 mod tm;

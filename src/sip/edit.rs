@@ -25,7 +25,14 @@ struct Splice {
 pub struct Edits {
     splices: Vec<Splice>,
     arena: Vec<u8>,
+    is_bounded: bool,
 }
+
+/// Most changes of a bounded list. It is kept in order, and putting one into the middle moves the rest.
+const MAX_CHANGES: usize = 4096;
+
+/// Most bytes of new text of a bounded list: half of what a datagram holds.
+pub const MAX_TEXT_BYTES: usize = 32 * 1024;
 
 impl Edits {
     /// No changes, with room for the usual number.
@@ -33,7 +40,23 @@ impl Edits {
         Self {
             splices: Vec::with_capacity(32),
             arena: Vec::with_capacity(2048),
+            is_bounded: false,
         }
+    }
+
+    /// The same, with a bound to what it takes: changes that are too many, or whose text is too long,
+    /// are not made. For changes that others choose.
+    pub fn bounded() -> Self {
+        Self {
+            is_bounded: true,
+            ..Self::new()
+        }
+    }
+
+    /// Whether one more change with so many bytes of new text would be made.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        !self.is_bounded
+            || (self.splices.len() < MAX_CHANGES && self.arena.len() + bytes <= MAX_TEXT_BYTES)
     }
 
     /// Forgets all changes and keeps the memory.
@@ -48,11 +71,6 @@ impl Edits {
         self.splices.extend_from_slice(&other.splices);
         self.arena.clear();
         self.arena.extend_from_slice(&other.arena);
-    }
-
-    /// How many bytes of new text it holds.
-    pub fn text_bytes(&self) -> usize {
-        self.arena.len()
     }
 
     /// Whether there is no change.
@@ -79,6 +97,9 @@ impl Edits {
     pub fn replace_with(&mut self, range: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
         let text_start = self.arena.len();
         write(&mut self.arena);
+        if !self.has_room_for(0) {
+            return self.arena.truncate(text_start);
+        }
         debug_assert!(self.arena.len() >= text_start, "an edit took text away");
         debug_assert!(range.start <= range.end, "an edit ends before it begins");
         self.add(Splice {

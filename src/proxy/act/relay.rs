@@ -276,6 +276,9 @@ impl Act<'_> {
         next_hop: &NextHop,
         socket: SocketId,
     ) -> Option<Leg> {
+        if uri.is_some_and(Text::is_empty) {
+            return None;
+        }
         let (destination, next) = match next_hop {
             NextHop::Destination(destination) => (Some(destination), None),
             NextHop::RequestUri => (uri_destination, uri),

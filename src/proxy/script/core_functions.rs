@@ -160,11 +160,7 @@ pub(super) fn set_part(act: &mut Act<'_>, part: Part, value: &[u8]) -> bool {
         return false;
     }
     if let Part::Whole = part {
-        let is_uri = Uri::parse(value).is_ok();
-        if is_uri {
-            act.draft.set_uri(value);
-        }
-        return is_uri;
+        return Uri::parse(value).is_ok() && act.draft.set_uri(value);
     }
     let mut out = std::mem::take(&mut act.core.bench.extra);
     out.clear();
@@ -177,12 +173,12 @@ pub(super) fn set_part(act: &mut Act<'_>, part: Part, value: &[u8]) -> bool {
     };
     write_with(&uri, part, value, &mut out);
     let destination = act.draft.uri_destination.take();
-    act.draft.set_uri(&out);
-    if matches!(part, Part::User) {
+    let is_set = act.draft.set_uri(&out);
+    if matches!(part, Part::User) || !is_set {
         act.draft.uri_destination = destination;
     }
     act.core.bench.extra = out;
-    true
+    is_set
 }
 
 /// Whether bytes may stand in a start line.

@@ -2,7 +2,7 @@
 
 use super::{Function, function, number, text};
 use crate::proxy::act::Act;
-use crate::proxy::draft::{FurtherBranch, MAX_FURTHER, NextHop};
+use crate::proxy::draft::{FurtherBranch, MAX_FURTHER, MAX_TEXT, NextHop};
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
 use crate::sip::Uri;
@@ -104,7 +104,7 @@ fn append_branch(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machin
     }
     let given = text(arguments, 0).map(|uri| machine.bytes(uri));
     let branch = match given.filter(|uri| !uri.is_empty()) {
-        Some(uri) if Uri::parse(uri).is_err() => return Outcome::FALSE,
+        Some(uri) if uri.len() > MAX_TEXT || Uri::parse(uri).is_err() => return Outcome::FALSE,
         Some(uri) => FurtherBranch {
             uri: Some(act.draft.keep(uri)),
             uri_destination: None,

@@ -1,5 +1,6 @@
 //! What one shard does with calls, message by message.
 
+mod accounting;
 mod calls;
 mod corners;
 mod limits;
@@ -7,3 +8,4 @@ mod relaying;
 mod scripts;
 mod strangers;
 mod support;
+mod texts;

@@ -17,6 +17,8 @@ pub struct Bench {
     pub shard: Shard,
     pub now: Timestamp,
     pub sets: Arc<Sets>,
+    /// What scripts wrote into the log.
+    pub log: Vec<String>,
 }
 
 /// A datagram that the shard sent.
@@ -101,7 +103,10 @@ impl Bench {
             "pv",
             "maxfwd",
             "textops",
+            "textopsx",
             "siputils",
+            "sanity",
+            "acc",
             "xlog",
             "kex",
             "corex",
@@ -128,7 +133,12 @@ impl Bench {
         )];
         let now = Timestamp::from_secs(1000);
         let shard = Shard::new(0, Arc::new(settings), Arc::clone(&sets), 7, 8, now);
-        Self { shard, now, sets }
+        Self {
+            shard,
+            now,
+            sets,
+            log: Vec::new(),
+        }
     }
 
     /// The shard receives a text from an address; what it sends in turn.
@@ -142,7 +152,7 @@ impl Bench {
         };
         let verdict = self.shard.receive(self.now, datagram, &mut out);
         assert_eq!(verdict, Verdict::Done);
-        collect(&out)
+        self.collect(&out)
     }
 
     /// The same from the caller.
@@ -167,7 +177,7 @@ impl Bench {
         let cut = &request.text.as_bytes()[..request.text.len().min(200)];
         self.shard
             .undeliverable(self.now, request.to, cut, &mut out);
-        collect(&out)
+        self.collect(&out)
     }
 
     /// Lets time pass, deadline by deadline.
@@ -178,13 +188,27 @@ impl Bench {
             self.now = self.now.max(deadline);
             let mut out = Outbox::new();
             self.shard.tick(self.now, &mut out);
-            sent.extend(collect(&out));
+            sent.extend(self.collect(&out));
         }
         self.now = end;
         let mut out = Outbox::new();
         self.shard.tick(self.now, &mut out);
-        sent.extend(collect(&out));
+        sent.extend(self.collect(&out));
         sent
+    }
+
+    fn collect(&mut self, out: &Outbox) -> Vec<Sent> {
+        let lines = out
+            .log_lines()
+            .map(|(_, line)| String::from_utf8_lossy(line));
+        self.log.extend(lines.map(std::borrow::Cow::into_owned));
+        out.packets()
+            .iter()
+            .map(|packet| Sent {
+                to: packet.to,
+                text: String::from_utf8_lossy(out.bytes(packet)).into_owned(),
+            })
+            .collect()
     }
 
     /// Active calls of the gateways in order.
@@ -201,16 +225,6 @@ impl Bench {
         let sent = self.call(&request("INVITE", call, "", ""));
         only_to_gateways(&sent)
     }
-}
-
-fn collect(out: &Outbox) -> Vec<Sent> {
-    out.packets()
-        .iter()
-        .map(|packet| Sent {
-            to: packet.to,
-            text: String::from_utf8_lossy(out.bytes(packet)).into_owned(),
-        })
-        .collect()
 }
 
 pub fn only_to_gateways(sent: &[Sent]) -> Sent {

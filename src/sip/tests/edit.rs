@@ -76,6 +76,20 @@ fn the_length_of_an_end_is_known_before_it_is_written() {
 }
 
 #[test]
+fn a_bounded_list_takes_no_more_than_its_bound() {
+    let mut edits = Edits::bounded();
+    edits.replace(1..2, &b"x".repeat(20_000));
+    edits.replace(3..4, &b"y".repeat(20_000));
+    edits.replace(5..6, b"z");
+    let text = written(&edits, "0123456789");
+    assert_eq!(text.replace('x', ""), "0234z6789");
+    edits.clear();
+    (0..10_000).for_each(|_| edits.remove(1..2));
+    edits.insert(5, b"x");
+    assert_eq!(written(&edits, "0123456789"), "023456789");
+}
+
+#[test]
 fn places_beyond_the_end_are_the_end() {
     let mut edits = Edits::new();
     edits.insert(99, b"!");

@@ -1,6 +1,7 @@
 //! Bodies that are set and removed.
 
 use crate::proxy::act::Act;
+use crate::proxy::draft::MAX_TEXT;
 use crate::proxy::script::{Function, function, text};
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
@@ -22,7 +23,8 @@ fn set_body(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) ->
         return Outcome::FALSE;
     };
     let (body, kind) = (machine.bytes(body), machine.bytes(kind));
-    if body.is_empty() || !is_type(kind) || !act.draft.has_room() {
+    let length = body.len() + kind.len() + "Content-Type: \r\n".len();
+    if body.is_empty() || !is_type(kind) || !act.draft.edits.has_room_for(length) {
         return Outcome::FALSE;
     }
     let message = act.message;
@@ -60,7 +62,8 @@ fn set_reply_body(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machi
         return Outcome::FALSE;
     };
     let (body, kind) = (machine.bytes(body), machine.bytes(kind));
-    if body.is_empty() || !is_type(kind) || !act.draft.has_room() {
+    let is_short = body.len() <= MAX_TEXT && act.draft.reply_headers.len() + kind.len() < MAX_TEXT;
+    if body.is_empty() || !is_type(kind) || !act.draft.has_room() || !is_short {
         return Outcome::FALSE;
     }
     let headers = &mut act.draft.reply_headers;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::proxy::act::Act;
-use crate::proxy::draft::Routes;
+use crate::proxy::draft::{MAX_TEXT, Routes};
 use crate::proxy::script::variables::same_name;
 use crate::proxy::script::{Function, function, number, text};
 use crate::route::host::{Argument, Outcome};
@@ -55,6 +55,10 @@ fn add(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine, at_end:
 
 /// Adds whole header lines; what is none is left out. False if nothing is left.
 fn insert_lines(act: &mut Act<'_>, at: usize, lines: &[u8]) -> bool {
+    // Bare line breaks become two bytes each.
+    if !act.draft.edits.has_room_for(2 * lines.len() + 2) {
+        return false;
+    }
     let is_open = !act.message.bytes()[..at].ends_with(b"\n");
     let mut is_any = false;
     act.draft.edits.insert_with(at, |out| {
@@ -133,6 +137,9 @@ fn append_to_reply(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Mach
     let headers = &mut act.draft.reply_headers;
     let before = headers.len();
     write_lines(machine.bytes(lines), headers);
+    if headers.len() > MAX_TEXT {
+        headers.truncate(before);
+    }
     (headers.len() > before).into()
 }
 

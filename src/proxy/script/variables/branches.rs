@@ -2,7 +2,7 @@
 
 use super::optional;
 use crate::proxy::act::Act;
-use crate::proxy::draft::{FurtherBranch, NextHop};
+use crate::proxy::draft::{FurtherBranch, MAX_TEXT, NextHop};
 use crate::proxy::script::{Variable, variable, writable};
 use crate::route::host::{Inner, ListIndex};
 use crate::route::machine::Machine;
@@ -145,7 +145,7 @@ fn set_field(
         Value::Text(text) => Some(machine.bytes(text)),
         _ => None,
     };
-    let uri = text.filter(|uri| Uri::parse(uri).is_ok());
+    let uri = text.filter(|uri| uri.len() <= MAX_TEXT && Uri::parse(uri).is_ok());
     let mut branch: FurtherBranch = act.draft.further[at].clone();
     match inner {
         Inner::Word(0) => {
