@@ -7,16 +7,16 @@ pub type Known = &'static [(&'static str, &'static str)];
 /// Nothing.
 pub const NOTHING: Known = &[];
 
+const STEM: &str = "a branch is named by the message as it goes out, so that failover names it anew once the \
+                    Request-URI or a Route is another";
+
 /// The files that call `sanity_check()` and fail over after taking a Route off.
 pub const SANITY: Known = &[
     (
         "wrong-cseq",
         "it is refused before the script, in other words than those of sanity_check()",
     ),
-    (
-        "preloaded-route",
-        "a branch is named by the message as it goes out, so that failover without the Route names it anew",
-    ),
+    ("preloaded-route", STEM),
 ];
 
 /// Several branches at once.
@@ -46,17 +46,8 @@ pub const ANSWERS: Known = &[
     ),
 ];
 
-const COUNT: &str = "the count of destinations goes down with each ds_next_dst()";
-
-/// The count that goes with the destinations.
-pub const LISTS: Known = &[
-    ("limit", COUNT),
-    ("set", COUNT),
-    ("only", COUNT),
-    ("routes", COUNT),
-    ("from-a-gateway", COUNT),
-    ("mark", COUNT),
-];
+/// Lists of destinations.
+pub const LISTS: Known = &[("set", STEM)];
 
 /// Variables.
 pub const VARIABLES: Known = &[(
