@@ -28,8 +28,11 @@ fn the_destinations_are_in_the_avps_that_parameters_name() {
             "X-List: sip:10.0.0.13:5060 sip:10.0.0.12:5060 sip:10.0.0.11:5060 <null>",
         ),
         (13, "X-Chosen: group 1, count 3, site=c"),
-        (12, "X-Then: sip:10.0.0.12:5060 sip:10.0.0.11:5060, site=b"),
-        (11, "X-Then: sip:10.0.0.11:5060 <null>, site=a"),
+        (
+            12,
+            "X-Then: sip:10.0.0.12:5060 sip:10.0.0.11:5060, count 3, site=b",
+        ),
+        (11, "X-Then: sip:10.0.0.11:5060 <null>, count 3, site=a"),
     ];
     assert!(!all[0].is_cut_short(), "{:?}", all[0].flow());
     for (host, line) in expected {

@@ -219,6 +219,7 @@ tests! {
     openser_all_out: of_openser, |file| file.plays(OUT, stateless::ALL_OUT, NOTHING);
     openser_sipp: of_openser, Configuration::carries_calls_of_sipp;
     kamailio_4: of_kamailio_4, |file| file.plays(EQUAL, stateful::ALL, SANITY);
+    kamailio_4_silent: of_kamailio_4, |file| file.plays(EQUAL, stateful::SILENT, NOTHING);
     kamailio_4_all_out: of_kamailio_4, |file| file.plays(OUT, stateful::ALL_OUT, NOTHING);
     kamailio_4_sipp: of_kamailio_4, Configuration::carries_calls_of_sipp;
     sources: of_the_sources, |file| file.plays(EQUAL, stateful::ALL, SANITY);

@@ -7,8 +7,8 @@ pub type Known = &'static [(&'static str, &'static str)];
 /// Nothing.
 pub const NOTHING: Known = &[];
 
-const NAMED_ANEW: &str = "a branch is named by the message as it goes out, so that failover with another Request-URI or without \
-     the Route names it anew";
+const STEM: &str = "a branch is named by the message as it goes out, so that failover names it anew once the \
+                    Request-URI or a Route is another";
 
 /// The files that call `sanity_check()` and fail over after taking a Route off.
 pub const SANITY: Known = &[
@@ -16,7 +16,7 @@ pub const SANITY: Known = &[
         "wrong-cseq",
         "it is refused before the script, in other words than those of sanity_check()",
     ),
-    ("preloaded-route", NAMED_ANEW),
+    ("preloaded-route", STEM),
 ];
 
 /// Several branches at once.
@@ -47,7 +47,7 @@ pub const ANSWERS: Known = &[
 ];
 
 /// Lists of destinations.
-pub const LISTS: Known = &[("set", NAMED_ANEW)];
+pub const LISTS: Known = &[("set", STEM)];
 
 /// Variables.
 pub const VARIABLES: Known = &[(

@@ -68,29 +68,6 @@ pub const ALL: &[Scenario] = &[
         stage.fails(&invite, true, &["603 Decline"], "603")
     }),
     scenario("ringing-then-500", ringing_then_500),
-    scenario("first-silent", |stage| {
-        let invite = stage.request("INVITE");
-        stage.send(&invite);
-        stage.comes_back("100", "INVITE")?;
-        stage.arrives("INVITE")?;
-        let second = stage.arrives("INVITE")?;
-        stage.answer(&second, "486 Busy Here");
-        stage.arrives("ACK")?;
-        let answer = stage.comes_back("486", "INVITE")?;
-        stage.acknowledge(&invite, &answer);
-        Ok(())
-    }),
-    scenario("all-silent", |stage| {
-        let invite = stage.request("INVITE");
-        stage.send(&invite);
-        stage.comes_back("100", "INVITE")?;
-        for _ in 0..3 {
-            stage.arrives("INVITE")?;
-        }
-        let answer = stage.comes_back("408", "INVITE")?;
-        stage.acknowledge(&invite, &answer);
-        Ok(())
-    }),
     scenario("cancelled", |stage| {
         let invite = stage.request("INVITE");
         cancelled(stage, &invite, &[])
@@ -187,6 +164,33 @@ pub const ALL: &[Scenario] = &[
         // It is dropped: the next call finds no trace of it.
         let options = stage.request("OPTIONS");
         stage.asks(&options, &["200 OK"])
+    }),
+];
+
+/// Gateways that do not answer, which takes as long as the timers of the file say.
+pub const SILENT: &[Scenario] = &[
+    scenario("first-silent", |stage| {
+        let invite = stage.request("INVITE");
+        stage.send(&invite);
+        stage.comes_back("100", "INVITE")?;
+        stage.arrives("INVITE")?;
+        let second = stage.arrives("INVITE")?;
+        stage.answer(&second, "486 Busy Here");
+        stage.arrives("ACK")?;
+        let answer = stage.comes_back("486", "INVITE")?;
+        stage.acknowledge(&invite, &answer);
+        Ok(())
+    }),
+    scenario("all-silent", |stage| {
+        let invite = stage.request("INVITE");
+        stage.send(&invite);
+        stage.comes_back("100", "INVITE")?;
+        for _ in 0..3 {
+            stage.arrives("INVITE")?;
+        }
+        let answer = stage.comes_back("408", "INVITE")?;
+        stage.acknowledge(&invite, &answer);
+        Ok(())
     }),
 ];
 
