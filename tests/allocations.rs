@@ -7,10 +7,14 @@ mod counting;
 #[path = "support/world.rs"]
 mod world;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use counting::{take_allocations, watch};
-use sipshard::proxy::RelayMode;
+use sipshard::dispatch::Sets;
+use sipshard::proxy::{Datagram, Listener, Outbox, RelayMode, Settings, Shard, script};
+use sipshard::time::Timestamp;
 use world::{BATCH_INTERVAL, Message, Watch, World, answer, caller, invite, to_gateways};
 
 /// Watches while it is on.
@@ -193,6 +197,80 @@ fn calls_that_fail_over_allocate_nothing() {
 fn what_is_no_call_allocates_nothing() {
     allocates_nothing(RelayMode::Stateless, false, stray_datagrams);
     allocates_nothing(RelayMode::Stateful, false, stray_datagrams);
+}
+
+/// What scripts read and change.
+const SCRIPT: &str = r#"
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "pv.so"
+loadmodule "xlog.so"
+loadmodule "textops.so"
+loadmodule "textopsx.so"
+loadmodule "siputils.so"
+loadmodule "sanity.so"
+loadmodule "acc.so"
+modparam("acc", "log_flag", 1)
+modparam("acc", "failed_transaction_flag", 1)
+modparam("acc", "log_extra", "ua=$hdr(Subject);ct=$ct;x=$(hdr(Via)[*])")
+request_route {
+    sanity_check("17895", "15");
+    if (is_method("REGISTER") || search("nothere") || search_hf("To", "nothere", "a")) { exit; }
+    xlog("L_INFO", "$ru $fu $tu $ci $si $(hdr(Contact)[0]) $hdr(Subject) $(hdr(To)[*]) $au $sas $mb\n");
+    append_hf("X-A: $fU $rm\r\n");
+    insert_hf("X-B: $tU\r\n", "To");
+    remove_hf("Subject");
+    subst("/^Contact:(.*)$/Contact:\1;x=$rU/");
+    subst_hf("From", "/sip:/sip:x/", "a");
+    replace_body("v=", "V=");
+    subst_uri("/service/other/");
+    $tn = "Name";
+    $fU = "user";
+    add_uri_param("a=b");
+    uri_param_rm("a");
+    append_to_reply("X-C: d\r\n");
+    set_reply_body("$ru", "text/plain");
+    setflag(1);
+    t_newtran();
+    t_reply("404", "Not Found");
+    acc_log_request("done");
+    $du = "sip:127.0.0.1:7001";
+    forward();
+}
+"#;
+
+#[test]
+fn what_scripts_read_and_change_allocates_nothing() {
+    let read = |_: &str| Ok(SCRIPT.as_bytes().to_vec());
+    let program = script::compile("test.cfg", &[], &read).expect("it compiles");
+    let own: SocketAddr = "127.0.0.1:5060".parse().expect("an address");
+    let settings = Settings {
+        listeners: vec![Listener::from(own)],
+        program: Some(Arc::new(program)),
+        ..Settings::default()
+    };
+    let mut now = Timestamp::from_secs(1000);
+    let sets = Arc::new(Sets::default());
+    let mut shard = Shard::new(0, Arc::new(settings), sets, 7, 8, now);
+    let mut out = Outbox::new();
+    for call in 0..4_000 {
+        let bytes = invite(call);
+        let datagram = Datagram {
+            socket: 0,
+            source: caller(),
+            received: now,
+            bytes: &bytes,
+        };
+        watch(call >= 2_000, || {
+            shard.receive(now, datagram, &mut out);
+            shard.tick(now, &mut out);
+        });
+        assert!(out.packets().len() >= 2, "answered and sent on");
+        assert_eq!(out.log_lines().count(), 3);
+        out.clear();
+        now += Duration::from_millis(100);
+    }
+    assert_no_allocation("of a script");
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub struct Workbench {
     pub(super) stored: Vec<u8>,
     /// Further header lines of an answer.
     pub(super) extra: Vec<u8>,
+    /// A line of the log that is not finished.
+    pub(super) line: Vec<u8>,
 }
 
 impl Workbench {
@@ -100,6 +102,7 @@ impl Workbench {
             answer: Vec::with_capacity(4096),
             stored: Vec::with_capacity(4096),
             extra: Vec::with_capacity(256),
+            line: Vec::with_capacity(256),
         }
     }
 }

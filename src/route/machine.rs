@@ -20,6 +20,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
+use regex::bytes::CaptureLocations;
 
 use self::store::Store;
 use super::host::Host;
@@ -63,6 +64,8 @@ pub struct Machine {
     is_exhausted: bool,
     faults: Faults,
     scratch: Vec<u8>,
+    /// Room for the groups of each substitution that was carried out.
+    group_places: Vec<Option<CaptureLocations>>,
     /// What a substitution works on, and what it makes.
     subject: Vec<u8>,
     made: Vec<u8>,
@@ -142,6 +145,7 @@ impl Machine {
             is_exhausted: false,
             faults: Faults::default(),
             scratch: Vec::new(),
+            group_places: Vec::new(),
             subject: Vec::new(),
             made: Vec::new(),
         };
@@ -284,10 +288,17 @@ impl Machine {
         text: &[u8],
         mut found: impl FnMut(Range<usize>, &[u8]),
     ) -> bool {
+        let number = usize::from(substitution.0);
+        let places = self.group_places.get_mut(number).and_then(Option::take);
         let mut scratch = self.take_scratch();
-        let substitution = &self.program.substitutions[usize::from(substitution.0)];
+        let substitution = &self.program.substitutions[number];
+        let mut places = places.unwrap_or_else(|| substitution.places());
         let value = |at: usize| values.get(at).map_or(&b""[..], |value| self.bytes(*value));
-        let is_found = substitution.each(text, &value, &mut scratch, &mut found);
+        let is_found = substitution.each(text, &value, &mut places, &mut scratch, &mut found);
+        if self.group_places.len() <= number {
+            self.group_places.resize_with(number + 1, || None);
+        }
+        self.group_places[number] = Some(places);
         self.give_scratch(scratch);
         is_found
     }

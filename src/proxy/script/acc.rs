@@ -233,12 +233,12 @@ impl Act<'_> {
         if !self.is_logged(level) {
             return;
         }
-        let mut line = std::mem::take(&mut self.core.bench.scratch);
+        let mut line = std::mem::take(&mut self.core.bench.line);
         line.clear();
         self.write_fixed(event, told, &mut line);
         self.write_further(machine, &mut line);
         self.log(level, &line);
-        self.core.bench.scratch = line;
+        self.core.bench.line = line;
     }
 
     /// The fields of every line.

@@ -87,6 +87,21 @@ fn what_is_set_last_counts() {
 }
 
 #[test]
+fn values_of_lists_are_read_in_their_order() {
+    let message = request(
+        "INVITE",
+        "a",
+        "",
+        "m: <sip:1@a>, <sip:2@a>\r\nContact: <sip:3@a>\r\n",
+    );
+    let sent = relayed_of(
+        r#"append_hf("X: $(hfl(Contact)[0]) $(hfl(Contact)[1]) $(hfl(Contact)[-1]) $hflc(m)\r\n");"#,
+        &message,
+    );
+    assert_eq!(sent.value("X"), "<sip:1@a> <sip:2@a> <sip:3@a> 3");
+}
+
+#[test]
 fn a_name_before_a_bare_uri_brings_brackets() {
     let message =
         request("INVITE", "a", "", "").replace("<sip:alice@10.0.0.9>", "sip:alice@10.0.0.9");

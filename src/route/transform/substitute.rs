@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use regex::bytes::Regex;
+use regex::bytes::{CaptureLocations, Regex};
 
 use crate::route::program::VariableId;
 use crate::route::variable::{self, Variable};
@@ -93,37 +93,49 @@ impl Substitution {
         &self.variables
     }
 
+    /// Room for the places of its groups.
+    pub fn places(&self) -> CaptureLocations {
+        self.expression.capture_locations()
+    }
+
     /// Says of each match where it is and what it gives way to, which is made in `scratch`. False if
     /// there is none.
     pub fn each<'v>(
         &self,
         text: &[u8],
         value: &dyn Fn(usize) -> &'v [u8],
+        places: &mut CaptureLocations,
         scratch: &mut Vec<u8>,
         found: &mut dyn FnMut(Range<usize>, &[u8]),
     ) -> bool {
-        let mut is_found = false;
-        for captures in self.expression.captures_iter(text) {
-            let Some(whole) = captures.get(0) else {
+        let (mut at, mut last_end) = (0, None);
+        while at <= text.len()
+            && let Some(whole) = self.expression.captures_read_at(places, text, at)
+        {
+            let range = whole.range();
+            at = range.end.max(range.start + usize::from(range.is_empty()));
+            // Nothing is no match right behind one.
+            if range.is_empty() && last_end == Some(range.start) {
                 continue;
-            };
-            is_found = true;
+            }
+            last_end = Some(range.end);
             scratch.clear();
             for piece in &self.pieces {
                 scratch.extend_from_slice(match piece {
                     Piece::Bytes(bytes) => bytes,
                     Piece::Group(group) => {
-                        captures.get(*group).map_or(b"", |group| group.as_bytes())
+                        let group = places.get(*group);
+                        group.map_or(b"", |(start, end)| &text[start..end])
                     }
                     Piece::Variable(variable) => value(*variable),
                 });
             }
-            found(whole.range(), scratch);
+            found(range, scratch);
             if !self.is_global {
                 break;
             }
         }
-        is_found
+        last_end.is_some()
     }
 }
 

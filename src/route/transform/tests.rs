@@ -203,16 +203,21 @@ fn matches_are_replaced() {
         ("/zz/X/", None),
         (r"#3a#/\0/#", Some("abc12/3a/bc")),
         ("/b/<$ru>/", Some("a<v>c123abc")),
+        ("/[a-z]*/x/g", Some("x1x2x3x")),
+        ("/$/!/g", Some("abc123abc!")),
     ];
     for (form, shown) in cases {
         let substitution = Substitution::parse(form, &mut |_| VariableId(0)).expect(form);
         let text = b"abc123abc";
         let (mut out, mut at) = (Vec::new(), 0);
-        let is_found = substitution.each(text, &|_| b"v", &mut Vec::new(), &mut |range, made| {
+        let mut places = substitution.places();
+        let mut write = |range: std::ops::Range<usize>, made: &[u8]| {
             out.extend_from_slice(&text[at..range.start]);
             out.extend_from_slice(made);
             at = range.end;
-        });
+        };
+        let mut scratch = Vec::new();
+        let is_found = substitution.each(text, &|_| b"v", &mut places, &mut scratch, &mut write);
         out.extend_from_slice(&text[at..]);
         assert_eq!(
             is_found.then_some(String::from_utf8_lossy(&out).as_ref()),
