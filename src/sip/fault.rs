@@ -60,13 +60,14 @@ impl Fault {
         }
     }
 
-    /// The reason phrase of the answer, which says what is wrong (RFC 3261 21.4.1).
+    /// The reason phrase of the answer, which says what is wrong (RFC 3261 21.4.1). Where `sanity_check()`
+    /// of Kamailio answers the same fault, in its words: somebody may look for them.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Version => "Version Not Supported",
             Self::StartLine => "Bad Start Line",
             Self::StatusCode => "Bad Status Code",
-            Self::RequestUri => "Bad Request-URI",
+            Self::RequestUri => "Bad Request URI",
             Self::RequestUriHeaders => "Headers in Request-URI",
             Self::Scheme => "Unsupported URI Scheme",
             Self::HeaderLine => "Bad Header Line",
@@ -82,15 +83,15 @@ impl Fault {
             Self::Repeated(Name::CSeq) => "Repeated CSeq",
             Self::Repeated(Name::MaxForwards) => "Repeated Max-Forwards",
             Self::Repeated(_) => "Repeated Header",
-            Self::CSeq => "Bad CSeq",
-            Self::CSeqMethod => "CSeq Method Does Not Match",
+            Self::CSeq => "CSeq number is illegal",
+            Self::CSeqMethod => "CSeq method does not match request method",
             Self::Via => "Bad Via",
-            Self::From => "Bad From",
-            Self::To => "Bad To",
+            Self::From => "Invalid From Header",
+            Self::To => "Invalid To Header",
             Self::MaxForwards => "Bad Max-Forwards",
             Self::ContentLength => "Bad Content-Length",
             Self::ContentLengths => "Content-Length Lines Differ",
-            Self::BodyTruncated => "Body Shorter Than Content-Length",
+            Self::BodyTruncated => "Content-Length mis-match",
         }
     }
 }

@@ -11,13 +11,7 @@ const STEM: &str = "a branch is named by the message as it goes out, so that fai
                     Request-URI or a Route is another";
 
 /// The files that call `sanity_check()` and fail over after taking a Route off.
-pub const SANITY: Known = &[
-    (
-        "wrong-cseq",
-        "it is refused before the script, in other words than those of sanity_check()",
-    ),
-    ("preloaded-route", STEM),
-];
+pub const SANITY: Known = &[("preloaded-route", STEM)];
 
 /// Several branches at once.
 pub const FORKING: Known = &[
@@ -39,10 +33,6 @@ pub const ANSWERS: Known = &[
     (
         "fork",
         "append_branch() with a URI keeps $du in Kamailio; the CANCEL has no Reason",
-    ),
-    (
-        "bad-message",
-        "it is refused before the script, in other words than those of sanity_check()",
     ),
 ];
 

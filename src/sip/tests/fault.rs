@@ -140,6 +140,29 @@ fn each_fault_is_found_and_answered() {
 }
 
 #[test]
+fn faults_that_sanity_checks_answer_have_their_words() {
+    let to = "To: <sip:bob@example.com>";
+    for (from, to, reason) in [
+        (
+            "314159 INVITE",
+            "314159 BYE",
+            "CSeq method does not match request method",
+        ),
+        ("314159", "x", "CSeq number is illegal"),
+        ("Length: 5", "Length: 6", "Content-Length mis-match"),
+        ("INVITE sip:bob@", "INVITE sip:@", "Bad Request URI"),
+        (
+            "<sip:alice@example.com>;tag",
+            "alice;tag",
+            "Invalid From Header",
+        ),
+        (to, "To: bob", "Invalid To Header"),
+    ] {
+        assert_eq!(changed(from, to).map(Fault::reason), Some(reason), "{to}");
+    }
+}
+
+#[test]
 fn replies_are_checked_too() {
     let reply = |line: &str, cseq: &str| {
         let headers = INVITE.split_once("\r\n").map(|(_, headers)| headers);
