@@ -88,6 +88,40 @@ impl<'a> Uri<'a> {
         self.param(b"lr").is_some()
     }
 
+    /// Whether its user is a telephone number: a `tel` URI, or one with `user=phone` (RFC 3261 19.1.1).
+    /// The value is compared with its case, as Kamailio does.
+    pub fn is_phone(&self) -> bool {
+        match self.scheme {
+            Scheme::Tel => true,
+            Scheme::Sip | Scheme::Sips => self.param(b"user") == Some(Some(b"phone")),
+            Scheme::Other => false,
+        }
+    }
+
+    /// The user without the parameters that it has as a telephone number (RFC 3261 19.1.6); of a `urn`
+    /// its namespace. So scripts see it.
+    pub fn name(&self) -> Option<&'a [u8]> {
+        let user = self.user.or(self.urn_parts().map(|(space, _)| space))?;
+        match memchr::memchr(b';', user) {
+            Some(end) if self.is_phone() => Some(&user[..end]),
+            _ => Some(user),
+        }
+    }
+
+    /// The host; of a `urn` what follows its namespace. So scripts see it.
+    pub fn domain(&self) -> &'a [u8] {
+        self.urn_parts().map_or(self.host, |(_, name)| name)
+    }
+
+    /// Namespace and name of `urn:service:sos`.
+    fn urn_parts(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.scheme != Scheme::Other || !self.scheme_text.eq_ignore_ascii_case(b"urn") {
+            return None;
+        }
+        let colon = memchr::memchr(b':', self.rest)?;
+        Some((&self.rest[..colon], &self.rest[colon + 1..]))
+    }
+
     /// Whether SIP elements know its scheme. `urn` is for emergency calls (RFC 5031).
     pub fn has_known_scheme(&self) -> bool {
         self.scheme != Scheme::Other || self.scheme_text.eq_ignore_ascii_case(b"urn")

@@ -38,9 +38,3 @@ pub const ANSWERS: Known = &[
 
 /// Lists of destinations.
 pub const LISTS: Known = &[("set", STEM)];
-
-/// Variables.
-pub const VARIABLES: Known = &[(
-    "telephone",
-    "with user=phone Kamailio reads a sip URI as tel: no parameters in $rU",
-)];

@@ -249,6 +249,11 @@ const CHANGES: &[&str] = &[
     r#"@exclude_hf_value("k", "timer"); @exclude_hf_value("Supported", "nope");"#,
     r#"@add_uri_param("new=yes"); @uri_param_rm("X"); @uri_param_rm("nope"); @uri_param_rm("flag");"#,
     r#"$rU = "zed"; $rd = "newhost"; $rp = 99;"#,
+    r#"$ru = "sip:+12;p=x@h;user=phone"; append_hf("N: $rU|$rz|$rd\r\n"); strip(1); prefix("9"); $rU = "$rU" + "7";
+       $rd = "hh"; $rp = 99;"#,
+    r#"$ru = "tel:+12;p=x"; append_hf("N: $rU|$rz|$rd\r\n"); $rU = "34"; strip_tail(1); $rp = 99;"#,
+    r#"$ru = "tel:+12;p=x"; $rd = "hh";"#,
+    r#"$ru = "tel:+12"; sethostport("hh:9");"#,
     r#"$rU = $null; $rp = "";"#,
     r#"$var(u) = "sip:a:pw@h:9;x=1"; $var(n) = "zed"; @set_uri_user("$var(u)", "$var(n)");
        append_hf("U1: $var(u)\r\n"); $var(n) = "hh"; @set_uri_host("$var(u)", "$var(n)");

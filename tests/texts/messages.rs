@@ -39,6 +39,19 @@ pub fn all() -> Vec<Vec<u8>> {
     for (from, to) in [
         ("sip:bob:pw@Example.com:5070", "sips:[::1]:5071"),
         ("sip:bob:pw@Example.com:5070", "sip:example.com"),
+        (
+            "sip:bob:pw@Example.com:5070;transport=udp;x=1;flag;gr=abc",
+            "sip:+1;p=x@h;user=phone",
+        ),
+        (
+            "sip:bob:pw@Example.com:5070;transport=udp;x=1;flag;gr=abc",
+            "sips:+1;p@h;user=phone",
+        ),
+        ("sip:bob:pw@Example.com:5070", "sip:+1;p@h;user=PHONE"),
+        (
+            "sip:alice@a.example:5080;p=1",
+            "sip:+1;p@a.example;user=phone",
+        ),
         ("sip:alice@a.example:5080;p=1", "tel:+1-23;x=y"),
         ("Al \\\"x\\\" ice", ""),
         ("Bob <sip:bob@b.example>", "sip:b.example;tag=x;y"),

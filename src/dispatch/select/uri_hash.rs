@@ -18,17 +18,14 @@ impl<'a> UriKey<'a> {
     /// The key of a URI; with `user_only` its user alone (parameter `flags`, bit 1).
     pub(super) fn of(uri: &'a [u8], user_only: bool) -> Result<Self, SelectError> {
         let uri = Uri::parse(uri).map_err(|_| SelectError::NoKey)?;
-        let mut user = uri.user.unwrap_or_default();
+        let user = uri.name().unwrap_or_default();
         let mut own_port = match uri.scheme {
             Scheme::Sip | Scheme::Tel => 5060,
             Scheme::Sips => 5061,
             Scheme::Other => return Err(SelectError::NoKey),
         };
-        if is_phone(&uri) {
-            // A telephone number with the parameters of one (RFC 3261 19.1.6): the peers cut these
-            // off, and think of the port of `tel:`.
-            let number_end = memchr::memchr(b';', user).unwrap_or(user.len());
-            user = &user[..number_end];
+        if uri.is_phone() {
+            // The peers cut the parameters of the number off, and think of the port of `tel:`.
             own_port = 5060;
         }
         let has_other_port = uri.port.is_some_and(|port| port != own_port);
@@ -48,12 +45,6 @@ impl<'a> UriKey<'a> {
     pub(super) fn hash(self) -> u32 {
         hash::hash(self.user, Some(self.host))
     }
-}
-
-/// Whether the user of a SIP URI is a telephone number.
-fn is_phone(uri: &Uri<'_>) -> bool {
-    let kind = uri.param(b"user").flatten();
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"phone"))
 }
 
 /// `host:port` as it stands in the URI.
@@ -90,6 +81,7 @@ mod tests {
             ("sips:alice@example.com:5060", ("alice", "example.com:5060")),
             ("sip:+1555;ext=7@h", ("+1555;ext=7", "h")),
             ("sip:+1555;ext=7@h;user=phone", ("+1555", "h")),
+            ("sip:+1555;ext=7@h;user=PHONE", ("+1555;ext=7", "h")),
             ("sips:+1555@h:5060;x;user=phone", ("+1555", "h")),
             ("sips:+1555@h:5061;user=phone", ("+1555", "h:5061")),
             ("sip:[2001:DB8::1]:5070", ("", "[2001:DB8::1]:5070")),

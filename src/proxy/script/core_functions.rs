@@ -164,14 +164,19 @@ pub(super) fn set_part(act: &mut Act<'_>, part: Part, value: &[u8]) -> bool {
     }
     let mut out = std::mem::take(&mut act.core.bench.extra);
     out.clear();
-    let Some(uri) = Uri::parse(act.request_uri())
-        .ok()
-        .filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips))
-    else {
+    let uri = Uri::parse(act.request_uri()).ok();
+    let is_written = match uri {
+        Some(uri) if uri.scheme == Scheme::Tel => write_number_with(&uri, part, value, &mut out),
+        Some(uri) if uri.scheme != Scheme::Other => {
+            write_with(&uri, part, value, &mut out);
+            true
+        }
+        _ => false,
+    };
+    if !is_written {
         act.core.bench.extra = out;
         return false;
-    };
-    write_with(&uri, part, value, &mut out);
+    }
     let destination = act.draft.uri_destination.take();
     let is_set = act.draft.set_uri(&out);
     if matches!(part, Part::User) || !is_set {
@@ -195,6 +200,10 @@ fn write_with(uri: &Uri<'_>, part: Part, value: &[u8], out: &mut Vec<u8>) {
     };
     if let Some(user) = user {
         out.extend_from_slice(user);
+        if let (Part::User, Some(old), Some(number)) = (part, uri.user, uri.name()) {
+            // The parameters of a telephone number stay.
+            out.extend_from_slice(&old[number.len()..]);
+        }
         if let Some(password) = uri.password {
             out.push(b':');
             out.extend_from_slice(password);
@@ -223,6 +232,25 @@ fn write_with(uri: &Uri<'_>, part: Part, value: &[u8], out: &mut Vec<u8>) {
         out.push(b'?');
         out.extend_from_slice(uri.headers);
     }
+}
+
+/// A part of a `tel` URI; with a host it becomes one of `sip`. False if it would have no number.
+fn write_number_with(uri: &Uri<'_>, part: Part, value: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut write = |parts: &[&[u8]]| parts.iter().for_each(|part| out.extend_from_slice(part));
+    let (number, params) = (uri.user.unwrap_or_default(), uri.params);
+    let semicolon: &[u8] = if params.is_empty() { b"" } else { b";" };
+    match part {
+        Part::User if value.is_empty() => return false,
+        Part::User => write(&[b"tel:", value, semicolon, params]),
+        Part::Host | Part::HostPort => {
+            let user = [b"sip:", number, semicolon, params];
+            write(&user);
+            write(&[b"@", value, b";user=phone"]);
+        }
+        // It has no host that could have a port.
+        Part::Port | Part::Whole => write(&[b"tel:", uri.rest]),
+    }
+    true
 }
 
 fn revert_uri(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
@@ -266,5 +294,5 @@ fn prefix(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> O
 /// The user of the R-URI; empty if it has none.
 fn user<'a>(act: &'a Act<'_>) -> &'a [u8] {
     let uri = Uri::parse(act.request_uri()).ok();
-    uri.and_then(|uri| uri.user).unwrap_or_default()
+    uri.and_then(|uri| uri.name()).unwrap_or_default()
 }

@@ -96,11 +96,11 @@ pub(super) const VARIABLES: &[Variable] = &[
 type UriPart = fn(&[u8]) -> Option<&[u8]>;
 
 fn user(uri: &[u8]) -> Option<&[u8]> {
-    Uri::parse(uri).ok()?.user.filter(|user| !user.is_empty())
+    Uri::parse(uri).ok()?.name().filter(|user| !user.is_empty())
 }
 
 fn host(uri: &[u8]) -> Option<&[u8]> {
-    Some(Uri::parse(uri).ok()?.host).filter(|host| !host.is_empty())
+    Some(Uri::parse(uri).ok()?.domain()).filter(|host| !host.is_empty())
 }
 
 /// As it stands; what it is by default is written in capitals.
@@ -112,6 +112,7 @@ fn transport(uri: &[u8]) -> Option<&[u8]> {
 fn scheme(uri: &[u8]) -> Option<&[u8]> {
     let uri = Uri::parse(uri).ok()?;
     Some(match uri.scheme {
+        _ if uri.is_phone() => b"tel",
         Scheme::Sip => b"sip",
         Scheme::Sips => b"sips",
         Scheme::Tel => b"tel",

@@ -74,6 +74,48 @@ fn our_way_back_stays() {
     }
 }
 
+#[test]
+fn telephone_numbers_keep_what_is_not_changed() {
+    for (uri, statement, expected) in [
+        (
+            "sips:+12;p=x@h;user=phone;z",
+            r#"$rU = "34";"#,
+            "sips:34;p=x@h;user=phone;z",
+        ),
+        (
+            "sip:+12;p=x:pw@h;user=phone",
+            r#"prefix("0");"#,
+            "sip:0+12;p=x:pw@h;user=phone",
+        ),
+        (
+            "sip:+12;p=x@h;user=phone",
+            "$rU = $null;",
+            "sip:h;user=phone",
+        ),
+        ("sip:+12;p=x@h", r#"$rU = "34";"#, "sip:34@h"),
+        ("tel:+12;p=x", r#"$rU = "34";"#, "tel:34;p=x"),
+        ("tel:+12;p=x", "$rU = $null;", "tel:+12;p=x"),
+        ("tel:+12;p=x", "$rp = 99;", "tel:+12;p=x"),
+        ("tel:+12;p=x", r#"$rd = "hh";"#, "sip:+12;p=x@hh;user=phone"),
+    ] {
+        let sent = relayed(&format!("$ru = \"{uri}\"; {statement}"));
+        assert_eq!(sent.start(), format!("INVITE {expected} SIP/2.0"));
+    }
+    let question =
+        r#"$ru = "sip:+12;p=x@h;user=phone;z"; if (uri_param("z")) append_hf("Z: z\r\n");"#;
+    assert_eq!(relayed(question).value("Z"), "z");
+    for (statement, from) in [
+        (r#"$fU = "34";"#, "<tel:34;p=x>;tag=aa"),
+        ("$fU = $null;", "<tel:+12;p=x>;tag=aa"),
+    ] {
+        let message = request("INVITE", "a", "", "");
+        let (head, rest) = message.split_once("From: ").expect("a From");
+        let (_, rest) = rest.split_once("\r\n").expect("its end");
+        let message = format!("{head}From: <tel:+12;p=x>;tag=aa\r\n{rest}");
+        assert_eq!(relayed_of(statement, &message).value("From"), from);
+    }
+}
+
 fn relayed_via_of(statement: &str) -> String {
     relayed(statement).values("Via")[1].to_owned()
 }

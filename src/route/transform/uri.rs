@@ -6,8 +6,8 @@ use crate::sip::Uri;
 /// The transformation of a name.
 pub(super) fn change(name: &str) -> Option<Change> {
     Some(match name {
-        "user" => Change::Part(|text, _| part(text, |uri| uri.user.unwrap_or_default())),
-        "host" | "domain" => Change::Part(|text, _| part(text, |uri| uri.host)),
+        "user" => Change::Part(|text, _| part(text, |uri| uri.name().unwrap_or_default())),
+        "host" | "domain" => Change::Part(|text, _| part(text, |uri| uri.domain())),
         "port" => Change::Part(|text, _| part(text, |uri| uri.port_text)),
         "passwd" => Change::Part(|text, _| part(text, |uri| uri.password.unwrap_or_default())),
         "params" => Change::Part(|text, _| part(text, |uri| uri.params)),

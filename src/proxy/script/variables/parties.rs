@@ -112,13 +112,15 @@ fn set(act: &mut Act<'_>, name: Name, part: Part, value: Value, machine: &mut Ma
         }
         (Part::User, true) => {
             let place = user_place(act.message, &address);
-            if let Some(place) = place.filter(|place| !place.is_empty()) {
+            // The number of a `tel` URI is all that it has.
+            let place = place.filter(|(place, rest)| !place.is_empty() && !rest.is_empty());
+            if let Some((place, _)) = place {
                 act.draft.edits.set(place, b"");
             }
             true
         }
         (Part::User, false) => match user_place(act.message, &address) {
-            Some(place) => set_user(act, place, text),
+            Some((place, rest)) => set_user(act, place, text, rest),
             None => false,
         },
         _ => match host_place(act.message, &address) {
@@ -146,24 +148,28 @@ fn host_place(message: Message<'_>, address: &NameAddr<'_>) -> Option<Range<usiz
     Some(place_of(message, sip_uri(address)?.host))
 }
 
-/// The user with its `@`, and the password; empty, before the host, if there is none.
-fn user_place(message: Message<'_>, address: &NameAddr<'_>) -> Option<Range<usize>> {
-    let uri = sip_uri(address)?;
-    let host = place_of(message, uri.host);
-    Some(match uri.user {
-        Some(user) => place_of(message, user).start..host.start,
-        None => host.start..host.start,
-    })
+/// The user up to the host, and what of that stays with another user: the parameters of a telephone
+/// number, the password and the `@`. Empty, before the host, if there is none.
+fn user_place<'a>(
+    message: Message<'a>,
+    address: &NameAddr<'a>,
+) -> Option<(Range<usize>, &'a [u8])> {
+    let uri = Uri::parse(address.uri).ok()?;
+    let user = uri.user.map(|user| place_of(message, user));
+    let host = match uri.scheme {
+        Scheme::Tel => return Some((user?, b"")),
+        Scheme::Sip | Scheme::Sips => place_of(message, uri.host),
+        Scheme::Other => return None,
+    };
+    let Some(Range { start, .. }) = user else {
+        return Some((host.start..host.start, b"@"));
+    };
+    let number = uri.name().map_or(0, <[u8]>::len);
+    let rest = message.bytes().get(start + number..host.start)?;
+    Some((start..host.start, rest))
 }
 
-/// A password stays with another user.
-fn set_user(act: &mut Act<'_>, place: Range<usize>, user: &[u8]) -> bool {
-    let now = act.message.bytes().get(place.clone()).unwrap_or_default();
-    let colon = memchr::memchr(b':', now);
-    let rest = match colon {
-        Some(colon) => &now[colon..],
-        None => b"@",
-    };
+fn set_user(act: &mut Act<'_>, place: Range<usize>, user: &[u8], rest: &[u8]) -> bool {
     act.draft.edits.set_with(place, |out| {
         out.extend_from_slice(user);
         out.extend_from_slice(rest);
