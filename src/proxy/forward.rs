@@ -18,11 +18,11 @@ pub struct Hop {
     pub address: SocketAddr,
 }
 
-/// What we put on top of a request: as many bytes behind its start line are not of the message
-/// itself. Without them it can be sent elsewhere.
+/// What we put on top of a request: these bytes are not of the message itself. Without them it can be
+/// sent elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// Where it begins: behind the start line.
+    /// Where it begins: behind the start line, and behind what a script put on top of all.
     pub start: u32,
     /// Bytes of our Via line.
     pub via: u16,
@@ -57,7 +57,8 @@ pub struct Way<'a> {
 }
 
 /// Appends the request as it is sent on one way: our Via on top, Record-Route if asked for, the
-/// caller's Via amended, Routes and everything else as the draft has it.
+/// caller's Via amended, Routes and everything else as the draft has it. What a script puts before all
+/// header lines stands above our Via, as in Kamailio.
 pub fn write_request(
     request: &Request<'_>,
     draft: &Draft,
@@ -72,6 +73,10 @@ pub fn write_request(
     out.extend_from_slice(&bytes[..uri.start]);
     out.extend_from_slice(way.uri);
     out.extend_from_slice(&bytes[uri.end..message.headers_start()]);
+    edits.copy_from(&draft.edits);
+    if !edits.is_empty() {
+        edits.take_insertions(message.headers_start(), out);
+    }
     let start = out.len();
     out.extend_from_slice(b"Via: SIP/2.0/UDP ");
     write_sent_by(draft, way.hop.socket, locals, out);
@@ -96,7 +101,6 @@ pub fn write_request(
         via: (after_via - start) as u16,
         record_routes: (out.len() - after_via) as u16,
     };
-    edits.copy_from(&draft.edits);
     amendment(request).apply(&request.via, message, edits);
     if let Some(left) = draft.max_forwards {
         write_max_forwards(left, message, edits);

@@ -59,6 +59,20 @@ impl Edits {
             || (self.splices.len() < MAX_CHANGES && self.arena.len() + bytes <= MAX_TEXT_BYTES)
     }
 
+    /// Appends what is put before the byte at `at`, and is no longer to be put there.
+    pub fn take_insertions(&mut self, at: usize, out: &mut Vec<u8>) {
+        let at = at as u32;
+        let arena = &self.arena;
+        self.splices.retain(|splice| {
+            let is_taken = (splice.at, splice.end) == (at, at);
+            if is_taken {
+                let text = splice.text_start as usize..splice.text_end as usize;
+                out.extend_from_slice(arena.get(text).unwrap_or_default());
+            }
+            !is_taken
+        });
+    }
+
     /// Forgets all changes and keeps the memory.
     pub fn clear(&mut self) {
         self.splices.clear();

@@ -61,6 +61,7 @@ fn our_way_back_stays() {
     for statement in [
         r#"remove_hf("Via");"#,
         r#"remove_hf_re(".*");"#,
+        r#"insert_hf("Via: SIP/2.0/UDP 1.2.3.4\r\nv : SIP/2.0/UDP 1.2.3.4\r\n");"#,
         r#"replace_all("10.0.0.9", "1.2.3.4");"#,
         r#"subst("/10.0.0.9/x/g");"#,
         r#"subst_hf("v", "/10.0.0.9/x/g", "a");"#,
@@ -72,6 +73,36 @@ fn our_way_back_stays() {
             "{statement}"
         );
     }
+}
+
+#[test]
+fn what_is_inserted_before_all_stands_above_our_via_on_every_branch() {
+    let mut bench = Bench::script(
+        "request_route { insert_hf(\"X-A: 1\\r\\n\"); record_route(); t_on_failure(\"F\"); \
+         $du = \"sip:10.0.1.1\"; t_relay(); }\n\
+         failure_route[F] { insert_hf(\"X-B: 2\\r\\n\"); $du = \"sip:10.0.1.2\"; t_relay(); }",
+        1,
+    );
+    let sent = only_to_gateways(&bench.call(&request("INVITE", "a", "", "")));
+    let names = |sent: &Sent| -> Vec<String> {
+        let lines = sent.text.lines().skip(1);
+        let names = lines.filter_map(|line| Some(line.split_once(':')?.0.to_owned()));
+        names.take(5).collect()
+    };
+    assert_eq!(
+        names(&sent),
+        ["X-A", "Via", "Record-Route", "Via", "Max-Forwards"]
+    );
+    let second = {
+        let sent = bench.answer(&sent, 500, "");
+        let again = sent
+            .into_iter()
+            .find(|sent| sent.start().starts_with("INVITE"));
+        again.expect("a second branch")
+    };
+    assert_eq!(second.values("X-A"), ["1"]);
+    assert_eq!(names(&second)[..3], ["X-B", "Via", "Record-Route"]);
+    assert_eq!(second.values("Via").len(), 2);
 }
 
 #[test]

@@ -42,6 +42,20 @@ fn changes_at_one_place_keep_the_order_of_calls() {
 }
 
 #[test]
+fn insertions_at_a_place_can_be_written_elsewhere() {
+    let mut edits = Edits::new();
+    edits.insert(3, b"a");
+    edits.remove(3..5);
+    edits.insert(3, b"b");
+    edits.insert(4, b"x");
+    edits.insert(5, b"c");
+    let mut out = Vec::new();
+    edits.take_insertions(3, &mut out);
+    assert_eq!(out, b"ab");
+    assert_eq!(written(&edits, "0123456789"), "012c56789");
+}
+
+#[test]
 fn nothing_is_written_inside_of_what_is_removed() {
     let mut edits = Edits::new();
     edits.replace(2..8, b"-");

@@ -80,7 +80,8 @@ fn insert_lines(act: &mut Act<'_>, at: usize, lines: &[u8]) -> bool {
 }
 
 /// Appends the lines of a text that can stand in a header section, each with its end. A script's text
-/// may hold what strangers sent: no part of it may end the section or be something else.
+/// may hold what strangers sent: no part of it may end the section, be something else, or be a Via: by
+/// these answers come back.
 fn write_lines(lines: &[u8], out: &mut Vec<u8>) {
     let mut was_sound = false;
     for line in lines.split(|&byte| byte == b'\n') {
@@ -100,14 +101,15 @@ fn write_lines(lines: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a line begins with a name and a colon.
+/// Whether a line begins with a name, not that of Via, and a colon.
 fn is_header(line: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', line) else {
         return false;
     };
     let name = line[..colon].trim_ascii_end();
     let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(byte);
-    !name.is_empty() && name.iter().all(is_of_token)
+    let is_via = name.eq_ignore_ascii_case(b"via") || name.eq_ignore_ascii_case(b"v");
+    !name.is_empty() && name.iter().all(is_of_token) && !is_via
 }
 
 /// The R-URI as received, between two texts.
