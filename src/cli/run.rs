@@ -16,9 +16,11 @@ use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
 use sipshard::plane::{Plane, PlaneOptions, SteeringChoice, TimerMode, Wish};
+use sipshard::probe::ProbeSettings;
 use sipshard::proxy::{Listener, RelayMode, Settings, script};
 use sipshard::route::host::Level;
 use sipshard::route::program::Program;
+use sipshard::route::settings::ScriptSettings;
 use sipshard::route::{Assignment, Parameters, listing};
 use sipshard::source::{Families, ListFile, ListRules};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -194,7 +196,12 @@ impl Run {
             };
             let server = Server::bind(&path)?;
             let wish = Arc::new(Notify::new());
-            let plane_options = plane_options(&parameters, &source, &wish, self.steering)?;
+            let mut probe = probe_settings(&parameters, &source)?;
+            let script = settings.program.as_ref().map(|program| program.settings());
+            if let Some(agent) = script.and_then(ScriptSettings::user_agent) {
+                probe.user_agent = agent;
+            }
+            let plane_options = plane_options(&parameters, probe, &wish, self.steering);
             let plane = Plane::start(&settings, &plane_options, &sets)?;
             announce(&plane, &sets, &server);
             let director = Arc::new(Director::new(source, sets, plane.handle(), options));
@@ -284,19 +291,23 @@ fn check_sockets(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn plane_options(
-    parameters: &Parameters,
-    source: &ListFile,
-    wish: &Arc<Notify>,
-    steering: SteeringChoice,
-) -> anyhow::Result<PlaneOptions> {
-    let wish = Arc::clone(wish);
+fn probe_settings(parameters: &Parameters, source: &ListFile) -> anyhow::Result<ProbeSettings> {
     let mut probe = parameters.probing();
     if let Some(uri) = parameters.outbound_proxy() {
         let address = source.resolve(uri).map_err(anyhow::Error::msg);
         probe.outbound_proxy = Some(address.context("outbound_proxy")?);
     }
-    Ok(PlaneOptions {
+    Ok(probe)
+}
+
+fn plane_options(
+    parameters: &Parameters,
+    probe: ProbeSettings,
+    wish: &Arc<Notify>,
+    steering: SteeringChoice,
+) -> PlaneOptions {
+    let wish = Arc::clone(wish);
+    PlaneOptions {
         on_reload: Some(Wish::new(move || wish.notify_one())),
         timer_mode: if parameters.has_timer_thread() {
             TimerMode::Thread
@@ -306,7 +317,7 @@ fn plane_options(
         probe: Arc::new(probe),
         steering,
         ..PlaneOptions::default()
-    })
+    }
 }
 
 /// What is allowed and hardly meant.

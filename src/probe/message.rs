@@ -54,11 +54,12 @@ pub(super) fn write(
     write_call_id(call, out);
     put(
         out,
-        format_args!(
-            "\r\nMax-Forwards: 70\r\nContent-Length: 0\r\nUser-Agent: {}\r\n\r\n",
-            settings.user_agent
-        ),
+        format_args!("\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n"),
     );
+    if !settings.user_agent.is_empty() {
+        put(out, format_args!("User-Agent: {}\r\n", settings.user_agent));
+    }
+    put(out, format_args!("\r\n"));
 }
 
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {

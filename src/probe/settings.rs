@@ -21,7 +21,7 @@ pub struct ProbeSettings {
     pub method: String,
     /// From URI of keepalives, unless a destination has its own (`ds_ping_from`).
     pub from: String,
-    /// What `User-Agent` says.
+    /// What `User-Agent` says; empty: there is none.
     pub user_agent: String,
     /// Answers that count as alive (`ds_ping_reply_codes`).
     pub reply_codes: ReplyCodes,

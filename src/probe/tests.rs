@@ -461,3 +461,18 @@ fn call_ids_are_those_that_are_accepted() {
         assert!(accept(message.call_id().unwrap()));
     }
 }
+
+#[test]
+fn keepalives_name_us_unless_they_are_told_not_to() {
+    for (agent, line) in [
+        ("Acme/2", "\r\nUser-Agent: Acme/2\r\n\r\n"),
+        ("", "Length: 0\r\n\r\n"),
+    ] {
+        let settings = ProbeSettings {
+            user_agent: agent.to_owned(),
+            ..settings()
+        };
+        let sent = World::new(settings, "1 sip:10.0.0.1").first();
+        assert!(sent.text.ends_with(line), "{}", sent.text);
+    }
+}

@@ -158,7 +158,7 @@ impl Core {
             };
             let scratch = &mut core.bench.scratch;
             scratch.clear();
-            answer.write(request, &tag, scratch);
+            answer.write(request, &tag, &core.modules.server, scratch);
             let stored = core.arena.store(scratch);
             let best = BestAnswer {
                 code,

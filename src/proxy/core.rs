@@ -156,8 +156,9 @@ impl Core {
     ) {
         self.count_answer(answer.code);
         let tag = self.branch_keys.tag(request.message);
+        let server = &self.modules.server;
         out.send(request.socket, request.reply_to(), |buffer| {
-            answer.write(request, &tag, buffer);
+            answer.write(request, &tag, server, buffer);
         });
     }
 
@@ -201,7 +202,7 @@ impl Core {
                 refusal.code,
                 refusal.reason,
                 &tag,
-                b"",
+                &self.modules.server,
                 buffer,
             );
         });
@@ -226,7 +227,14 @@ pub(super) struct OwnAnswer<'a> {
 }
 
 impl OwnAnswer<'_> {
-    pub(super) fn write(&self, request: &Request<'_>, to_tag: &[u8], out: &mut Vec<u8>) {
+    /// Appends it; `server` is the header line that names us, if there is one.
+    pub(super) fn write(
+        &self,
+        request: &Request<'_>,
+        to_tag: &[u8],
+        server: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         let to_tag = if self.code == 100 { b"" } else { to_tag };
         let Self {
             code,
@@ -243,6 +251,7 @@ impl OwnAnswer<'_> {
             headers,
             out,
         );
+        build::add_lines(server, out);
         if !body.is_empty() {
             build::add_body(body, out);
         }

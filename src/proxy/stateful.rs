@@ -11,7 +11,7 @@ use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
 use super::request::Request;
-use super::script::{Event, Told};
+use super::script::{Event, ModuleSettings, Told};
 use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::arena::Bytes;
@@ -37,7 +37,7 @@ impl Core {
         let tag = self.branch_keys.tag(request.message);
         let scratch = &mut self.bench.scratch;
         scratch.clear();
-        answer.write(request, &tag, scratch);
+        answer.write(request, &tag, &self.modules.server, scratch);
         let stored = self.arena.store(scratch);
         let context = self.contexts.get_mut(index);
         send_stored(&self.arena, stored, context.socket, context.reply_to, out);
@@ -80,7 +80,7 @@ impl Core {
             (RepeatAction::Answer, None)
                 if request.method == Method::Invite && !context.options.has(Options::NO_TRYING) =>
             {
-                send_trying(request, &self.modules.trying_reason, out);
+                send_trying(request, &self.modules, out);
             }
             _ => {}
         }
@@ -448,15 +448,15 @@ impl Core {
 }
 
 /// Answers a request with 100.
-pub(super) fn send_trying(request: &Request<'_>, reason: &str, out: &mut Outbox) {
+pub(super) fn send_trying(request: &Request<'_>, modules: &ModuleSettings, out: &mut Outbox) {
     out.send(request.socket, request.reply_to(), |buffer| {
         build::reply(
             request.message,
             request.source,
             100,
-            reason,
+            &modules.trying_reason,
             b"",
-            b"",
+            &modules.server,
             buffer,
         );
     });

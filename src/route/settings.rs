@@ -106,6 +106,22 @@ impl ScriptSettings {
         }
     }
 
+    /// Whether messages of our own name the program (`server_signature`), if that is said.
+    pub fn names_server(&self) -> Option<bool> {
+        self.core_number("server_signature").map(|said| said != 0)
+    }
+
+    /// What `User-Agent` of our keepalives says: nothing if nothing is to be said; `None`: what it says
+    /// by itself.
+    pub fn user_agent(&self) -> Option<String> {
+        if self.names_server() == Some(false) {
+            return Some(String::new());
+        }
+        let line = self.core_text("user_agent_header")?;
+        let value = line.split_once(':').map_or("", |(_, value)| value);
+        Some(value.trim().to_owned())
+    }
+
     /// The text of a core parameter, if it is set.
     pub fn core_text(&self, name: &str) -> Option<String> {
         self.core.get(name).map(Setting::text)

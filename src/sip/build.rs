@@ -59,6 +59,15 @@ pub fn reply(
     out.extend_from_slice(NO_BODY);
 }
 
+/// Gives further header lines, each with its line end, to the reply that was just appended to `out`.
+pub fn add_lines(lines: &[u8], out: &mut Vec<u8>) {
+    if !lines.is_empty() && out.ends_with(NO_BODY) {
+        out.truncate(out.len() - NO_BODY.len());
+        out.extend_from_slice(lines);
+        out.extend_from_slice(NO_BODY);
+    }
+}
+
 /// Gives a body to the reply that was just appended to `out`.
 pub fn add_body(body: &[u8], out: &mut Vec<u8>) {
     if out.ends_with(NO_BODY) {

@@ -106,7 +106,7 @@ impl Act<'_> {
             && !self.draft.options.has(Options::NO_TRYING)
             && self.core.modules.has_trying
         {
-            send_trying(request, &self.core.modules.trying_reason, self.out);
+            send_trying(request, &self.core.modules, self.out);
         }
         Ok(index)
     }

@@ -9,6 +9,8 @@ use crate::sip::{Message, Name};
 /// The parameters that the host goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleSettings {
+    /// The header line that names us in our answers, with its line end; empty: there is none.
+    pub server: Vec<u8>,
     /// `dispatcher`: a destination is chosen also for a request that has a next hop (`force_dst`).
     pub overrides_next_hop: bool,
     /// `maxfwd`: Max-Forwards is lowered to this.
@@ -68,6 +70,7 @@ impl ModuleSettings {
             milliseconds => Some(Duration::from_millis(milliseconds.unsigned_abs())),
         };
         Self {
+            server: server_line(script),
             overrides_next_hop: is_on("dispatcher", "force_dst"),
             max_forwards_limit: script.number("maxfwd", "max_limit").clamp(1, 255) as u32,
             has_full_lr: is_on("rr", "enable_full_lr"),
@@ -106,6 +109,17 @@ impl ModuleSettings {
             .map(|(option, _)| option)
             .find(|option| !is_known(option))
     }
+}
+
+/// What `server_signature` and `server_header` say. Kamailio names itself unless it is told not to; we
+/// do if we are told to, by one of the two.
+fn server_line(script: &ScriptSettings) -> Vec<u8> {
+    let line = match (script.names_server(), script.core_text("server_header")) {
+        (Some(false), _) | (None, None) => return Vec::new(),
+        (_, Some(line)) => line,
+        (Some(true), None) => concat!("Server: sipshard/", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    format!("{}\r\n", line.trim_end()).into_bytes()
 }
 
 /// The items of a list with commas.

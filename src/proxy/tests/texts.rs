@@ -1,5 +1,7 @@
 //! What scripts read of messages and change in them.
 
+use std::time::Duration;
+
 use super::support::*;
 
 /// What a gateway gets of a call, after these statements.
@@ -418,4 +420,36 @@ fn the_longest_message_may_be_made_longer_as_often_as_a_script_likes() {
     );
     let sent = domain.call(&user);
     assert_eq!(sent[0].start(), "SIP/2.0 478 Unresolvable Destination");
+}
+
+#[test]
+fn our_answers_name_us_only_if_they_are_told_to() {
+    let servers = |parameters: &str| -> Vec<String> {
+        let script = format!(
+            "{parameters}\nrequest_route {{ if (is_method(\"OPTIONS\")) {{ sl_send_reply(\"404\", \"No\"); exit; }} \
+             $du = \"sip:10.0.1.1\"; t_relay(); }}"
+        );
+        let mut bench = Bench::script(&script, 1);
+        let mut answers = bench.call(&request("OPTIONS", "a", "", ""));
+        answers.extend(bench.call(&request("INVITE", "b", "", "")));
+        let broken = request("OPTIONS", "c", "", "").replace("CSeq: 2", "CSeq: x");
+        answers.extend(bench.call(&broken));
+        answers.extend(bench.wait(Duration::from_secs(200)));
+        answers.retain(|sent| sent.start().starts_with("SIP/2.0 "));
+        let mut codes: Vec<_> = answers.iter().map(|sent| &sent.start()[8..11]).collect();
+        codes.dedup();
+        assert_eq!(codes, ["404", "100", "400", "408"]);
+        let named = answers.iter().map(|sent| sent.values("Server").join("|"));
+        let mut named: Vec<_> = named.collect();
+        named.dedup();
+        named
+    };
+    let own = concat!("sipshard/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(servers(""), [""]);
+    assert_eq!(servers("server_signature=yes"), [own]);
+    assert_eq!(servers("server_header=\"Server: Acme SBC\""), ["Acme SBC"]);
+    assert_eq!(
+        servers("server_header=\"Server: Acme SBC\"\nserver_signature=no"),
+        [""]
+    );
 }

@@ -54,6 +54,31 @@ impl<'a> Checker<'a> {
         };
         if self.has_kind(row.kind, value, (i64::MIN, i64::MAX)) {
             self.effect(row.effect, &name.text, row.help, name.span, value);
+            self.header_line(row.name, value);
+        }
+    }
+
+    /// What is sent as a header line must be one.
+    fn header_line(&mut self, name: &str, value: &Value) {
+        let Value::Text(text) = value else { return };
+        let line = text.value.split_once(':');
+        let is_good = |(header, value): (&str, &str)| {
+            let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+            let is_named = !header.is_empty() && header.chars().all(is_of_token);
+            is_named && !value.contains(char::is_control)
+        };
+        let is_agent = |(header, _): (&str, &str)| header.eq_ignore_ascii_case("User-Agent");
+        match name {
+            "server_header" if !line.is_some_and(is_good) => {
+                self.error(text.span, "a header line expected, such as \"Server: me\"");
+            }
+            "user_agent_header" if !line.is_some_and(|line| is_good(line) && is_agent(line)) => {
+                self.error(
+                    text.span,
+                    "a header line expected, such as \"User-Agent: me\"",
+                );
+            }
+            _ => {}
         }
     }
 
