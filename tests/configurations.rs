@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
+use sipshard::proxy::script::compile;
 use sipshard::route::check;
 use sipshard::route::diagnostic::Severity;
 
@@ -26,6 +27,12 @@ fn said(text: &str) -> Vec<String> {
         format!("{}:{}: {} ({help})", place.line, place.column, one.message)
     });
     shown.collect()
+}
+
+/// Whether nothing is an error.
+fn runs(text: &str) -> bool {
+    let read = |_: &str| Ok(text.as_bytes().to_vec());
+    compile("a.cfg", &[], &read).is_ok()
 }
 
 /// A file of the folder of manuals, if there is one; says so if not.
@@ -161,6 +168,7 @@ fn the_snippets_of_the_tutorial_say_what_is_wrong_with_them() {
     let framed = format!("{FRAME}{parameters}\nroute {{\n{second}\n}}\n{failure}\n{relay}\n");
     let said = said(&framed);
     assert_eq!(said.len(), 3, "{said:?}");
+    assert!(runs(&framed));
     assert!(said[0].contains("there is no failure_route[DISPATCH_FAILURE]"));
     assert!(said[1].contains("no destinations are kept for failover"));
     assert!(said[2].contains("algorithm 12 calls all destinations at once"));

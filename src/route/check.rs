@@ -200,19 +200,35 @@ impl<'a> Checker<'a> {
 
     /// The route that a constant names, or an error.
     fn route_named(&mut self, kind: RouteKind, name: &str, span: Span) {
-        if self.routes.contains_key(&(kind, name)) {
-            return;
+        if let Some(message) = self.lost_route(kind, name) {
+            self.no_route(Diagnostic::error(span, message), kind, name);
         }
-        let shown = format!("{}[{name}]", kind.keyword());
+    }
+
+    /// The route that is armed by a constant, or a warning: Kamailio starts with it too.
+    fn armed_route_named(&mut self, kind: RouteKind, name: &str, span: Span) {
+        if let Some(message) = self.lost_route(kind, name) {
+            let warning =
+                Diagnostic::warning(span, message).label("nothing runs, here as in Kamailio");
+            self.no_route(warning, kind, name);
+        }
+    }
+
+    /// What there is to say if there is no such route.
+    fn lost_route(&self, kind: RouteKind, name: &str) -> Option<String> {
+        let is_there = self.routes.contains_key(&(kind, name));
+        (!is_there).then(|| format!("there is no {}[{name}]", kind.keyword()))
+    }
+
+    fn no_route(&mut self, mut said: Diagnostic, kind: RouteKind, name: &str) {
         let of_kind = self.routes.keys().filter(|(of, _)| *of == kind);
         let meant = nearest(name, of_kind.map(|(_, name)| *name));
-        let mut error = Diagnostic::error(span, format!("there is no {shown}"));
         let other = self.routes.iter().find(|((_, other), _)| *other == name);
         if let Some(((of, _), route)) = other {
             let label = format!("this is {}[{name}], another kind", of.keyword());
-            error = error.related(route.span, label);
+            said = said.related(route.span, label);
         }
-        self.report.push(error.meant(meant));
+        self.report.push(said.meant(meant));
     }
 
     fn is_loaded(&self, modules: &[&str]) -> bool {

@@ -173,11 +173,16 @@ const SECOND: [&str; 2] = [
 ];
 
 /// The handler of the second snippet as it must be called to be one: as printed it is a plain route, which
-/// Kamailio never runs. sipshard names that and does not start, which `tests/configurations.rs` shows.
+/// neither runs when a call fails. Both say so at the start.
 const HANDLER: (&str, &str) = (
     "\nroute[DISPATCH_FAILURE]",
     "\nfailure_route[DISPATCH_FAILURE]",
 );
+
+/// Its second snippet as printed.
+fn second_as_printed() -> Option<Configuration> {
+    of_the_tutorial(SECOND, "", &[])
+}
 
 /// Its second snippet: all destinations at once.
 fn second_of_the_tutorial() -> Option<Configuration> {
@@ -227,6 +232,7 @@ tests! {
     sources_sipp: of_the_sources, Configuration::carries_calls_of_sipp;
     tutorial_first: first_of_the_tutorial, |file| file.plays(EQUAL, forking::ONE, NOTHING);
     tutorial_first_sipp: first_of_the_tutorial, Configuration::carries_calls_of_sipp;
+    tutorial_printed: second_as_printed, |file| file.plays(BY_PRIORITY, forking::ALL, FORKING);
     tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL, FORKING);
     tutorial_meaning: meaning_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::SERIAL, NOTHING);
     tutorial_meaning_sipp: meaning_of_the_tutorial, Configuration::carries_calls_of_sipp;

@@ -158,6 +158,6 @@ impl Checker<'_> {
         if text.value.contains('$') {
             return self.format(text, 0..text.value.len());
         }
-        self.route_named(kind, &text.value, text.span);
+        self.armed_route_named(kind, &text.value, text.span);
     }
 }
