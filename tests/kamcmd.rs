@@ -25,13 +25,19 @@ struct Running {
     process: Child,
     log: Receiver<String>,
     directory: TempDir,
+    /// What it said when it was ready.
+    ready: String,
 }
 
 impl Running {
     fn start(list: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(directory.path().join("dispatcher.list"), list).expect("written");
-        let mut process = run_command(directory.path())
+        Self::run(&mut run_command(directory.path()), directory)
+    }
+
+    fn run(command: &mut Command, directory: TempDir) -> Self {
+        let mut process = command
             .stderr(Stdio::piped())
             .spawn()
             .expect("sipshard starts");
@@ -42,13 +48,21 @@ impl Running {
                 let _ = to.send(line);
             }
         });
-        let running = Self {
+        let mut running = Self {
             process,
             log,
             directory,
+            ready: String::new(),
         };
-        running.wait_for_log("ready: udp:127.0.0.1:");
+        running.ready = running.wait_for_log("ready: udp:127.0.0.1:");
         running
+    }
+
+    /// Where it listens.
+    fn address(&self) -> &str {
+        let (_, from) = self.ready.split_once("udp:").expect("an address");
+        let end = from.find([';', ' ']).unwrap_or(from.len());
+        &from[..end]
     }
 
     fn list_file(&self) -> PathBuf {
@@ -303,6 +317,7 @@ fn rpc_prints_what_kamcmd_prints() {
             "core.version",
             "system.listMethods",
             "system.methodHelp dispatcher.list",
+            "sipshard.counters",
         ] {
             assert_eq!(running.rpc(line), (running.kamcmd(line), true), "{line}");
         }
@@ -315,6 +330,42 @@ fn rpc_prints_what_kamcmd_prints() {
     );
     let fault = "error: 500 - Unknown State Value\n".to_owned();
     assert_eq!(running.rpc("dispatcher.set_state x 1 all"), (fault, false));
+}
+
+#[test]
+fn stopped_scripts_are_counted() {
+    if !has_kamcmd() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    write("dispatcher.list", LIST);
+    let script = "loadmodule \"pv.so\"\nrequest_route { route(A); }\n\
+        route[A] { $var(i) = 0; while ($var(i) < 99) { route(B); $var(i) = $var(i) + 1; } }\n\
+        route[B] { $var(j) = 0; while ($var(j) < 99) { route(C); $var(j) = $var(j) + 1; } }\n\
+        route[C] { $var(k) = 0; while ($var(k) < 99) { $var(k) = $var(k) + 1; } }\n";
+    let script = write("loop.cfg", script);
+    let mut command = run_command(directory.path());
+    let running = Running::run(command.arg("-f").arg(script), directory);
+    let counters = running.kamcmd("sipshard.counters");
+    assert!(counters.contains("\tstopped_scripts: 0\n"), "{counters}");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let own = socket.local_addr().expect("bound");
+    let message = format!(
+        "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=a\r\n\
+         To: <sip:a@b>\r\nCall-ID: a\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    );
+    socket
+        .send_to(message.as_bytes(), running.address())
+        .expect("sent");
+    running.wait_for_log("1 script took too many steps");
+    let counters = running.kamcmd("sipshard.counters");
+    assert!(counters.contains("\trequests: 1\n"), "{counters}");
+    assert!(counters.contains("\tstopped_scripts: 1\n"), "{counters}");
 }
 
 #[test]

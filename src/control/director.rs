@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::dispatch::{BuildOptions, Flags, SetId, Sets};
 use crate::plane::{PlaneCounters, PlaneHandle, SteeringReport};
+use crate::proxy::Counters;
 use crate::source::{ListFile, LoadError};
 
 /// How long the shards may take to say what they counted; they answer between two batches.
@@ -27,6 +28,8 @@ pub trait DataPlane: Send + Sync {
     fn steering(&self) -> SteeringReport;
     /// What all shards counted.
     fn counters(&self) -> PlaneCounters;
+    /// What the shards counted, in sum.
+    fn shard_counters(&self) -> Counters;
 }
 
 impl DataPlane for PlaneHandle {
@@ -46,6 +49,14 @@ impl DataPlane for PlaneHandle {
         let mut totals = PlaneCounters::default();
         for snapshot in self.snapshots(SNAPSHOT_PATIENCE) {
             totals.add(&snapshot.plane);
+        }
+        totals
+    }
+
+    fn shard_counters(&self) -> Counters {
+        let mut totals = Counters::default();
+        for snapshot in self.snapshots(SNAPSHOT_PATIENCE) {
+            totals.add(&snapshot.proxy.counters);
         }
         totals
     }
@@ -182,6 +193,11 @@ impl Director {
         self.plane.counters()
     }
 
+    /// What the shards counted, in sum.
+    pub fn shard_counters(&self) -> Counters {
+        self.plane.shard_counters()
+    }
+
     /// For how long it has been running.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
@@ -276,6 +292,14 @@ pub(super) mod tests {
                 missed_too_long: 1,
                 missed_other: 1,
                 ..PlaneCounters::default()
+            }
+        }
+
+        fn shard_counters(&self) -> Counters {
+            Counters {
+                requests: 7,
+                stopped_scripts: 2,
+                ..Counters::default()
             }
         }
     }

@@ -66,6 +66,12 @@ pub const METHODS: &[Method] = &[
         run: dispatcher::set_state,
     },
     Method {
+        name: "sipshard.counters",
+        parameters: "",
+        help: "What was counted since the start: messages, answers, failovers, scripts that were stopped",
+        run: sipshard::counters,
+    },
+    Method {
         name: "sipshard.steering",
         parameters: "",
         help: "How the kernel brings datagrams to the shards, and what had to be handed over",

@@ -12,6 +12,7 @@ mod transaction;
 
 use std::net::SocketAddr;
 
+pub(in crate::proxy) use hooks::Untold;
 pub use relay::Leg;
 
 use super::context::Context;

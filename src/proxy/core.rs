@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-use super::act::Act;
+use super::act::{Act, Untold};
 use super::branch::BranchKeys;
 use super::context::Contexts;
 use super::draft::Draft;
@@ -50,6 +50,8 @@ pub struct Core {
     pub(super) machine: Option<Box<Machine>>,
     pub(super) bench: Workbench,
     pub(super) stats: Stats,
+    /// Scripts that were stopped and not told of yet.
+    pub(super) untold: Untold,
     pub(super) rng: Rng,
     /// No new call is admitted.
     pub(super) draining: bool,

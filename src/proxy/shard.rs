@@ -99,6 +99,7 @@ impl Shard {
             script,
             bench: Workbench::new(),
             stats: Stats::default(),
+            untold: super::act::Untold::default(),
             rng: Rng::from_seed(seed),
             draining: false,
             expiring: false,

@@ -40,6 +40,31 @@ pub(super) fn steering(director: &Director, _: Arguments<'_>) -> Answer {
     Ok(vec![Value::Struct(members)])
 }
 
+/// Each only grows.
+pub(super) fn counters(director: &Director, _: Arguments<'_>) -> Answer {
+    let counted = director.shard_counters();
+    Ok(vec![Value::members([
+        ("requests", counted.requests.into()),
+        ("replies", counted.replies.into()),
+        ("keepalives", counted.keepalives.into()),
+        ("relayed_requests", counted.relayed_requests.into()),
+        ("relayed_replies", counted.relayed_replies.into()),
+        ("own_answers", counted.own_answers.into()),
+        ("refused_calls", counted.refused_calls.into()),
+        ("repeats", counted.repeats.into()),
+        ("failovers", counted.failovers.into()),
+        ("expired_calls", counted.expired_calls.into()),
+        ("stopped_scripts", counted.stopped_scripts.into()),
+        ("dropped_garbage", counted.dropped_garbage.into()),
+        (
+            "dropped_stray_replies",
+            counted.dropped_stray_replies.into(),
+        ),
+        ("dropped_stray_acks", counted.dropped_stray_acks.into()),
+        ("dropped_no_way_back", counted.dropped_no_way_back.into()),
+    ])])
+}
+
 fn named(name: &'static str, value: Value) -> (Name, Value) {
     (Name::Borrowed(name), value)
 }

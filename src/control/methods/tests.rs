@@ -301,6 +301,17 @@ fn a_list_with_latencies_has_them_behind_the_attributes() {
 }
 
 #[test]
+fn what_the_shards_counted_is_told() {
+    let (director, _file, _) = director(LIST);
+    let told = run(&director, "sipshard.counters");
+    assert!(
+        told.starts_with(&tabs("{\n  requests: 7\n  replies: 0\n")),
+        "{told}"
+    );
+    assert!(told.contains("stopped_scripts: 2\n"), "{told}");
+}
+
+#[test]
 fn steering_is_told_with_what_was_missed_and_why() {
     let (director, _file, _) = director(LIST);
     assert_eq!(

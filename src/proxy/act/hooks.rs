@@ -1,6 +1,7 @@
 //! Routes of the configuration: which one runs when, and what outlives it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Act, Stage};
 use crate::proxy::core::Core;
@@ -15,8 +16,37 @@ use crate::route::program::RouteId;
 use crate::sip::{HeaderIndex, scan};
 use crate::time::Timestamp;
 
-/// What the log says of a script that runs away.
-const STOPPED: &[u8] = b"a script took too many steps, or made too much text, and was stopped";
+/// The least time between two lines of the log that say that scripts were stopped.
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
+
+/// Scripts that were stopped and not told of yet.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Untold {
+    count: u64,
+    /// When the log may tell of them.
+    from: Timestamp,
+}
+
+impl Default for Untold {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            from: Timestamp::ZERO,
+        }
+    }
+}
+
+impl Untold {
+    /// Counts one; says how many to tell of, if it is time.
+    fn add(&mut self, now: Timestamp) -> Option<u64> {
+        self.count += 1;
+        if now < self.from {
+            return None;
+        }
+        self.from = now + BETWEEN_LINES;
+        Some(std::mem::take(&mut self.count))
+    }
+}
 
 impl Core {
     /// All branches have failed: the configuration may send the request elsewhere, or answer it.
@@ -105,10 +135,27 @@ impl Act<'_> {
             ended
         });
         if ended.by == End::Stopped {
-            self.core.stats.counters.stopped_scripts += 1;
-            self.out.log(Level::Error, STOPPED);
+            self.tell_of_stop();
         }
         ended.by
+    }
+
+    fn tell_of_stop(&mut self) {
+        use std::io::Write as _;
+        self.core.stats.counters.stopped_scripts += 1;
+        let Some(count) = self.core.untold.add(self.now) else {
+            return;
+        };
+        let scripts = if count == 1 { "script" } else { "scripts" };
+        let mut line = std::mem::take(&mut self.core.bench.line);
+        line.clear();
+        // Writing to a vector cannot fail.
+        let _ = write!(
+            line,
+            "{count} {scripts} took too many steps, or made too much text: stopped"
+        );
+        self.out.log(Level::Error, &line);
+        self.core.bench.line = line;
     }
 
     /// Hands the machine to `work`, with the AVPs of the transaction.

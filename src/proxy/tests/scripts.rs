@@ -370,17 +370,31 @@ fn a_call_that_is_relayed_twice_counts_once_and_ends() {
     assert_eq!(bench.loads(), [0, 0]);
 }
 
+const RUNAWAY: &str = "request_route { route(A); }
+    route[A] { $var(i) = 0; while ($var(i) < 99) { route(B); $var(i) = $var(i) + 1; } }
+    route[B] { $var(j) = 0; while ($var(j) < 99) { route(C); $var(j) = $var(j) + 1; } }
+    route[C] { $var(k) = 0; while ($var(k) < 99) { $var(k) = $var(k) + 1; } }";
+
 #[test]
 fn a_script_that_runs_away_is_stopped_and_counted() {
-    let mut bench = Bench::script(
-        r"request_route { route(A); }
-        route[A] { $var(i) = 0; while ($var(i) < 99) { route(B); $var(i) = $var(i) + 1; } }
-        route[B] { $var(j) = 0; while ($var(j) < 99) { route(C); $var(j) = $var(j) + 1; } }
-        route[C] { $var(k) = 0; while ($var(k) < 99) { $var(k) = $var(k) + 1; } }",
-        1,
-    );
+    let mut bench = Bench::script(RUNAWAY, 1);
     assert!(bench.call(&request("INVITE", "a", "", "")).is_empty());
     assert_eq!(bench.shard.snapshot().counters.stopped_scripts, 1);
+}
+
+#[test]
+fn the_log_tells_of_stopped_scripts_once_a_second_with_their_number() {
+    let mut bench = Bench::script(RUNAWAY, 1);
+    for call in ["a", "b", "c"] {
+        bench.call(&request("OPTIONS", call, "", ""));
+    }
+    let line =
+        |scripts: &str| format!("{scripts} took too many steps, or made too much text: stopped");
+    assert_eq!(bench.log, [line("1 script")]);
+    bench.wait(Duration::from_secs(1));
+    bench.call(&request("OPTIONS", "d", "", ""));
+    assert_eq!(bench.log, [line("1 script"), line("3 scripts")]);
+    assert_eq!(bench.shard.snapshot().counters.stopped_scripts, 4);
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub const MODULES: &[Module] = &[
     accepted("mi_xmlrpc", RPC, "commands over XML-RPC"),
     accepted("jsonrpcs", RPC, "commands as JSON-RPC"),
     accepted("cfg_rpc", RPC, "core parameters at run time"),
-    accepted("counters", "counters are metrics", "counters for scripts"),
+    accepted("counters", "sipshard.counters tells what is counted", "counters for scripts"),
     accepted("db_mysql", DATABASES, "MySQL"),
     accepted("db_postgres", DATABASES, "PostgreSQL"),
     accepted("db_sqlite", DATABASES, "SQLite"),
