@@ -188,6 +188,7 @@ fn row_of_dispatcher(row: &Parameter) -> Option<&'static ModuleParameter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::Settings;
     use crate::route::check;
 
     fn settings(text: &str) -> ScriptSettings {
@@ -255,6 +256,21 @@ request_route { exit; }
         assert_eq!(probing.thresholds.down, 3);
         assert_eq!(probing.method, "INFO");
         assert!(probing.interval.is_zero(), "Kamailio's default");
+    }
+
+    #[test]
+    fn calls_are_counted_without_a_hash_size() {
+        let hash_size = |line: &str| {
+            let settings = settings(&format!(
+                "loadmodule \"dispatcher.so\"\n{line}\nrequest_route {{ exit; }}\n"
+            ));
+            let parameters = settings.parameters(&Parameters::default()).expect("good");
+            parameters.settings(Settings::default()).call_load.hash_size
+        };
+        let line = |value: u32| format!("modparam(\"dispatcher\", \"ds_hash_size\", {value})");
+        assert_eq!(hash_size(""), 16);
+        assert_eq!(hash_size(&line(0)), 16);
+        assert_eq!(hash_size(&line(9)), 9);
     }
 
     #[test]

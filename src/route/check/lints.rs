@@ -85,9 +85,10 @@ impl<'a> Checker<'a> {
         }
         let span = choice.call.name.span;
         if self.number("ds_hash_size").unwrap_or(0) == 0 {
-            let message = "algorithm 10 counts no calls while ds_hash_size is 0";
+            let message = "ds_hash_size is 0: Kamailio counts no calls for algorithm 10 then";
             let warning = Diagnostic::warning(span, message)
-                .help("modparam(\"dispatcher\", \"ds_hash_size\", 16)");
+                .label("here calls are counted, and maxload holds")
+                .help("say so for both: modparam(\"dispatcher\", \"ds_hash_size\", 8)");
             self.report.push(warning);
         }
         let Some((set, list)) = choice.set.zip(list) else {

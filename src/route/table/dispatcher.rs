@@ -109,7 +109,7 @@ pub const DISPATCHER: &[ModuleParameter] = &[
     range(0, 1, parameter("ds_ping_latency_stats", Number, Used, "0", "keep figures on how long answers to keepalives take")),
     range(0, 1, parameter("ds_retain_latency_stats", Number, Used, "0", "keep them when the list is read again")),
     range(1, 999, parameter("ds_latency_estimator_alpha", Number, Used, "100", "thousandths by which the newest answer counts")),
-    range(0, 24, parameter("ds_hash_size", Number, Used, "0", "log2 of the slots of the call-load table; 0: calls are not counted")),
+    range(0, 24, parameter("ds_hash_size", Number, Used, "0", "log2 of the slots of the call-load table; 0: as many as by default, because calls are always counted")),
     range(0, 31_536_000, parameter("ds_hash_expire", Number, Used, "7200", "seconds after which an answered call is forgotten")),
     range(0, 31_536_000, parameter("ds_hash_initexpire", Number, Used, "7200", "seconds after which a call that was never answered is forgotten")),
     range(1, 86_400, parameter("ds_hash_check_interval", Number, Used, "30", "seconds in which every slot is looked at once for calls to forget")),

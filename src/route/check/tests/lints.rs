@@ -42,7 +42,7 @@ fn algorithm_10_needs_a_table_and_duids() {
     assert_eq!(
         dispatching(&parameters, &failover(10), list),
         [
-            "4:1: algorithm 10 counts no calls while ds_hash_size is 0 (modparam(\"dispatcher\", \"ds_hash_size\", 16))",
+            "4:1: ds_hash_size is 0: Kamailio counts no calls for algorithm 10 then (say so for both: modparam(\"dispatcher\", \"ds_hash_size\", 8))",
             "4:1: algorithm 10: 1 of 2 destinations of set 1 have no duid; their calls are not counted (line 2: sip:127.0.0.1:2)",
         ]
     );
