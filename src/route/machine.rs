@@ -7,6 +7,7 @@
 mod arguments;
 mod fields;
 mod operate;
+mod patterns;
 mod run;
 mod store;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 use regex::bytes::CaptureLocations;
 
+use self::patterns::Patterns;
 use self::store::Store;
 use super::host::Host;
 use super::program::{FormatId, Piece, Program, RegexId, RouteId, SubstitutionId};
@@ -66,6 +68,8 @@ pub struct Machine {
     scratch: Vec<u8>,
     /// Room for the groups of each substitution that was carried out.
     group_places: Vec<Option<CaptureLocations>>,
+    /// Expressions that scripts made while they ran.
+    patterns: Patterns,
     /// What a substitution works on, and what it makes.
     subject: Vec<u8>,
     made: Vec<u8>,
@@ -146,6 +150,7 @@ impl Machine {
             faults: Faults::default(),
             scratch: Vec::new(),
             group_places: Vec::new(),
+            patterns: Patterns::default(),
             subject: Vec::new(),
             made: Vec::new(),
         };

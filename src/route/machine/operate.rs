@@ -86,15 +86,14 @@ impl Machine {
         self.since(start)
     }
 
-    /// `=~` with an expression that is known only now. It is compiled for this one time.
+    /// `=~` with an expression that is known only now.
     pub(super) fn match_text(&mut self) {
         let pattern = self.stack.pop().unwrap_or_default();
         let value = self.stack.pop().unwrap_or_default();
         let (pattern, text) = (self.to_text(pattern), self.to_text(value));
-        let regex = std::str::from_utf8(self.bytes(pattern))
-            .ok()
-            .and_then(|pattern| regex(pattern, true).ok());
-        let is_match = regex.is_some_and(|regex| regex.is_match(self.bytes(text)));
+        let mut patterns = std::mem::take(&mut self.patterns);
+        let is_match = patterns.is_match(self.bytes(pattern), self.bytes(text));
+        self.patterns = patterns;
         self.stack.push(Value::truth(is_match));
     }
 
