@@ -89,7 +89,7 @@ pub struct Choice {
 
 pub use crate::route::program::RouteId;
 
-/// Choices about a transaction, as bits.
+/// What holds for a transaction, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options(u8);
 
@@ -98,6 +98,8 @@ impl Options {
     pub const NO_TRYING: u8 = 1;
     /// A 6xx does not end the other branches.
     pub const NO_6XX: u8 = 2;
+    /// It comes from the callee, and accounting wants to know.
+    pub const UPSTREAM: u8 = 4;
 
     /// Chooses.
     pub fn set(&mut self, bit: u8, is_on: bool) {

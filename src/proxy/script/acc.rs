@@ -9,6 +9,7 @@ use super::{Function, function, text};
 use crate::arena::Bytes;
 use crate::proxy::act::Act;
 use crate::proxy::core::Core;
+use crate::proxy::draft::Options;
 use crate::proxy::outbox::Outbox;
 use crate::route::host::{Argument, Host as _, Level, Outcome};
 use crate::route::machine::Machine;
@@ -88,7 +89,7 @@ pub struct AccountingSettings {
     pub acks: bool,
     /// CANCELs get a line.
     pub cancels: bool,
-    finds_direction: bool,
+    pub(super) finds_direction: bool,
     reads_reason: bool,
     time: TimeField,
     time_name: String,
@@ -262,14 +263,20 @@ impl Act<'_> {
                 write_time(accounting.time_form.as_bytes(), seconds as i64, line);
             }
         }
-        let (finds_direction, reads_reason) = (accounting.finds_direction, accounting.reads_reason);
+        let reads_reason = accounting.reads_reason;
         let message = self.message;
         let method = match message.start() {
             StartLine::Request { token, .. } => token,
             StartLine::Reply { .. } => b"",
         };
         let mut tags = [message.from_tag().unwrap_or_default(), told.to_tag];
-        if finds_direction && message.to_tag().is_some() && super::rr::goes_upstream(self) {
+        let of_transaction = self
+            .context
+            .map(|index| self.core.contexts.get(index).options);
+        let mut options = [Some(self.draft.options), of_transaction]
+            .into_iter()
+            .flatten();
+        if message.to_tag().is_some() && options.any(|one| one.has(Options::UPSTREAM)) {
             tags.reverse();
         }
         let reason = message.first(Name::Reason).filter(|_| reads_reason);

@@ -2,7 +2,7 @@
 
 use super::{Function, function, text};
 use crate::proxy::act::Act;
-use crate::proxy::draft::Routes;
+use crate::proxy::draft::{Options, Routes};
 use crate::proxy::request::Request;
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
@@ -29,6 +29,10 @@ fn loose_route(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
     let routing = &request.routing;
     if !request.message.has(Name::Route) {
         return Outcome::FALSE;
+    }
+    if act.core.modules.accounting.finds_direction && goes_upstream(act) {
+        // Our Route, which says it, is gone when the transaction is accounted for.
+        act.draft.options.set(Options::UPSTREAM, true);
     }
     act.draft.routes = Routes::Followed;
     act.draft.socket = routing.leaves_by.or(act.draft.socket);

@@ -265,3 +265,22 @@ fn a_stranger_writes_no_lines_of_the_log() {
         bench.log[0]
     );
 }
+
+#[test]
+fn the_tags_are_those_of_the_caller_and_the_callee_if_wished() {
+    let more = "modparam(\"rr\", \"append_fromtag\", 1)\n";
+    let tags = |more: &str, ftag: &str| {
+        let mut bench = bench(more, &[1], "loose_route();", "");
+        let route = format!("Route: <sip:{PROXY};lr;ftag={ftag}>\r\n");
+        let bye = bench.call(&request("BYE", "a", "bb", &route));
+        bench.answer(&only_to_gateways(&bye), 200, "");
+        let line = bench.log.pop().expect("a line");
+        let fields = line.split(';').filter(|field| field.contains("_tag="));
+        fields.collect::<Vec<_>>().join(";")
+    };
+    // loose_route() takes the Route off that says who is who: it must be known before.
+    let asked = format!("{more}modparam(\"acc\", \"detect_direction\", 1)\n");
+    assert_eq!(tags(more, "other"), "from_tag=aa;to_tag=bb");
+    assert_eq!(tags(&asked, "aa"), "from_tag=aa;to_tag=bb");
+    assert_eq!(tags(&asked, "other"), "from_tag=bb;to_tag=aa");
+}
