@@ -106,7 +106,7 @@ pub const CORE_PARAMETERS: &[CoreParameter] = &[
     row("fork_delay", Number, Accepted(ONE_PROCESS), "microseconds between two forks"),
     row("modinit_delay", Number, Accepted("modules are a part of sipshard"), "microseconds between two modules"),
     row("wait_worker1_mode", Number, Accepted(ONE_PROCESS), "wait for the first worker"),
-    row("debug", Number, Accepted(LOGS), "level of the log"),
+    row("debug", Number, Used, "the lines of scripts that are logged: 2 is up to L_INFO, 3 up to L_DBG"),
     row("log_stderror", Truth, Accepted(LOGS), "log to stderr"),
     row("log_facility", Text, Accepted(LOGS), "facility of syslog"),
     row("log_name", Text, Accepted(LOGS), "name in syslog"),
