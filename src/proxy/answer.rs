@@ -7,7 +7,7 @@ use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
-use super::script::{Event, Told};
+use super::script::Event;
 use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Message, Method};
@@ -49,7 +49,7 @@ impl Core {
         context.choice = None;
         context.sent_code = code;
         self.contexts.answered();
-        self.account(now, index, Event::Answered, Told::by(reply), out);
+        self.account(now, index, Event::Answered, reply, out);
         self.cancel_pending(now, index, out);
         self.contexts.release(index, &mut self.arena);
     }
@@ -187,7 +187,7 @@ impl Core {
             self.keep_own_best(index, 0, TIMEOUT.code);
         }
         if let Some(best) = self.contexts.get(index).best {
-            self.account_stored(now, index, Event::Missed, best.bytes, out);
+            self.account_stored(now, index, Event::Missed, (best.code, best.bytes), out);
         }
         if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
             self.run_failure_route(now, index, route, out);
@@ -233,7 +233,7 @@ impl Core {
         if let Some(stale) = stale {
             self.arena.free(stale);
         }
-        self.account_stored(now, index, Event::Answered, stored, out);
+        self.account_stored(now, index, Event::Answered, (code, stored), out);
     }
 }
 

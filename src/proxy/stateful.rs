@@ -11,7 +11,7 @@ use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
 use super::request::Request;
-use super::script::{Event, Told};
+use super::script::Event;
 use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::arena::Bytes;
@@ -370,7 +370,7 @@ impl Core {
         }
         self.pass_reply(index, reply, true, out);
         if self.modules.accounting.early_media && !reply.body().is_empty() {
-            self.account(now, index, Event::Answered, Told::by(reply), out);
+            self.account(now, index, Event::Answered, reply, out);
         }
     }
 
