@@ -203,7 +203,7 @@ impl Act<'_> {
         {
             return;
         }
-        let tag = self.core.branch_keys.tag(request.message);
+        let tag = self.core.branch_keys.tag(request.identity());
         let told = Told {
             code,
             reason: reason_phrase(code).as_bytes(),
