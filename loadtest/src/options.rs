@@ -91,6 +91,10 @@ pub struct Options {
     #[arg(short = 'p', long, value_name = "PORTS", value_delimiter = ',')]
     pub port: Vec<u16>,
 
+    /// Gateways take calls on every address of the machine; -i is still what they call themselves
+    #[arg(long)]
+    pub any_address: bool,
+
     /// Number of gateways [default: as many as -p names, else one for each thread]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub ports: Option<u16>,

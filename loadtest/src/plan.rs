@@ -1,6 +1,6 @@
 //! From options to threads: which thread has which sockets, callers and gateways.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,9 +76,9 @@ impl Plan {
         };
         let ip = local_ip(options)?;
         let gateways = bind_gateways(options, ip, threads)?;
-        let addresses = addresses_of(&gateways)?;
+        let addresses = addresses_of(&gateways, ip)?;
         let callers = bind_callers(options, ip, threads)?;
-        let mut crews = share_out(threads, callers, gateways)?;
+        let mut crews = share_out(threads, ip, callers, gateways)?;
         for (index, crew) in crews.iter_mut().enumerate() {
             for gateway in &mut crew.gateways {
                 *gateway = gateway_config(options, gateway.address, gateway.socket);
@@ -216,16 +216,33 @@ fn bind(ip: IpAddr, port: u16) -> Result<UdpSocket> {
     socket::bind(address, options).with_context(|| format!("cannot bind UDP {address}"))
 }
 
-fn addresses_of(sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>> {
-    let addresses = sockets.iter().map(UdpSocket::local_addr);
-    Ok(addresses.collect::<Result<_, _>>()?)
+fn addresses_of(sockets: &[UdpSocket], ip: IpAddr) -> Result<Vec<SocketAddr>> {
+    sockets
+        .iter()
+        .map(|socket| address_of(socket, ip))
+        .collect()
+}
+
+/// What a socket calls itself: where it is bound, or `ip` if that is everywhere.
+fn address_of(socket: &UdpSocket, ip: IpAddr) -> Result<SocketAddr> {
+    let mut address = socket.local_addr()?;
+    if address.ip().is_unspecified() {
+        address.set_ip(ip);
+    }
+    Ok(address)
 }
 
 fn bind_gateways(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpSocket>> {
     if !options.role.answers() {
         ensure!(options.ports.is_none(), "--ports is for gateways");
+        ensure!(!options.any_address, "--any-address is for gateways");
         return Ok(Vec::new());
     }
+    let ip = match ip {
+        _ if !options.any_address => ip,
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
     let first = match (options.role, options.port.as_slice()) {
         (Role::Uas, []) => DEFAULT_GATEWAY_PORT,
         (_, []) => 0,
@@ -282,7 +299,12 @@ fn bind_callers(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpSo
 }
 
 /// Gives each thread its part of the sockets; configurations are filled in later.
-fn share_out(threads: u16, callers: Vec<UdpSocket>, gateways: Vec<UdpSocket>) -> Result<Vec<Crew>> {
+fn share_out(
+    threads: u16,
+    ip: IpAddr,
+    callers: Vec<UdpSocket>,
+    gateways: Vec<UdpSocket>,
+) -> Result<Vec<Crew>> {
     let mut crews: Vec<Crew> = (0..threads)
         .map(|_| Crew {
             sockets: Vec::new(),
@@ -304,7 +326,7 @@ fn share_out(threads: u16, callers: Vec<UdpSocket>, gateways: Vec<UdpSocket>) ->
         let crew = &mut crews[index % usize::from(threads)];
         let number = crew.sockets.len() as SocketId;
         crew.gateways
-            .push(GatewayConfig::new(socket.local_addr()?, number));
+            .push(GatewayConfig::new(address_of(&socket, ip)?, number));
         crew.sockets.push(socket);
     }
     Ok(crews)
@@ -463,6 +485,20 @@ mod tests {
     }
 
     #[test]
+    fn gateways_on_all_addresses_call_themselves_by_one() {
+        let plan = plan(&["--role", "uas", "-p", "0", "--any-address", "-i", "127.0.0.1"]).unwrap();
+        let own = plan.gateways[0];
+        assert_eq!(own.ip(), Ipv4Addr::LOCALHOST);
+        let crew = plan.crews.iter().find(|crew| !crew.gateways.is_empty());
+        let crew = crew.unwrap();
+        assert_eq!(crew.gateways[0].address, own);
+        let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
+        elsewhere.send_to(b"x", ("127.0.0.77", own.port())).unwrap();
+        crew.sockets[0].set_nonblocking(false).unwrap();
+        assert_eq!(crew.sockets[0].recv(&mut [0; 8]).unwrap(), 1);
+    }
+
+    #[test]
     fn limits_are_shared_and_runs_bounded() {
         let plan = plan(&["--threads", "2", "-l", "9", "-m", "100", "-r", "50"]).unwrap();
         for crew in &plan.crews {
@@ -484,6 +520,10 @@ mod tests {
             (&["-p", "65535", "--ports", "2"], "above 65535"),
             (&["--t1", "0"], "above zero"),
             (&["-i", "0.0.0.0"], "real address"),
+            (
+                &["--role", "uac", "--any-address", "127.0.0.1:9"],
+                "for gateways",
+            ),
         ] {
             let error = plan(arguments).unwrap_err().to_string();
             assert!(error.contains(reason), "{arguments:?}: {error}");
