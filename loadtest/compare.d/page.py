@@ -1,0 +1,284 @@
+"""docs/performance.md and its pictures, from the results of a run and from nothing else."""
+
+import os
+
+import aims
+import picture
+from results import Rounds
+from subjects import SUBJECTS
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PICTURES = "performance"
+
+
+def write(run, folder):
+    """Writes the page and its pictures into a folder."""
+    os.makedirs(os.path.join(folder, PICTURES), exist_ok=True)
+    rounds, parts = Rounds(run), [head(run)]
+    if run["results"]:
+        parts.append(table_of_aims(rounds))
+    for group in (stateless, debian, stateful, algorithms, latency, workers, destinations, live):
+        parts.append(group(rounds, folder))
+    parts += [beside_sipp(run), marks(rounds), machine(run), method(run), configurations()]
+    with open(os.path.join(folder, "performance.md"), "w", encoding="utf-8") as file:
+        file.write("\n\n".join(part.strip() for part in parts if part) + "\n")
+
+
+def head(run):
+    options = run["options"]
+    scale = "" if run["scale"] == 1 else f", all rates times {run['scale']:g}"
+    command = "loadtest/compare" + (" --quick" if options["quick"] else "")
+    return f"""
+# Performance
+
+What a message costs, and the time that it takes, beside a bare forwarder, nginx's UDP proxy and Kamailio: measured by
+`{command}` on one machine in one run of {run['minutes']:.0f} minutes, {options['rounds']} rounds, each figure over
+{options['seconds']:g} seconds of calls{scale}. The command writes this page; nothing on it was typed in.
+
+A figure is the median of the rounds; in brackets stand the least and the greatest. The subjects take turns within a
+round, and ratios are formed round by round. Rounds in which more than 0.1 % of the calls failed do not count;
+[they are listed](#rounds-that-do-not-count).
+"""
+
+
+def table_of_aims(rounds):
+    found = aims.all_of(rounds)
+    met = sum(aim.is_met() for aim in found)
+    measured = sum(aim.measured is not None for aim in found)
+    text = f"## Aims\n\n{met} of {measured} that were measured are met, by the median.\n\n"
+    return text + table(["aim", "limit", "measured", ""], [aim.row() for aim in found])
+
+
+def stateless(rounds, folder):
+    cells = rounds.cells("stateless")
+    text = """Each message on its own, algorithm 10, ten destinations. Kamailio runs `ds_select_dst` and `forward()`,
+sipshard its compiled sample configuration with `--stateless`, and in its second row the configuration that Kamailio
+gets."""
+    return costs(rounds, folder, "stateless", "Stateless", text, cells)
+
+
+def debian(rounds, folder):
+    cells = rounds.cells("debian")
+    text = """Without `-x` Debian's Kamailio does not carry the load above: the same at a lower rate. At low rates a message costs everybody more, since each one wakes its reader."""
+    return costs(rounds, folder, "debian", "Stateless, Kamailio as Debian ships it", text, cells)
+
+
+def stateful(rounds, folder):
+    cells = rounds.cells("stateful")
+    text = f"""Transactions: `t_relay()` with failover. The load runs for as long as answered transactions are kept (64
+T1) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
+by all processes together, shared pages counted once (PSS)."""
+    return costs(rounds, folder, "stateful", "Stateful", text, cells, with_memory=True)
+
+
+def costs(rounds, folder, group, title, text, cells, with_memory=False, label=None):
+    """A table of CPU times with its picture."""
+    label = label or name_and_rate(cells)
+    rows, bars = [], []
+    for cell in cells:
+        cpu, user = rounds.value(cell, "cpu_us"), rounds.value(cell, "user_us")
+        row = [label(cell), f"{cell['rate']:,}", text_of(cpu), text_of(user)]
+        row += [rate_of(cell, cpu)]
+        if with_memory:
+            held = rounds.value(cell, "memory_bytes")
+            row.append(text_of(held.times(1e-6), 1) if held else "")
+        rows.append(row)
+        if cpu:
+            is_own = cell["subject"].startswith("sipshard")
+            bars.append((label(cell).replace("`", ""), cpu, user, is_own))
+    if not rows:
+        return ""
+    names = ["", "calls/s", "CPU, us a message", "of it user mode", "part of a core"]
+    names += ["memory, MB"] if with_memory else []
+    path = os.path.join(PICTURES, f"{group}.svg")
+    with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
+        file.write(picture.bars(f"{title}: CPU time for a message", "us", bars))
+    image = f"![{title}: CPU time for a message]({path})" if bars else ""
+    return f"## {title}\n\n{text}\n\n{table(names, rows)}\n\n{image}"
+
+
+def name_and_rate(cells):
+    """Labels that tell cells apart: the rate only where it differs."""
+    rates = {cell["rate"] for cell in cells}
+
+    def label(cell):
+        name = SUBJECTS[cell["subject"]]
+        if len(rates) > 1 and cell["rate"] != max(rates):
+            name += f", {cell['rate']:,}/s"
+        return name
+
+    return label
+
+
+def rate_of(cell, cpu):
+    """The part of a core that a subject needs at its rate."""
+    return f"{cpu.median * cell['rate'] * 6 / 1e4:.0f} %" if cpu else ""
+
+
+def algorithms(rounds, folder):
+    def label(cell):
+        kind = "stateful" if cell["stateful"] else "stateless"
+        return f"{cell['algorithm']}, {kind}, {SUBJECTS[cell['subject']]}"
+
+    text = "10: the fewest calls, with a table of calls. 4: in turn. 0: a hash over the Call-ID."
+    cells = sorted(rounds.cells("algorithms"), key=lambda one: (one["stateful"], -one["algorithm"]))
+    return costs(rounds, folder, "algorithms", "Algorithms", text, cells, label=label)
+
+
+def workers(rounds, folder):
+    def label(cell):
+        kind = "stateful" if cell["stateful"] else "stateless"
+        number = "1 worker" if cell["workers"] == 1 else f"{cell['workers']} workers"
+        return f"{number}, {kind}, {SUBJECTS[cell['subject']]}"
+
+    text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. sipshard's
+`--steering auto`. A worker of Kamailio is a process that receives. On a machine with two cores the load has the same
+cores."""
+    cells = rounds.cells("workers")
+    return costs(rounds, folder, "workers", "Workers", text, cells, label=label)
+
+
+def destinations(rounds, folder):
+    def label(cell):
+        return f"{cell['destinations']:,}, {SUBJECTS[cell['subject']]}"
+
+    text = "Stateless, algorithm 10; each destination has an address of its own."
+    cells = rounds.cells("destinations")
+    return costs(rounds, folder, "destinations", "Destinations", text, cells, label=label)
+
+
+def live(rounds, folder):
+    def label(cell):
+        return f"{cell['live']:,}, size {cell['hash_size']}, {SUBJECTS[cell['subject']]}"
+
+    text = """Stateless, algorithm 10. So many calls have begun and not ended when the measurement begins. The size is
+`ds_hash_size`. Kamailio walks a list in each slot; where these hold more than a thousand calls it is left out."""
+    cells = rounds.cells("live")
+    return costs(rounds, folder, "live", "Live calls", text, cells, with_memory=True, label=label)
+
+
+def latency(rounds, folder):
+    cells = rounds.cells("latency")
+    rows, bars = [], []
+    for cell in cells:
+        kind = "stateful" if cell["stateful"] else "stateless"
+        if cell["subject"] in ("direct", "forwarder", "nginx"):
+            kind = ""
+        name = ", ".join(part for part in [SUBJECTS[cell["subject"]], kind] if part)
+        row = [name, f"{cell['rate']:,}"]
+        row += [micro(rounds.value(cell, "p50_ms")), micro(rounds.value(cell, "p99_ms"))]
+        values = [aims.added(rounds, cell, what) for what in ("p50_ms", "p99_ms")]
+        if cell["subject"] != "direct":
+            row += [micro(value) for value in values]
+            if values[1]:
+                is_own = cell["subject"] == "sipshard"
+                label = f"{name}, {cell['rate']:,}/s".replace("`", "")
+                bars.append((label, values[1].times(1000), None, is_own))
+        rows.append(row)
+    if not rows:
+        return ""
+    path = os.path.join(PICTURES, "latency.svg")
+    title = "99th percentile of the time added, INVITE to 180"
+    with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
+        file.write(picture.bars(title, "us", bars))
+    names = ["", "calls/s", "p50, us", "p99, us", "added to p50, us", "added to p99, us"]
+    text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
+percentile of calls through it less that of the same calls with no one between."""
+    image = f"![{title}]({path})" if bars else ""
+    return f"## Time added\n\n{text}\n\n{table(names, rows)}\n\n{image}"
+
+
+def beside_sipp(run):
+    found = run["generators"]
+    if not found:
+        return ""
+    rates = sorted({step["rate"] for steps in found.values() for step in steps})
+    rows = []
+    for name, steps in found.items():
+        by_rate = {step["rate"]: step for step in steps}
+        clean = [step["rate"] for step in steps if step["clean"]]
+        row = [name, f"{max(clean):,}" if clean else "none"]
+        for rate in rates:
+            step = by_rate.get(rate)
+            if step is None:
+                row.append("")
+            else:
+                row.append(f"{step['caller_us']:.0f}" + ("" if step["clean"] else ", not clean"))
+        rows.append(row)
+    names = ["", "highest clean rate"] + [f"at {rate:,}/s" for rate in rates]
+    text = """Callers and gateways of the same kind, `-sn uac` to `-sn uas`, straight to each other, one thread and one
+socket each, a core each. Rates rise until one is not clean twice: not all calls successful, or less than 95 % of the
+rate reached. The other columns are the caller's CPU time for a call in us."""
+    return f"## sipload beside SIPp\n\n{text}\n\n{table(names, rows)}"
+
+
+def marks(rounds):
+    out, seen = [], []
+    for row in rounds.rows:
+        cell = row["cell"]
+        if cell in seen:
+            continue
+        seen.append(cell)
+        for mark in rounds.marks(cell):
+            kind = "stateful" if cell["stateful"] else "stateless"
+            out.append(f"- {cell['group']}, {SUBJECTS[cell['subject']]}, {kind}: {mark}")
+    text = "\n".join(out) or "None."
+    return f"## Rounds that do not count\n\n{text}"
+
+
+def machine(run):
+    facts = dict(run["machine"])
+    versions = facts.pop("versions")
+    rows = [[name, str(value)] for name, value in {**facts, **versions}.items()]
+    return "## Machine and versions\n\n" + table(["", ""], rows)
+
+
+def method(run):
+    cores = run["machine"]["cores"]
+    shared = "one core for the subject, one for the load" if cores == 2 else (
+        "one core for the subject, the others for the load"
+    )
+    return f"""
+## How it was measured
+
+- sipload plays callers and gateways, one thread each, over loopback; calls are held 100 ms. The same command line for
+  all subjects, but that callers go through the forwarder, nginx and no one by `--ignore-route-set`: they add no
+  Record-Route.
+- Cores: {shared}, by affinity.
+- CPU time is the scheduler's own accounting (`/proc/PID/task/*/schedstat`) over all threads and processes of the
+  subject, from before the first call to after the last, divided by the messages that both ends sent. The part in user
+  mode is the kernel's division of it by ticks: right to some hundredths of a second.
+- Before each measurement the subject is started anew and carries the same load for two seconds, stateful ones for as
+  long as they keep transactions.
+- Destinations are addresses 127.1.x.y, all of one gateway socket.
+- The load shares the machine: where it needs a core to itself, times are its own as well.
+"""
+
+
+def configurations():
+    """All that the subjects were told, in full."""
+    out = """
+## Configurations
+
+sipshard runs `config/default.cfg` of this repository: `sipshard run --list dispatcher.list --alg 10 -P ds_hash_size=16
+-P ds_ping_interval=0 --workers 1`, with `--stateless` where it says so. Kamailio is started with `-m 3072`, a receive
+buffer of 4 MiB, and `-x` as the tables say; the forwarder is `sipload --role forward`.
+"""
+    for name, kind in (("kamailio.cfg", "sh"), ("nginx.conf", "nginx")):
+        with open(os.path.join(HERE, name), encoding="utf-8") as file:
+            out += f"\n`{name}`:\n\n```{kind}\n{file.read().strip()}\n```\n"
+    return out
+
+
+def table(names, rows):
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(row + [""] * (len(names) - len(row))) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def text_of(value, digits=2):
+    return value.text(digits) if value else "none sound"
+
+
+def micro(milliseconds):
+    return milliseconds.times(1000).text(0) if milliseconds else "none sound"
