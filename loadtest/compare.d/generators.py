@@ -5,8 +5,9 @@ import os
 from load import HOLD_MS, OWN_ADDRESS, number
 from process import Failed, Process
 
-RATES = [500, 4000, 8000, 12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 48_000]
-# The rate at which the CPU time of both is compared.
+RATES = [500, 4000, 8000, 12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 48_000, 56_000, 64_000]
+QUICK_RATES = [500, 4000, 12_000, 20_000, 32_000, 48_000, 64_000]
+# The rate at which the aims' table compares the CPU time of both.
 COMPARED = 4000
 # Of the rate that was asked for; below, the generator did not keep up.
 LEAST_PART = 0.95
@@ -17,7 +18,11 @@ CALLER_PORT = 17000
 
 def seconds(quick):
     """About how long it takes."""
-    return 2 * 7 * (step_seconds(quick) + 1)
+    return 2 * len(rates(quick)) * (step_seconds(quick) + 1)
+
+
+def rates(quick):
+    return QUICK_RATES if quick else RATES
 
 
 def step_seconds(quick):
@@ -25,11 +30,11 @@ def step_seconds(quick):
 
 
 def measure(options, machine, folder):
-    """For each generator: its steps, and the highest of RATES that was clean."""
+    """For each generator its steps, up to the first rate that is not clean."""
     out = {}
-    for name in ("sipp", "sipload"):
+    for name in ("SIPp", "sipload"):
         steps = []
-        for rate in RATES:
+        for rate in rates(options.quick):
             rate = round(rate * options.scale)
             print(f"generators: {name} at {rate:,} calls/s", end=" ", flush=True)
             one = step(name, rate, options, machine, folder)
@@ -48,7 +53,7 @@ def step(name, rate, options, machine, folder):
     calls = round(rate * step_seconds(options.quick))
     program = options.programs["sipload"] if name == "sipload" else "sipp"
     own = ["-q", "--threads", "1"] if name == "sipload" else ["-nostdin"]
-    if name == "sipp":
+    if name == "SIPp":
         own += ["-buff_size", str(BUFFER_BYTES), "-l", "1000000"]
     gateways = [program, "-sn", "uas", "-i", OWN_ADDRESS, "-p", str(GATEWAY_PORT)] + own
     callers = [program, "-sn", "uac", "-i", OWN_ADDRESS, "-p", str(CALLER_PORT)] + own
@@ -97,3 +102,30 @@ def of_statistics(path):
     row = dict(zip(names, last))
     hours, minutes, rest = row["ElapsedTime(C)"].split(":")[:3]
     return int(row["SuccessfulCall(C)"]), int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+
+def at(steps, rate):
+    """The step at a rate, if there was one."""
+    return next((step for step in steps if step["rate"] == rate), None)
+
+
+def shown(step):
+    """A step in a table."""
+    if step is None:
+        return ""
+    return f"{step['caller_us']:.0f}" + ("" if step["clean"] else ", not clean")
+
+
+def in_words(found):
+    """What both reached."""
+    reached, taken = [], []
+    for name, steps in found.items():
+        clean = [step["rate"] for step in steps if step["clean"]]
+        most = f"{max(clean):,}" if clean else "none"
+        is_last = len(clean) == len(steps)
+        more = " (the highest tried)" if is_last else ""
+        reached.append(f"{name} {most} calls/s{more}")
+        compared = min(steps, key=lambda step: abs(step["rate"] - COMPARED))
+        taken.append(f"{name} {compared['caller_us']:.0f} us")
+    rate = f"{compared['rate']:,}"
+    return f"Highest clean rate: {', '.join(reached)}; CPU for a call at {rate}/s: {', '.join(taken)}"

@@ -12,6 +12,9 @@ MESSAGES_OF_A_CALL = 6
 # What may go wrong in a round that still counts.
 MOST_FAILED_PERCENT = 0.1
 MOST_LATE_MS = 50.0
+# Calls that are being set up at a time, where it shall be quick; more would only wait.
+LASTING_AT_A_TIME = 64
+LEAST_LASTING_RATE = 3000
 
 
 class Load:
@@ -31,7 +34,7 @@ class Load:
             started = before()
             callers = self.callers(calls)
             try:
-                callers.wait(calls.seconds + 60)
+                callers.wait(calls.most_seconds())
             finally:
                 callers.stop(signal.SIGINT)
             ended = after()
@@ -49,25 +52,50 @@ class Load:
 
     def callers(self, calls):
         """Callers with one thread."""
-        number = max(1, round(calls.rate * calls.seconds))
         command = [self.sipload, "--role", "uac", "-i", OWN_ADDRESS, "--rport", "-q"]
-        command += ["--threads", "1", "--sockets", str(calls.sockets), "-r", str(calls.rate)]
-        command += ["-m", str(number), "-d", str(HOLD_MS), "-l", "2000000", "--max-failed", "100"]
+        command += ["--threads", "1", "--sockets", str(calls.sockets), "--max-failed", "100"]
         # What lies between adds no Record-Route: ACK and BYE take the way of the INVITE all the same.
         command += ["--ignore-route-set"] if calls.by_target else []
-        command += ["--lose-bye", "100"] if calls.stay else []
+        command += calls.schedule()
         return Process("callers", command + [self.target], self.cores, self.folder)
 
 
 class Calls:
-    """What calls are made."""
+    """Calls at a steady rate."""
 
-    def __init__(self, rate, seconds, by_target=False, stay=False, sockets=4):
+    leave = False
+
+    def __init__(self, rate, seconds, by_target=False, sockets=4):
         self.rate = rate
         self.seconds = seconds
         self.by_target = by_target
-        self.stay = stay
         self.sockets = sockets
+
+    def schedule(self):
+        """When calls begin and how they end, as options of sipload."""
+        number = max(1, round(self.rate * self.seconds))
+        return ["-r", str(self.rate), "-m", str(number), "-d", str(HOLD_MS), "-l", "1000000"]
+
+    def most_seconds(self):
+        return self.seconds + 60
+
+
+class Lasting:
+    """A number of calls without BYE, as fast as they are answered."""
+
+    leave = True
+    by_target = False
+    sockets = 4
+
+    def __init__(self, number):
+        self.number = number
+
+    def schedule(self):
+        users = str(min(LASTING_AT_A_TIME, self.number))
+        return ["--users", users, "-m", str(self.number), "-d", "0", "--lose-bye", "100"]
+
+    def most_seconds(self):
+        return self.number / LEAST_LASTING_RATE + 60
 
 
 class Counts:
@@ -98,7 +126,7 @@ class Counts:
             self.faults.append(f"{self.failed} of {self.calls} calls failed")
         if abs(taken - self.calls) * 100 > MOST_FAILED_PERCENT * self.calls:
             self.faults.append(f"{self.calls} calls were made, {taken} came")
-        expected = self.completed * (MESSAGES_OF_A_CALL - (2 if calls.stay else 0))
+        expected = self.completed * (MESSAGES_OF_A_CALL - (2 if calls.leave else 0))
         if abs(self.messages - expected) > 0.01 * expected:
             self.faults.append(f"{self.messages} messages, {expected} expected")
         if overflowed:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ import generators
 import matrix
 import page
 import subjects
-from load import Calls, Load
+from load import Calls, Lasting, Load
 from machine import Machine
 from process import Failed, bound_ports, memory
 
@@ -24,6 +25,8 @@ FIRST_PORT = 15060
 
 def main():
     options = arguments()
+    # So that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     machine = Machine.look(options.programs)
     cells = chosen_cells(options)
     with_generators = options.wants("generators") and not options.subjects
@@ -62,7 +65,7 @@ def main():
         "generators": beside,
     }
     os.makedirs(options.out, exist_ok=True)
-    with open(os.path.join(options.target, "compare.json"), "w", encoding="utf-8") as file:
+    with open(options.results, "w", encoding="utf-8") as file:
         json.dump(run, file, indent=1)
     page.write(run, options.out)
     print(f"wrote {os.path.join(options.out, 'performance.md')}")
@@ -73,8 +76,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="only what the aims need, ten minutes")
     parser.add_argument("--only", action="append", metavar="NAME", help=f"{', '.join(GROUPS)}")
     parser.add_argument("--subjects", metavar="LIST", help=", ".join(subjects.SUBJECTS))
-    parser.add_argument("--rounds", type=int, help="of each cell [5; quick: 2]")
-    parser.add_argument("--seconds", type=float, help="of each measurement [10; quick: 4]")
+    parser.add_argument("--rounds", type=int, help="of each cell [3; quick: 2]")
+    parser.add_argument("--seconds", type=float, help="of each measurement [10; quick: 3]")
     parser.add_argument("--warm", type=float, help="at most so many seconds of load beforehand")
     parser.add_argument("--scale", type=float, default=1.0, help="of all rates, for slow machines")
     parser.add_argument("--keep", action="store_true", help="keep the logs of all programs")
@@ -87,14 +90,16 @@ def arguments():
             parser.error(f"--only {name}: there are {', '.join(GROUPS)}")
     options.target = os.path.join(ROOT, "target")
     is_part = options.only or options.subjects
+    # Beside a page that goes elsewhere; not among the documents.
+    options.results = os.path.join(options.out or options.target, "compare.json")
     options.out = options.out or (options.target if is_part else os.path.join(ROOT, "docs"))
-    options.rounds = options.rounds or (2 if options.quick else 5)
-    options.seconds = options.seconds or (4 if options.quick else 10)
+    options.rounds = options.rounds or (2 if options.quick else 3)
+    options.seconds = options.seconds or (3 if options.quick else 10)
     folder = os.path.abspath(options.programs or os.path.join(options.target, "release"))
     options.programs = {name: os.path.join(folder, name) for name in ("sipshard", "sipload")}
     options.wants = lambda group: not options.only or group in options.only
     if options.page:
-        with open(os.path.join(options.target, "compare.json"), encoding="utf-8") as file:
+        with open(options.results, encoding="utf-8") as file:
             page.write(json.load(file), options.out)
         sys.exit(0)
     return options
@@ -149,12 +154,16 @@ def figures(cell, options, machine, folder):
         fill(cell, load)
         warm = min(cell.warm_seconds, options.warm or cell.warm_seconds)
         load.run(calls(cell, warm))
+        words = subjects.command(cell, place)
         counts, before, (after, held) = load.run(
             calls(cell, options.seconds),
             before=subject.accounting,
             after=lambda: (subject.accounting(), memory(subject.child.pid)),
         )
-        return told(counts, before, after, held)
+        out = told(counts, before, after, held)
+        # Without the folders of this machine.
+        out["command"] = " ".join(os.path.basename(word) if "/" in word else word for word in words)
+        return out
     finally:
         subject.stop()
 
@@ -167,8 +176,7 @@ def calls(cell, seconds):
 def fill(cell, load):
     """Begins calls that stay: their gateways are gone when the measurement begins."""
     if cell.live:
-        rate = min(matrix.FILL_RATE, cell.live)
-        counts, _, _ = load.run(Calls(rate, cell.live / rate, stay=True))
+        counts, _, _ = load.run(Lasting(cell.live))
         if counts.completed < 0.99 * cell.live:
             raise Failed(f"{counts.completed} of {cell.live} calls could be begun")
 

@@ -6,11 +6,13 @@ STATELESS_RATE = 6000
 STATEFUL_RATE = 3000
 # What Kamailio carries with Debian's default memory manager.
 LOW_RATE = 1000
-# Calls at which a transaction that was answered is kept: 64 T1. Before, its end costs nothing yet.
-STATEFUL_WARM_SECONDS = 34
+# sipshard keeps an answered transaction for 64 T1, Kamailio for 5 s. Before, their ends cost nothing yet.
+KEPT_SECONDS = {"sipshard": 34.0, "sipshard-cfg": 34.0}
+KEPT_BY_OTHERS_SECONDS = 8.0
+# About what can be set up in a second.
 FILL_RATE = 12000
 # A start, an end, and what lies between loads.
-OVERHEAD_SECONDS = 2.0
+OVERHEAD_SECONDS = 0.8
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Cell:
     hash_size: int = 16
     live: int = 0
     warm_seconds: float = 2.0
-    # Whether the subject may use as many cores as there are workers in any cell of its group.
+    # How many cores the subject may use.
     cores: int = 1
     sockets: int = 4
     most_rounds: int = 100
@@ -45,18 +47,19 @@ class Cell:
 
     def round_seconds(self, seconds):
         """About how long one round of it takes."""
-        return OVERHEAD_SECONDS + self.warm_seconds + self.live / FILL_RATE * 1.3 + seconds
+        return OVERHEAD_SECONDS + self.warm_seconds + self.live / FILL_RATE + seconds
 
 
 def cells(quick):
     """All cells, in the order in which a round measures them."""
-    out = stateless() + debian() + stateful(quick) + latency(quick)
+    out = stateless(quick) + debian() + stateful(quick) + latency(quick)
     out += workers(quick) + destinations(quick) + live(quick)
     return out if quick else out + algorithms()
 
 
-def stateless():
-    subjects = ["forwarder", "nginx", "kamailio-fm", "kamailio-tlsf", "sipshard", "sipshard-cfg"]
+def stateless(quick):
+    subjects = ["forwarder", "nginx", "kamailio-fm", "kamailio-tlsf", "sipshard"]
+    subjects += [] if quick else ["sipshard-cfg"]
     return [Cell("stateless", subject, STATELESS_RATE) for subject in subjects]
 
 
@@ -66,7 +69,8 @@ def debian():
 
 def stateful(quick):
     cell = Cell("stateful", "forwarder", STATEFUL_RATE)
-    full = replace(cell, stateful=True, warm_seconds=STATEFUL_WARM_SECONDS)
+    # As long for all: memory is compared as well.
+    full = replace(cell, stateful=True, warm_seconds=max(KEPT_SECONDS.values()))
     subjects = ["kamailio-fm", "sipshard"]
     if not quick:
         subjects = ["kamailio-fm", "kamailio-tlsf", "sipshard", "sipshard-cfg"]
@@ -97,10 +101,7 @@ def workers(quick):
     both = [replace(cell, subject=one, workers=number) for one in subjects for number in (1, 2)]
     if quick:
         return both
-    return both + [
-        replace(one, stateful=True, rate=STATEFUL_RATE // 2, warm_seconds=STATEFUL_WARM_SECONDS)
-        for one in both
-    ]
+    return both + [with_transactions(one, STATEFUL_RATE // 2) for one in both]
 
 
 def destinations(quick):
@@ -121,7 +122,7 @@ def live(quick):
     # Kamailio walks a list in each slot: with a million calls and 256 slots it carries no load at all.
     kamailio = [replace(one, subject="kamailio-fm") for one in out]
     out += [one for one in kamailio if one.live // 2**one.hash_size < 1000]
-    return [replace(one, most_rounds=3 if one.live > 100_000 else 100) for one in out]
+    return [replace(one, most_rounds=2 if one.live > 100_000 else 100) for one in out]
 
 
 def algorithms():
@@ -129,6 +130,11 @@ def algorithms():
     for number in (10, 4, 0):
         for subject in ("kamailio-fm", "sipshard"):
             one = Cell("algorithms", subject, STATELESS_RATE, algorithm=number)
-            warm = STATEFUL_WARM_SECONDS
-            out += [one, replace(one, stateful=True, rate=STATEFUL_RATE, warm_seconds=warm)]
+            out += [one, with_transactions(one, STATEFUL_RATE)]
     return out
+
+
+def with_transactions(cell, rate):
+    """The same, stateful."""
+    warm = KEPT_SECONDS.get(cell.subject, KEPT_BY_OTHERS_SECONDS)
+    return replace(cell, stateful=True, rate=rate, warm_seconds=warm)

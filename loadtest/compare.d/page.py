@@ -1,11 +1,13 @@
 """docs/performance.md and its pictures, from the results of a run and from nothing else."""
 
 import os
+import textwrap
 
 import aims
+import generators
 import picture
 from results import Rounds
-from subjects import SUBJECTS
+from subjects import KAMAILIO_BUFFER_BYTES, KAMAILIO_SHARED_MB, SUBJECTS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PICTURES = "performance"
@@ -16,10 +18,10 @@ def write(run, folder):
     os.makedirs(os.path.join(folder, PICTURES), exist_ok=True)
     rounds, parts = Rounds(run), [head(run)]
     if run["results"]:
-        parts.append(table_of_aims(rounds))
+        parts.append(table_of_aims(rounds, run["generators"]))
     for group in (stateless, debian, stateful, algorithms, latency, workers, destinations, live):
         parts.append(group(rounds, folder))
-    parts += [beside_sipp(run), marks(rounds), machine(run), method(run), configurations()]
+    parts += [beside_sipp(run), marks(rounds), machine(run), method(run), configurations(run)]
     with open(os.path.join(folder, "performance.md"), "w", encoding="utf-8") as file:
         file.write("\n\n".join(part.strip() for part in parts if part) + "\n")
 
@@ -28,25 +30,25 @@ def head(run):
     options = run["options"]
     scale = "" if run["scale"] == 1 else f", all rates times {run['scale']:g}"
     command = "loadtest/compare" + (" --quick" if options["quick"] else "")
-    return f"""
-# Performance
-
-What a message costs, and the time that it takes, beside a bare forwarder, nginx's UDP proxy and Kamailio: measured by
-`{command}` on one machine in one run of {run['minutes']:.0f} minutes, {options['rounds']} rounds, each figure over
-{options['seconds']:g} seconds of calls{scale}. The command writes this page; nothing on it was typed in.
-
-A figure is the median of the rounds; in brackets stand the least and the greatest. The subjects take turns within a
-round, and ratios are formed round by round. Rounds in which more than 0.1 % of the calls failed do not count;
-[they are listed](#rounds-that-do-not-count).
-"""
+    what = f"""What a message costs, and the time that it takes, beside a bare forwarder, nginx's UDP proxy and Kamailio:
+        measured by `{command}` on one machine in one run. Rounds: {options['rounds']}; minutes: {run['minutes']:.0f};
+        seconds of calls for each figure: {options['seconds']:g}{scale}. The command writes this page; no figure on it
+        was typed in."""
+    how = """A figure is the median of the rounds; in brackets stand the least and the greatest. The subjects take turns
+        within a round, and ratios are formed round by round. Rounds in which more than 0.1 % of the calls failed do not
+        count; [they are listed](#rounds-that-do-not-count)."""
+    return f"# Performance\n\n{filled(what)}\n\n{filled(how)}"
 
 
-def table_of_aims(rounds):
-    found = aims.all_of(rounds)
-    met = sum(aim.is_met() for aim in found)
-    measured = sum(aim.measured is not None for aim in found)
-    text = f"## Aims\n\n{met} of {measured} that were measured are met, by the median.\n\n"
-    return text + table(["aim", "limit", "measured", ""], [aim.row() for aim in found])
+def table_of_aims(rounds, found):
+    all_aims = aims.all_of(rounds)
+    measured = [aim for aim in all_aims if aim.measured]
+    met = sum(aim.is_met() for aim in measured)
+    rows = [aim.row() for aim in all_aims]
+    if found:
+        rows.append(["sipload and SIPp, side by side", "none", generators.in_words(found), ""])
+    text = f"{met} of {len(measured)} that have a limit and were measured are met, by the median."
+    return f"## Aims\n\n{text}\n\n" + table(["aim", "limit", "measured", ""], rows)
 
 
 def stateless(rounds, folder):
@@ -65,7 +67,7 @@ def debian(rounds, folder):
 
 def stateful(rounds, folder):
     cells = rounds.cells("stateful")
-    text = f"""Transactions: `t_relay()` with failover. The load runs for as long as answered transactions are kept (64
+    text = """Transactions: `t_relay()` with failover. The load runs for as long as answered transactions are kept (64
 T1) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
 by all processes together, shared pages counted once (PSS)."""
     return costs(rounds, folder, "stateful", "Stateful", text, cells, with_memory=True)
@@ -94,7 +96,7 @@ def costs(rounds, folder, group, title, text, cells, with_memory=False, label=No
     with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
         file.write(picture.bars(f"{title}: CPU time for a message", "us", bars))
     image = f"![{title}: CPU time for a message]({path})" if bars else ""
-    return f"## {title}\n\n{text}\n\n{table(names, rows)}\n\n{image}"
+    return f"## {title}\n\n{filled(text)}\n\n{table(names, rows)}\n\n{image}"
 
 
 def name_and_rate(cells):
@@ -185,7 +187,7 @@ def latency(rounds, folder):
     text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
 percentile of calls through it less that of the same calls with no one between."""
     image = f"![{title}]({path})" if bars else ""
-    return f"## Time added\n\n{text}\n\n{table(names, rows)}\n\n{image}"
+    return f"## Time added\n\n{filled(text)}\n\n{table(names, rows)}\n\n{image}"
 
 
 def beside_sipp(run):
@@ -194,22 +196,14 @@ def beside_sipp(run):
         return ""
     rates = sorted({step["rate"] for steps in found.values() for step in steps})
     rows = []
-    for name, steps in found.items():
-        by_rate = {step["rate"]: step for step in steps}
-        clean = [step["rate"] for step in steps if step["clean"]]
-        row = [name, f"{max(clean):,}" if clean else "none"]
-        for rate in rates:
-            step = by_rate.get(rate)
-            if step is None:
-                row.append("")
-            else:
-                row.append(f"{step['caller_us']:.0f}" + ("" if step["clean"] else ", not clean"))
-        rows.append(row)
-    names = ["", "highest clean rate"] + [f"at {rate:,}/s" for rate in rates]
-    text = """Callers and gateways of the same kind, `-sn uac` to `-sn uas`, straight to each other, one thread and one
+    for rate in rates:
+        steps = [generators.at(steps, rate) for steps in found.values()]
+        rows.append([f"{rate:,}"] + [generators.shown(step) for step in steps])
+    names = ["calls/s"] + [f"{name}: CPU of the caller, us a call" for name in found]
+    text = f"""Callers and gateways of the same kind, `-sn uac` to `-sn uas`, straight to each other, one thread and one
 socket each, a core each. Rates rise until one is not clean twice: not all calls successful, or less than 95 % of the
-rate reached. The other columns are the caller's CPU time for a call in us."""
-    return f"## sipload beside SIPp\n\n{text}\n\n{table(names, rows)}"
+rate reached. {generators.in_words(found)}."""
+    return f"## sipload beside SIPp\n\n{filled(text)}\n\n{table(names, rows)}"
 
 
 def marks(rounds):
@@ -234,46 +228,75 @@ def machine(run):
 
 
 def method(run):
-    cores = run["machine"]["cores"]
-    shared = "one core for the subject, one for the load" if cores == 2 else (
-        "one core for the subject, the others for the load"
-    )
-    return f"""
-## How it was measured
+    cores = "one core for the subject, the others for the load, by affinity"
+    if run["machine"]["cores"] == 2:
+        cores = "one core for the subject, one for the load, by affinity"
+    points = [
+        """sipload plays callers and gateways, one thread each, over loopback; calls are held 100 ms. The same command
+        line for all subjects, but that the forwarder, nginx and no one are called with `--ignore-route-set`: they add
+        no Record-Route.""",
+        f"Cores: {cores}. {own_cost(run)}",
+        """CPU time is the scheduler's own accounting (`/proc/PID/task/*/schedstat`) over all threads and processes of
+        the subject, from before the first call to after the last, divided by the messages that both ends sent. The part
+        in user mode is divided off by the kernel's ticks: it is an estimate, the better the longer the run.""",
+        """Before each measurement the subject is started anew and carries the same load: for two seconds, or as long
+        as it keeps answered transactions.""",
+        "Destinations are addresses 127.1.x.y, all of one gateway's socket.",
+        """Answers count from when the kernel received them. Where the load needs much of its core, the times are its
+        own as well.""",
+    ]
+    return "## How it was measured\n\n" + "\n".join(filled(point, "- ") for point in points)
 
-- sipload plays callers and gateways, one thread each, over loopback; calls are held 100 ms. The same command line for
-  all subjects, but that callers go through the forwarder, nginx and no one by `--ignore-route-set`: they add no
-  Record-Route.
-- Cores: {shared}, by affinity.
-- CPU time is the scheduler's own accounting (`/proc/PID/task/*/schedstat`) over all threads and processes of the
-  subject, from before the first call to after the last, divided by the messages that both ends sent. The part in user
-  mode is the kernel's division of it by ticks: right to some hundredths of a second.
-- Before each measurement the subject is started anew and carries the same load for two seconds, stateful ones for as
-  long as they keep transactions.
-- Destinations are addresses 127.1.x.y, all of one gateway socket.
-- The load shares the machine: where it needs a core to itself, times are its own as well.
-"""
+
+def own_cost(run):
+    """What the load needs of its core."""
+    rows = [row for row in run["results"] if "load_us" in row and row["cell"]["cores"] == 1]
+    if not rows:
+        return ""
+    busiest = max(rows, key=lambda row: row["load_us"] * row["cell"]["rate"])
+    part = busiest["load_us"] * busiest["cell"]["rate"] * 6 / 1e4
+    costs = [row["load_us"] for row in rows]
+    return f"""Both ends together took {min(costs):.1f} to {max(costs):.1f} us a message, at most {part:.0f} % of a
+        core."""
 
 
-def configurations():
+def configurations(run):
     """All that the subjects were told, in full."""
-    out = """
-## Configurations
-
-sipshard runs `config/default.cfg` of this repository: `sipshard run --list dispatcher.list --alg 10 -P ds_hash_size=16
--P ds_ping_interval=0 --workers 1`, with `--stateless` where it says so. Kamailio is started with `-m 3072`, a receive
-buffer of 4 MiB, and `-x` as the tables say; the forwarder is `sipload --role forward`.
-"""
+    text = f"""sipshard runs [config/default.cfg](../config/default.cfg), with `--stateless` where the table says so.
+        Kamailio has {KAMAILIO_SHARED_MB} MB of shared memory to take from, a receive buffer of
+        {KAMAILIO_BUFFER_BYTES // 2**20} MiB, and `-x` as the tables say. The forwarder is `sipload --role forward`. How
+        each was started last:"""
+    out = f"## Configurations\n\n{filled(text)}\n\n```\n{commands(run)}\n```\n"
     for name, kind in (("kamailio.cfg", "sh"), ("nginx.conf", "nginx")):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             out += f"\n`{name}`:\n\n```{kind}\n{file.read().strip()}\n```\n"
     return out
 
 
+def commands(run):
+    """How each subject was started, one command line for each kind."""
+    found = {}
+    for row in run["results"]:
+        if row.get("command"):
+            found[row["cell"]["subject"], row["cell"]["stateful"]] = row["command"]
+    return "\n".join(found.values())
+
+
 def table(names, rows):
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     lines += ["| " + " | ".join(row + [""] * (len(names) - len(row))) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def filled(text, lead=""):
+    """A paragraph in lines of the usual length."""
+    text = " ".join(text.split())
+    after = " " * len(lead)
+    width = 120 if not lead else 118
+    return textwrap.fill(
+        text, width, initial_indent=lead, subsequent_indent=after,
+        break_long_words=False, break_on_hyphens=False,
+    )
 
 
 def text_of(value, digits=2):
