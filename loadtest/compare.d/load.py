@@ -110,7 +110,6 @@ class Counts:
         self.calls = number(asked, "Outgoing call created")
         self.completed = number(asked, "Successful call")
         self.failed = self.calls - self.completed
-        self.retransmitted = number(asked, "Retransmissions")
         taken = number(answered, "Incoming call created")
         # Each message is sent by one of the ends; what lies between passes it on.
         self.messages = number(asked, "Datagrams sent, received")

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from process import read
+from process import TICKS, read
 
 
 class Machine:
@@ -38,12 +38,37 @@ class Machine:
         return self.cores[:-number] or self.cores
 
 
+class BusyTime:
+    """What others than this run take of the machine."""
+
+    def __init__(self):
+        self.all, self.busy = processor_seconds()
+        self.own = own_seconds()
+
+    def others(self):
+        """Since it was made, as the page says it."""
+        whole, busy = processor_seconds()
+        part = (busy - self.busy) - (own_seconds() - self.own)
+        return f"{100 * max(0.0, part) / max(0.01, whole - self.all):.0f} % of the processor time"
+
+
+def processor_seconds():
+    """Of all cores since the machine started: in all, and not idle."""
+    ticks = [int(field) for field in read("/proc/stat").split("\n")[0].split()[1:9]]
+    return sum(ticks) / TICKS, (sum(ticks) - ticks[3] - ticks[4]) / TICKS
+
+
+def own_seconds():
+    """Of this program and of all that it has started and ended."""
+    return sum(os.times()[:4])
+
+
 def versions(programs):
     """What each program says of itself."""
     out = {name: said(program, "--version") for name, program in programs.items()}
-    out["Kamailio"] = said("kamailio", "-V")
-    out["nginx"] = said("nginx", "-v")
-    out["SIPp"] = said("sipp", "-v").partition(". ")[0]
+    out["Kamailio"] = said("kamailio", "-V").removeprefix("version: ")
+    out["nginx"] = said("nginx", "-v").removeprefix("nginx version: ")
+    out["SIPp"] = said("sipp", "-v").partition(". ")[0].rstrip(".")
     commit = said("git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "HEAD")
     out["commit"] = commit
     return out

@@ -1,8 +1,10 @@
-"""Measures sipshard beside a bare forwarder, nginx and Kamailio; started by ../compare."""
+"""Measures sipshard beside a bare forwarder, nginx's UDP proxy and Kamailio, and writes docs/performance.md."""
 
 import argparse
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import sys
@@ -15,7 +17,7 @@ import matrix
 import page
 import subjects
 from load import Calls, Lasting, Load
-from machine import Machine
+from machine import BusyTime, Machine
 from process import Failed, bound_ports, memory
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,15 +43,16 @@ def main():
     print(f"{len(plan)} measurements, {options.rounds} rounds: about {total / 60:.0f} minutes")
     print(f"subject on core {machine.subject_cores(1)}, load on {machine.load_cores(1)}")
     folder = tempfile.mkdtemp(prefix="sipshard-compare-")
-    begin, results = time.monotonic(), []
+    begin, busy, results = time.monotonic(), BusyTime(), []
     try:
         for count, (number, cell) in enumerate(plan):
             minutes = (time.monotonic() - begin) / 60
             head = f"[{count + 1}/{len(plan)}, {minutes:.1f} of {total / 60:.0f} min]"
             print(f"{head} round {number + 1}, {cell.group}: {cell.name()}", end=" ", flush=True)
-            result = measured(cell, options, machine, folder)
+            result = measured(cell, options, machine, os.path.join(folder, str(count + 1)))
             print(in_short(result), flush=True)
             results.append({"cell": vars(cell), "round": number, **result})
+            machine.facts["taken by others during the run"] = busy.others()
         beside = generators.measure(options, machine, folder) if with_generators else None
     finally:
         if options.keep:
@@ -130,11 +133,9 @@ def chosen_cells(options):
 
 def measured(cell, options, machine, folder):
     """One round of a cell: its figures, or why there are none."""
-    place = os.path.join(folder, "run")
-    shutil.rmtree(place, ignore_errors=True)
-    os.mkdir(place)
+    os.mkdir(folder)
     try:
-        return figures(cell, options, machine, place)
+        return figures(cell, options, machine, folder)
     except Failed as error:
         return {"error": str(error)}
 
@@ -154,7 +155,6 @@ def figures(cell, options, machine, folder):
         fill(cell, load)
         warm = min(cell.warm_seconds, options.warm or cell.warm_seconds)
         load.run(calls(cell, warm))
-        words = subjects.command(cell, place)
         counts, before, (after, held) = load.run(
             calls(cell, options.seconds),
             before=subject.accounting,
@@ -162,7 +162,9 @@ def figures(cell, options, machine, folder):
         )
         out = told(counts, before, after, held)
         # Without the folders of this machine.
-        out["command"] = " ".join(os.path.basename(word) if "/" in word else word for word in words)
+        out["command"] = shlex.join(re.sub(r"/.*/", "", word) for word in subject.command)
+        if cell.workers > 1 and cell.subject == "sipshard":
+            out.update(subjects.steering(place, subject))
         return out
     finally:
         subject.stop()

@@ -39,7 +39,7 @@ class Cell:
         parts = [self.subject, f"{self.rate:,} calls/s"]
         parts += ["stateful"] if self.stateful else []
         parts += [f"algorithm {self.algorithm}"] if self.group == "algorithms" else []
-        parts += [f"{self.workers} workers"] if self.group == "workers" else []
+        parts += ["1 worker" if self.workers == 1 else f"{self.workers} workers"] if self.group == "workers" else []
         parts += [f"{self.destinations:,} destinations"] if self.group == "destinations" else []
         if self.group == "live":
             parts += [f"{self.live:,} live calls, ds_hash_size {self.hash_size}"]

@@ -35,8 +35,8 @@ def head(run):
         seconds of calls for each figure: {options['seconds']:g}{scale}. The command writes this page; no figure on it
         was typed in."""
     how = """A figure is the median of the rounds; in brackets stand the least and the greatest. The subjects take turns
-        within a round, and ratios are formed round by round. Rounds in which more than 0.1 % of the calls failed do not
-        count; [they are listed](#rounds-that-do-not-count)."""
+        within a round, and ratios are formed round by round. Rounds in which more than 0.1 % of the calls failed, or the
+        load itself was at fault, do not count: [they are listed](#rounds-that-do-not-count)."""
     return f"# Performance\n\n{filled(what)}\n\n{filled(how)}"
 
 
@@ -54,8 +54,9 @@ def table_of_aims(rounds, found):
 def stateless(rounds, folder):
     cells = rounds.cells("stateless")
     text = """Each message on its own, algorithm 10, ten destinations. Kamailio runs `ds_select_dst` and `forward()`,
-sipshard its compiled sample configuration with `--stateless`, and in its second row the configuration that Kamailio
-gets."""
+sipshard its compiled sample configuration with `--stateless`."""
+    if any(cell["subject"] == "sipshard-cfg" for cell in cells):
+        text += " In its second row sipshard runs the configuration that Kamailio gets."
     return costs(rounds, folder, "stateless", "Stateless", text, cells)
 
 
@@ -133,10 +134,16 @@ def workers(rounds, folder):
         number = "1 worker" if cell["workers"] == 1 else f"{cell['workers']} workers"
         return f"{number}, {kind}, {SUBJECTS[cell['subject']]}"
 
-    text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. sipshard's
-`--steering auto`. A worker of Kamailio is a process that receives. On a machine with two cores the load has the same
-cores."""
     cells = rounds.cells("workers")
+    text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. On a machine with
+two cores the load has the same cores. """
+    if any(cell["subject"].startswith("kamailio") for cell in cells):
+        text += "A worker of Kamailio is a process that receives. "
+    hows = sorted({row["steering"] for row in rounds.rows if "steering" in row})
+    handed = [row["handed_percent"] for row in rounds.rows if "handed_percent" in row]
+    if handed:
+        text += f"sipshard chose `--steering {', '.join(hows)}`: its workers handed {min(handed):.2f} to "
+        text += f"{max(handed):.2f} % of the datagrams over to each other."
     return costs(rounds, folder, "workers", "Workers", text, cells, label=label)
 
 

@@ -19,6 +19,7 @@ class Process:
 
     def __init__(self, name, command, cores, folder):
         self.name = name
+        self.command = command
         self.log = os.path.join(folder, name.replace("/", "-").replace(" ", "-") + ".log")
         with open(self.log, "wb") as log:
             self.child = subprocess.Popen(

@@ -1,6 +1,8 @@
 """What is measured: how each subject is started for a cell of the matrix."""
 
 import os
+import re
+import subprocess
 
 from load import OWN_ADDRESS
 from process import Process
@@ -92,6 +94,19 @@ def sipshard(cell, place):
     out += ["--list", "dispatcher.list", "--alg", str(cell.algorithm)]
     out += ["-P", f"ds_hash_size={cell.hash_size}", "-P", "ds_ping_interval=0"]
     return out + ([] if cell.stateful else ["--stateless"])
+
+
+def steering(place, process):
+    """How the kernel brings datagrams to sipshard's workers, and which part they handed over to each other."""
+    how = re.search(r"steering (\w+)", process.output())
+    command = [place.programs["sipshard"], "rpc", "--ctl", os.path.join(place.folder, "ctl")]
+    command += ["sipshard.steering"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    received, handed = (re.search(rf"\b{name}: (\d+)", told) for name in ("RECEIVED", "HANDED_OFF"))
+    if not (how and received and handed):
+        process.fail(f"says nothing of its steering: {told}")
+    part = 100 * int(handed[1]) / max(1, int(received[1]))
+    return {"steering": how[1], "handed_percent": part}
 
 
 def defines(cell, place):
