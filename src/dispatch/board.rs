@@ -2,7 +2,7 @@
 //! shares that follow from it.
 //!
 //! Owns: one [`Board`] for each published set. Selection reads it; whoever changes the state of a
-//! destination tells the destination's [`Place`]. Everything is atomic, nobody waits.
+//! destination tells the board of its [`Place`]. Everything is atomic, nobody waits.
 
 mod least;
 mod shares;
@@ -11,7 +11,9 @@ mod table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
-use super::destination::{Destination, Shared};
+use super::counters::Counters;
+use super::destination::Destination;
+use super::sets::Entry;
 use super::state::Health;
 use crate::rng::Rng;
 use least::Least;
@@ -62,21 +64,29 @@ impl Seat {
 /// What does not change about a destination as long as a publication lasts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    has_address: bool,
     maxload: u32,
+    has_address: bool,
+    /// Whether calls can be counted on it: only if it has a name that outlives a reload.
+    pub(super) is_counted: bool,
 }
 
 impl Terms {
-    pub(super) fn of(destination: &Destination) -> Self {
+    pub(super) fn of(entry: &Entry) -> Self {
         Self {
-            has_address: destination.address.is_some(),
-            maxload: destination.attributes.maxload,
+            maxload: entry.attributes.maxload,
+            has_address: entry.address.is_some(),
+            is_counted: entry.attributes.duid.is_some(),
         }
     }
 
     /// Whether it can be selected in this state.
-    fn allow(self, health: Health) -> bool {
+    pub(super) fn allow(self, health: Health) -> bool {
         self.has_address && !health.flags.is_skipped()
+    }
+
+    /// Whether so many calls are as many as it may have.
+    pub(super) fn is_full_at(self, active: u32) -> bool {
+        self.maxload != 0 && active >= self.maxload
     }
 }
 
@@ -128,10 +138,9 @@ impl Board {
 
     /// Looks at all destinations for the first time.
     pub(super) fn fill(&self, destinations: &[Arc<Destination>]) {
-        for (index, destination) in destinations.iter().enumerate() {
-            let terms = Terms::of(destination);
-            self.look_at(index, terms, &destination.shared);
-            self.count(index, terms, &destination.shared);
+        for (index, destination) in (0..).zip(destinations) {
+            self.look_at(index, destination.terms(), destination.counters());
+            self.on_calls(index, destination.terms(), destination.counters());
         }
         self.fill_by_weight();
         self.refill();
@@ -147,13 +156,13 @@ impl Board {
         self.is_retired.load(Ordering::SeqCst)
     }
 
-    /// Hears that the number of calls or the state of a destination may have changed.
-    fn count(&self, index: usize, terms: Terms, shared: &Shared) {
-        self.least.refresh(index, || {
-            let (active, health) = shared.standing();
+    /// Hears that the number of calls of a destination may have changed.
+    pub(super) fn on_calls(&self, index: u32, terms: Terms, counters: &Counters) {
+        self.least.refresh(index as usize, || {
+            let (active, health) = counters.standing();
             if !terms.allow(health) {
                 Standing::Out
-            } else if terms.maxload != 0 && active >= terms.maxload {
+            } else if terms.is_full_at(active) {
                 Standing::Full
             } else {
                 Standing::Load(active)
@@ -161,10 +170,25 @@ impl Board {
         });
     }
 
+    /// Hears that the state of a destination may have changed.
+    pub(super) fn on_state(&self, index: u32, terms: Terms, counters: &Counters) {
+        let has_changed = self.look_at(index, terms, counters);
+        self.on_calls(index, terms, counters);
+        if has_changed && (self.rweight(index) > 0 || !self.compat) {
+            self.refill();
+        }
+    }
+
+    /// The relative weight that a destination has now.
+    pub(super) fn rweight(&self, index: u32) -> u32 {
+        self.seats[index as usize].rweight()
+    }
+
     /// Looks whether a destination can be selected; says whether that has changed.
-    fn look_at(&self, index: usize, terms: Terms, shared: &Shared) -> bool {
+    fn look_at(&self, index: u32, terms: Terms, counters: &Counters) -> bool {
+        let index = index as usize;
         let seat = &self.seats[index];
-        let is_usable = || terms.allow(shared.standing().1);
+        let is_usable = || terms.allow(counters.standing().1);
         let mut has_changed = false;
         loop {
             let now = is_usable();
@@ -183,8 +207,8 @@ impl Board {
     /// Congestion control: the relative weight of a destination is its weight less the milliseconds by
     /// which its latency is above its average. When that leaves nobody of the set anything, they
     /// share in inverse proportion to their congestion.
-    fn congest(&self, index: usize, congestion_ms: u32) {
-        self.seats[index]
+    pub(super) fn congest(&self, index: u32, congestion_ms: u32) {
+        self.seats[index as usize]
             .congestion_ms
             .store(congestion_ms, Ordering::SeqCst);
         let congestion = |seat: &Seat| seat.congestion_ms.load(Ordering::SeqCst);
@@ -290,41 +314,9 @@ impl Board {
 }
 
 /// A destination's place on a board.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Place {
     pub(super) board: Arc<Board>,
     pub(super) index: u32,
     pub(super) terms: Terms,
-}
-
-impl Place {
-    /// Hears that the state may have changed.
-    pub(super) fn on_state(&self, shared: &Shared) {
-        let index = self.index as usize;
-        let has_changed = self.board.look_at(index, self.terms, shared);
-        self.board.count(index, self.terms, shared);
-        if has_changed && (self.board.seats[index].rweight() > 0 || !self.board.compat) {
-            self.board.refill();
-        }
-    }
-
-    /// Hears how much its latency is above its average.
-    pub(super) fn on_congestion(&self, congestion_ms: u32) {
-        self.board.congest(self.index as usize, congestion_ms);
-    }
-
-    /// The relative weight of now.
-    pub(super) fn rweight(&self) -> u32 {
-        self.board.seats[self.index as usize].rweight()
-    }
-
-    /// Hears that the number of calls has changed.
-    pub(super) fn on_calls(&self, shared: &Shared) {
-        self.board.count(self.index as usize, self.terms, shared);
-    }
-
-    /// Whether a newer publication has taken over.
-    pub(super) fn is_retired(&self) -> bool {
-        self.board.is_retired()
-    }
 }

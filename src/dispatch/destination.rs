@@ -1,17 +1,19 @@
 //! One destination (gateway), the block of it that all shards share, and the proof of a reservation.
 //!
-//! Owns: the immutable description of a destination and its two atomics (active calls, state).
+//! Owns: the immutable description of a destination, and what is counted and measured on it.
 //! May touch: nothing but memory.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
 use super::attributes::Attributes;
-use super::board::Place;
+use super::board::{Board, Place, Terms};
+use super::counters::{Counters, Row, Tallies, Tally};
 use super::latency::{Latency, LatencyCell};
 use super::overload::OverloadCell;
 use super::select::name_hash;
@@ -22,17 +24,12 @@ use crate::time::Timestamp;
 /// The number of a set (group) of destinations.
 pub type SetId = i32;
 
-/// What all shards share of one destination, its counters on a cache line of their own. It outlives
-/// reloads: the destination of the same set and duid takes it over, so calls and administrative state
-/// carry on.
-///
-/// Each call touches the counters of a destination or two, anywhere in memory. So everything else is
-/// packed: the fewer pages ten thousand of them lie on, the better.
-#[derive(Debug, Default)]
-#[repr(C)]
+/// What all shards share of one destination. It outlives reloads: the destination of the same set and
+/// duid takes it over, so calls and administrative state carry on.
+#[derive(Debug)]
 pub struct Shared {
-    counters: Counters,
-    /// From here on other lines than the counters': written at each keepalive, or with algorithm 64.
+    /// Where its calls and its state are counted: away from here, where each keepalive writes.
+    tally: Tally,
     probes: ProbeCounters,
     latency: LatencyCell,
     overload: OverloadCell,
@@ -42,36 +39,27 @@ pub struct Shared {
 
 impl Shared {
     /// Of a destination that is loaded for the first time.
-    pub fn new(flags: Flags) -> Self {
-        let shared = Self::default();
-        shared
-            .counters
-            .health
-            .store(Health::new(flags).pack(), Ordering::Relaxed);
-        shared
+    pub(super) fn new(tally: Tally) -> Self {
+        Self {
+            tally,
+            probes: ProbeCounters::default(),
+            latency: LatencyCell::default(),
+            overload: OverloadCell::default(),
+            place: ArcSwapOption::default(),
+        }
     }
 
     /// Gives it its place in a new publication; `None`: it is in no set any more.
-    pub(super) fn move_to(&self, place: Option<&Place>) {
-        self.place.store(place.cloned().map(Arc::new));
-    }
-
-    /// Calls and state of now.
-    pub(super) fn standing(&self) -> (u32, Health) {
-        let health = Health::unpack(self.counters.health.load(Ordering::SeqCst));
-        (self.counters.active.load(Ordering::SeqCst), health)
+    pub(super) fn move_to(&self, place: Option<Place>) {
+        self.place.store(place.map(Arc::new));
     }
 }
 
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Counters {
-    /// Calls counted on this destination over all shards (algorithm 10).
-    active: AtomicU32,
-    /// A packed [`Health`]: state flags and the consecutive results of probing.
-    health: AtomicU64,
-    /// How often it was found dead.
-    outages: AtomicU32,
+impl Default for Shared {
+    /// Of a destination that is active.
+    fn default() -> Self {
+        Self::new(Tallies::default().next(Flags(0)))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -98,27 +86,32 @@ pub struct ProbeStats {
 
 /// One line of a set, as loaded: never changed after it was published.
 ///
-/// What each call looks at stands at its head, side by side: with ten thousand destinations all else
-/// is seldom in a cache.
+/// It holds what each call looks at, and all else behind a pointer: ten thousand of them lie on few
+/// pages and stay in a core's cache, where every choice and every end of a call finds them.
 #[derive(Debug)]
-#[repr(C)]
 pub struct Destination {
-    /// Active calls and state, shared by all shards and carried over reloads.
-    pub shared: Arc<Shared>,
+    row: Arc<Row>,
+    seat: u8,
+    terms: Terms,
     /// Where it stands in its own publication.
-    place: Option<Place>,
-    /// Most calls counted at once; 0 means no limit.
-    maxload: u32,
-    /// Whether calls can be counted on it.
-    is_counted: bool,
-    /// The set it belongs to.
-    pub set: SetId,
-    /// The URI as written in the list (with `sip:` prefixed if it had no scheme).
-    pub uri: Box<str>,
+    index: u32,
+    board: Option<Arc<Board>>,
+    details: Box<Details>,
+}
+
+/// What is known about a destination besides its calls: each [`Destination`] leads to it.
+#[derive(Debug)]
+pub struct Details {
     /// Where its datagrams go; `None` when the host is a name that was not resolved.
     pub address: Option<SocketAddr>,
+    /// The set it belongs to.
+    pub set: SetId,
     /// Bigger is earlier in the set.
     pub priority: i32,
+    /// The URI as written in the list (with `sip:` prefixed if it had no scheme).
+    pub uri: Box<str>,
+    /// Calls, state and measurements, shared by all shards and carried over reloads.
+    pub shared: Arc<Shared>,
     /// The flags it was loaded with. A reload that brings other flags overrides the state of now.
     pub loaded_flags: Flags,
     /// The attributes column, parsed.
@@ -127,67 +120,97 @@ pub struct Destination {
     name_hash: u64,
 }
 
+impl Deref for Destination {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.details
+    }
+}
+
 impl Destination {
     /// What a line of a list describes, sharing what `shared` holds.
     pub fn new(entry: Entry, shared: Arc<Shared>) -> Self {
         let name = entry.attributes.duid.as_deref().unwrap_or(&entry.uri);
+        let Tally { row, seat } = shared.tally.clone();
         Self {
-            name_hash: name_hash(&[name.as_bytes()]),
-            maxload: entry.attributes.maxload,
-            is_counted: entry.attributes.duid.is_some(),
-            set: entry.set,
-            uri: entry.uri,
-            address: entry.address,
-            priority: entry.priority,
-            loaded_flags: entry.flags,
-            attributes: entry.attributes,
-            shared,
-            place: None,
+            row,
+            seat,
+            terms: Terms::of(&entry),
+            index: 0,
+            board: None,
+            details: Box::new(Details {
+                name_hash: name_hash(&[name.as_bytes()]),
+                set: entry.set,
+                uri: entry.uri,
+                address: entry.address,
+                priority: entry.priority,
+                loaded_flags: entry.flags,
+                attributes: entry.attributes,
+                shared,
+            }),
         }
     }
 
     /// Gives it its place in the publication that it is made for.
-    pub(super) fn take_place(&mut self, place: Place) {
-        self.shared.move_to(Some(&place));
-        self.place = Some(place);
+    pub(super) fn take_place(&mut self, board: &Arc<Board>, index: u32) {
+        self.index = index;
+        self.board = Some(Arc::clone(board));
+        self.shared.move_to(Some(Place {
+            board: Arc::clone(board),
+            index,
+            terms: self.terms,
+        }));
     }
 
     /// Has what follows from its calls and its state brought up to date, in the newest publication.
-    fn tell(&self, what: impl Fn(&Place, &Shared)) {
-        match &self.place {
-            Some(place) if !place.is_retired() => what(place, &self.shared),
+    fn tell(&self, what: impl Fn(&Board, u32, Terms, &Counters)) {
+        match &self.board {
+            Some(board) if !board.is_retired() => {
+                what(board, self.index, self.terms, self.counters());
+            }
             _ => {
                 if let Some(place) = &*self.shared.place.load() {
-                    what(place, &self.shared);
+                    what(&place.board, place.index, place.terms, self.counters());
                 }
             }
         }
     }
 
+    /// What holds for it as long as its publication lasts.
+    pub(super) fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// What each call changes.
+    pub(super) fn counters(&self) -> &Counters {
+        self.row.at(self.seat)
+    }
+
     /// Has its number of calls looked at again.
     pub(super) fn recount(&self) {
-        self.tell(Place::on_calls);
+        self.tell(Board::on_calls);
     }
 
     /// Calls counted on it now, over all shards.
     pub fn active_calls(&self) -> u32 {
-        self.shared.counters.active.load(Ordering::Relaxed)
+        self.counters().active.load(Ordering::Relaxed)
     }
 
     /// Its state now.
     pub fn health(&self) -> Health {
-        Health::unpack(self.shared.counters.health.load(Ordering::Relaxed))
+        Health::unpack(self.counters().health.load(Ordering::Relaxed))
     }
 
     /// Whether requests can be sent to it now: it has an address and is neither inactive nor disabled.
     pub fn is_usable(&self) -> bool {
-        self.address.is_some() && !self.health().flags.is_skipped()
+        self.terms.allow(self.health())
     }
 
     /// Replaces the state by what `change` makes of it, atomically; returns (old, new).
     /// `change` may run several times when other threads change the state too.
     pub fn update_health(&self, mut change: impl FnMut(Health) -> Health) -> (Health, Health) {
-        let cell = &self.shared.counters.health;
+        let cell = &self.counters().health;
         let mut seen = cell.load(Ordering::Relaxed);
         loop {
             let old = Health::unpack(seen);
@@ -196,10 +219,10 @@ impl Destination {
             {
                 Ok(_) => {
                     if !old.flags.is_dead() && new.flags.is_dead() {
-                        self.shared.counters.outages.fetch_add(1, Ordering::Relaxed);
+                        self.counters().outages.fetch_add(1, Ordering::Relaxed);
                     }
                     if old.flags.is_skipped() != new.flags.is_skipped() {
-                        self.tell(Place::on_state);
+                        self.tell(Board::on_state);
                     }
                     return (old, new);
                 }
@@ -211,7 +234,7 @@ impl Destination {
     /// How often it was found dead so far. What was sent to it before the number changed may be lost,
     /// even if it is back by now.
     pub fn outages(&self) -> u32 {
-        self.shared.counters.outages.load(Ordering::Relaxed)
+        self.counters().outages.load(Ordering::Relaxed)
     }
 
     /// Whether both are the same destination, perhaps of different publications: they share their
@@ -222,7 +245,7 @@ impl Destination {
 
     /// Whether calls can be counted on it: only if it has a name that outlives a reload.
     pub fn is_counted(&self) -> bool {
-        self.is_counted
+        self.terms.is_counted
     }
 
     /// What has come of its keepalives so far.
@@ -270,14 +293,16 @@ impl Destination {
     pub fn set_latency(&self, latency: Latency) {
         self.shared.latency.store(latency);
         if self.attributes.congestion_control && self.attributes.weight > 0 {
-            self.tell(|place, _| place.on_congestion(latency.congestion_ms()));
+            self.tell(|board, index, _, _| board.congest(index, latency.congestion_ms()));
         }
     }
 
     /// Its relative weight of now: the attribute, unless congestion control has changed it.
     pub fn relative_weight(&self) -> u32 {
-        let place = self.place.as_ref();
-        place.map_or(self.attributes.rweight, Place::rweight)
+        match &self.board {
+            Some(board) => board.rweight(self.index),
+            None => self.attributes.rweight,
+        }
     }
 
     /// Overload control (`ds_oc_set_attrs`): until `until`, `rate` percent of its turns with
@@ -300,7 +325,7 @@ impl Destination {
 
     /// Whether one more call would pass `maxload` (0 means no limit) if `active` calls are counted.
     pub fn is_full_at(&self, active: u32) -> bool {
-        self.maxload != 0 && active >= self.maxload
+        self.terms.is_full_at(active)
     }
 
     /// Counts one more call, provided that still exactly `seen` calls are counted and that this is
@@ -309,7 +334,7 @@ impl Destination {
         if self.is_full_at(seen) {
             return Err(seen);
         }
-        self.shared.counters.active.compare_exchange(
+        self.counters().active.compare_exchange(
             seen,
             seen + 1,
             Ordering::SeqCst,
@@ -348,7 +373,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let before = self.0.shared.counters.active.fetch_sub(1, Ordering::SeqCst);
+        let before = self.0.counters().active.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "a released call was counted before");
         self.0.recount();
     }
@@ -374,9 +399,9 @@ mod tests {
     }
 
     #[test]
-    fn counters_have_a_cache_line_of_their_own_and_the_rest_is_packed() {
-        assert_eq!(std::mem::offset_of!(Shared, probes), 64);
-        assert!(size_of::<Shared>() <= 192);
+    fn ten_thousand_destinations_lie_on_few_pages() {
+        let arc_counts = 16;
+        assert!(size_of::<Destination>() + arc_counts <= 56);
     }
 
     #[test]

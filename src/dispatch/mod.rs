@@ -5,6 +5,7 @@
 
 pub mod attributes;
 mod board;
+mod counters;
 pub mod destination;
 pub mod hash;
 mod latency;
@@ -16,7 +17,7 @@ pub mod state;
 pub mod target;
 
 pub use attributes::Attributes;
-pub use destination::{Destination, ProbeStats, Reservation, SetId, Shared};
+pub use destination::{Destination, Details, ProbeStats, Reservation, SetId, Shared};
 pub use latency::Latency;
 pub use select::{Candidates, Keys, SelectError, SelectOptions, Selection, select};
 pub use sets::{BuildOptions, Entry, Set, Sets};

@@ -15,7 +15,8 @@ use std::sync::atomic::AtomicU32;
 use crossbeam::utils::CachePadded;
 
 use super::attributes::Attributes;
-use super::board::{Board, Place, Terms};
+use super::board::Board;
+use super::counters::Tallies;
 use super::destination::{Destination, SetId, Shared};
 use super::latency::Latency;
 use super::state::{Flags, Health};
@@ -54,12 +55,8 @@ impl Set {
     fn new(id: SetId, mut destinations: Vec<Destination>, options: &BuildOptions) -> Self {
         let seed = options.seed ^ u64::from(id as u32).rotate_left(16);
         let board = Arc::new(Board::new(&destinations, seed, options.compat));
-        for (index, destination) in destinations.iter_mut().enumerate() {
-            destination.take_place(Place {
-                board: Arc::clone(&board),
-                index: index as u32,
-                terms: Terms::of(destination),
-            });
+        for (index, destination) in (0..).zip(&mut destinations) {
+            destination.take_place(&board, index);
         }
         Self {
             id,
@@ -250,6 +247,8 @@ enum Identity {
 #[derive(Default)]
 struct Past {
     unclaimed: BTreeMap<(SetId, Identity), VecDeque<Arc<Destination>>>,
+    /// For those that are new.
+    tallies: Tallies,
 }
 
 impl Past {
@@ -283,7 +282,7 @@ impl Past {
                 }
                 Arc::clone(&before.shared)
             }
-            None => Arc::new(Shared::new(entry.flags)),
+            None => Arc::new(Shared::new(self.tallies.next(entry.flags))),
         };
         let destination = Destination::new(entry, shared);
         if !(options.retain_latency && destination.latency().count > 0) {

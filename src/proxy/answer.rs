@@ -7,10 +7,11 @@ use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
 use super::outbox::Outbox;
 use super::request::Refusal;
-use super::script::{Event, Told};
+use super::script::Event;
+use super::shard::Incoming;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Message, Method};
+use crate::sip::{Basics, Message, Method};
 use crate::time::Timestamp;
 
 /// The answer when no destination answered.
@@ -27,7 +28,7 @@ impl Core {
         now: Timestamp,
         index: u32,
         number: usize,
-        reply: Message<'_>,
+        reply: &Incoming<'_>,
         code: u16,
         out: &mut Outbox,
     ) {
@@ -37,11 +38,11 @@ impl Core {
         if !is_first && !is_invite {
             return;
         }
-        self.pass_reply(index, reply, !is_invite, out);
+        self.pass_reply(index, reply.message, !is_invite, out);
         if !is_first {
             return;
         }
-        self.note_success(now, index, number, reply);
+        self.note_success(now, index, number, reply.basics);
         let context = self.contexts.get_mut(index);
         context
             .server
@@ -49,15 +50,15 @@ impl Core {
         context.choice = None;
         context.sent_code = code;
         self.contexts.answered();
-        self.account(now, index, Event::Answered, Told::by(reply), out);
+        self.account(now, index, Event::Answered, reply.message, out);
         self.cancel_pending(now, index, out);
         self.contexts.release(index, &mut self.arena);
     }
 
-    fn note_success(&mut self, now: Timestamp, index: u32, number: usize, reply: Message<'_>) {
+    fn note_success(&mut self, now: Timestamp, index: u32, number: usize, reply: &Basics<'_>) {
         let context = self.contexts.get(index);
         let branch = &context.branches[number];
-        let to_tag = reply.to_tag().unwrap_or_default();
+        let (call_id, from_tag, to_tag) = (reply.call_id, reply.from_tag, reply.to_tag);
         if context.method == Method::Invite
             && let Some(destination) = &branch.destination
         {
@@ -68,9 +69,6 @@ impl Core {
         if let (Some(cell), Some(destination)) = (context.cell, &branch.destination) {
             let cell = if self.calls.get(cell).is_none() {
                 // It rang for so long that the call was forgotten.
-                let (call_id, from_tag) = (reply.call_id(), reply.from_tag());
-                let (call_id, from_tag) =
-                    (call_id.unwrap_or_default(), from_tag.unwrap_or_default());
                 let hold = hold_on(destination, context.is_counted);
                 let again = self
                     .calls
@@ -87,8 +85,6 @@ impl Core {
             };
             self.calls.confirm(cell, to_tag, now);
         } else if matches!(context.method, Method::Invite | Method::Update) {
-            let from_tag = reply.from_tag().unwrap_or_default();
-            let call_id = reply.call_id().unwrap_or_default();
             if let Some((cell, _)) = self.calls.find(call_id, from_tag, to_tag) {
                 self.calls.refresh(cell, now);
             }
@@ -149,7 +145,7 @@ impl Core {
         branch_code: u16,
     ) {
         self.with_base(index, |core, request, _| {
-            let tag = core.branch_keys.tag(request.message);
+            let tag = core.branch_keys.tag(request.identity());
             let answer = OwnAnswer {
                 code,
                 reason,
@@ -187,7 +183,7 @@ impl Core {
             self.keep_own_best(index, 0, TIMEOUT.code);
         }
         if let Some(best) = self.contexts.get(index).best {
-            self.account_stored(now, index, Event::Missed, best.bytes, out);
+            self.account_stored(now, index, Event::Missed, (best.code, best.bytes), out);
         }
         if let Some(route) = self.contexts.get_mut(index).armed.failure.take() {
             self.run_failure_route(now, index, route, out);
@@ -233,7 +229,7 @@ impl Core {
         if let Some(stale) = stale {
             self.arena.free(stale);
         }
-        self.account_stored(now, index, Event::Answered, stored, out);
+        self.account_stored(now, index, Event::Answered, (code, stored), out);
     }
 }
 

@@ -17,7 +17,7 @@ use ahash::RandomState;
 
 use super::settings::SocketId;
 use super::shard::ShardId;
-use crate::sip::{Message, Name};
+use crate::sip::{Identity, Message, Name};
 use crate::transaction::key::MAGIC_COOKIE;
 
 /// A branch that we put into a Via, read back.
@@ -198,15 +198,13 @@ impl BranchKeys {
     /// a forged reply cannot make us send anything anywhere.
     pub fn mac(
         &self,
-        message: Message<'_>,
+        of: Identity<'_>,
         upstream_branch: Option<&[u8]>,
         reply_to: SocketAddr,
         socket: SocketId,
     ) -> u64 {
         let mut hasher = self.mac.build_hasher();
-        hasher.write(message.call_id().unwrap_or_default());
-        hasher.write(message.from_tag().unwrap_or_default());
-        hasher.write_u32(message.cseq().map_or(0, |cseq| cseq.number));
+        hash_identity(of, &mut hasher);
         hasher.write(upstream_branch.unwrap_or_default());
         match reply_to {
             SocketAddr::V4(v4) => hasher.write_u32(v4.ip().to_bits()),
@@ -230,14 +228,18 @@ impl BranchKeys {
 
     /// The To tag of an answer of our own: the same for every repeat of the request
     /// (RFC 3261 section 8.2.7).
-    pub fn tag(&self, message: Message<'_>) -> [u8; 16] {
+    pub fn tag(&self, of: Identity<'_>) -> [u8; 16] {
         let mut hasher = self.tag.build_hasher();
-        hasher.write(message.call_id().unwrap_or_default());
-        hasher.write(message.from_tag().unwrap_or_default());
-        hasher.write_u32(message.cseq().map_or(0, |cseq| cseq.number));
+        hash_identity(of, &mut hasher);
         let value = hasher.finish();
         std::array::from_fn(|place| hex_digit(value, 15 - place as u32))
     }
+}
+
+fn hash_identity(of: Identity<'_>, hasher: &mut impl Hasher) {
+    hasher.write(of.call_id);
+    hasher.write(of.from_tag);
+    hasher.write_u32(of.cseq);
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 
 use super::core::Core;
 use super::request::Request;
+use super::shard::Incoming;
 use crate::load::{CellId, CellView, Phase, Side};
-use crate::sip::{Message, Method};
+use crate::sip::{Basics, Method};
 use crate::time::Timestamp;
 
 impl Core {
@@ -24,10 +25,8 @@ impl Core {
     }
 
     /// The answer to a BYE passes. It ends the call, unless it asks for credentials.
-    pub(super) fn observe_bye_answer(&mut self, now: Timestamp, reply: Message<'_>, code: u16) {
-        let from_tag = reply.from_tag().unwrap_or_default();
-        let to_tag = reply.to_tag().unwrap_or_default();
-        let call_id = reply.call_id().unwrap_or_default();
+    pub(super) fn observe_bye_answer(&mut self, now: Timestamp, reply: &Basics<'_>, code: u16) {
+        let (call_id, from_tag, to_tag) = (reply.call_id, reply.from_tag, reply.to_tag);
         if code >= 200
             && let Some((cell, side)) = self.calls.find(call_id, from_tag, to_tag)
         {
@@ -48,18 +47,15 @@ impl Core {
 
     /// What the call table learns from a reply that passes: without a transaction, every final
     /// answer to the INVITE that opened a call decides on it.
-    pub(super) fn observe_stateless(&mut self, now: Timestamp, reply: Message<'_>) {
-        let code = reply.reply_code().unwrap_or(0);
-        let Ok(cseq) = reply.cseq() else { return };
+    pub(super) fn observe_stateless(&mut self, now: Timestamp, incoming: &Incoming<'_>) {
+        let code = incoming.message.reply_code().unwrap_or(0);
+        let reply = incoming.basics;
+        let cseq = reply.cseq;
         if cseq.method == Method::Bye {
             return self.observe_bye_answer(now, reply, code);
         }
-        let from_tag = reply.from_tag().unwrap_or_default();
-        let to_tag = reply.to_tag().unwrap_or_default();
-        let Some((cell, side)) =
-            self.calls
-                .find(reply.call_id().unwrap_or_default(), from_tag, to_tag)
-        else {
+        let (call_id, from_tag, to_tag) = (reply.call_id, reply.from_tag, reply.to_tag);
+        let Some((cell, side)) = self.calls.find(call_id, from_tag, to_tag) else {
             return;
         };
         let Some(call) = self.calls.get(cell) else {

@@ -26,7 +26,7 @@ use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership};
 use crate::rng::Rng;
 use crate::route::machine::Machine;
-use crate::sip::{Edits, HeaderIndex, Message, Method, Name, build};
+use crate::sip::{Edits, HeaderIndex, Identity, Message, Method, Name, build};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
 
@@ -121,7 +121,9 @@ impl Core {
             Ok(request) => request,
             Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
         };
-        let key = self.keys.key(message, &request.via, request.method);
+        let key = self
+            .keys
+            .key(message, request.identity(), &request.via, request.method);
         let known = self.contexts.find(key);
         let is_cancel = request.method == Method::Cancel;
         if let Some(context) = known.filter(|_| !is_cancel)
@@ -144,7 +146,7 @@ impl Core {
 
     /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
     fn is_to_our_answer(&self, request: &Request<'_>) -> bool {
-        request.to_tag == self.branch_keys.tag(request.message).as_slice()
+        request.to_tag == self.branch_keys.tag(request.identity()).as_slice()
     }
 
     /// Answers a request without keeping anything.
@@ -155,7 +157,7 @@ impl Core {
         out: &mut Outbox,
     ) {
         self.count_answer(answer.code);
-        let tag = self.branch_keys.tag(request.message);
+        let tag = self.branch_keys.tag(request.identity());
         out.send(request.socket, request.reply_to(), |buffer| {
             answer.write(request, &tag, buffer);
         });
@@ -192,7 +194,7 @@ impl Core {
             return self.stats.counters.drop(Drop::Garbage);
         }
         self.count_answer(refusal.code);
-        let tag = self.branch_keys.tag(message);
+        let tag = self.branch_keys.tag(Identity::of(message));
         let to = reply_address(&via, datagram.source);
         out.send(datagram.socket, to, |buffer| {
             build::reply(

@@ -11,7 +11,7 @@ use super::local::Locals;
 use super::routing::{Routing, RoutingError};
 use super::settings::SocketId;
 use super::shard::Datagram;
-use crate::sip::{Amend, Message, Method, Name, Via};
+use crate::sip::{Amend, Identity, Message, Method, Name, Via};
 
 /// The answer that a request gets instead of being relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,36 +85,38 @@ impl<'a> Request<'a> {
         datagram: &Datagram<'_>,
         locals: &Locals,
     ) -> Result<Self, Refusal> {
-        if let Some(fault) = message.fault() {
-            return Err(Refusal::new(fault.code(), fault.reason()));
-        }
-        let bad = |reason| move |_| Refusal::new(400, reason);
-        let via = message.top_via().map_err(bad("Bad Via"))?;
-        let cseq = message.cseq().map_err(bad("Bad CSeq"))?;
+        let basics = message
+            .basics()
+            .map_err(|fault| Refusal::new(fault.code(), fault.reason()))?;
         let routing = Routing::read(message, locals).map_err(|error| match error {
             RoutingError::Malformed => Refusal::new(400, "Bad Route"),
             RoutingError::TooMany => Refusal::new(400, "Too Many Route Values"),
         })?;
-        let max_forwards = message
-            .max_forwards()
-            .map_err(bad("Bad Max-Forwards"))?
-            .unwrap_or(70);
-        let reply_to = reply_address(&via, datagram.source);
+        let reply_to = reply_address(&basics.via, datagram.source);
         Ok(Self {
             message,
-            method: cseq.method,
-            via,
-            cseq: cseq.number,
-            call_id: message.call_id().unwrap_or_default(),
-            from_tag: message.from_tag().unwrap_or_default(),
-            to_tag: message.to_tag().unwrap_or_default(),
+            method: basics.cseq.method,
+            via: basics.via,
+            cseq: basics.cseq.number,
+            call_id: basics.call_id,
+            from_tag: basics.from_tag,
+            to_tag: basics.to_tag,
             socket: datagram.socket,
             source: datagram.source,
             reply_to,
             forced_rport: Cell::new(false),
             routing,
-            max_forwards,
+            max_forwards: basics.max_forwards.unwrap_or(70),
         })
+    }
+
+    /// What it and its answers have in common.
+    pub fn identity(&self) -> Identity<'a> {
+        Identity {
+            call_id: self.call_id,
+            from_tag: self.from_tag,
+            cseq: self.cseq,
+        }
     }
 
     /// Where answers go.

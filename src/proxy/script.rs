@@ -32,7 +32,7 @@ use crate::route::machine::Machine;
 use crate::route::program::{Program, RouteId};
 use crate::route::value::{TextRef, Value};
 
-pub use acc::{Event, Told};
+pub use acc::Event;
 pub use dispatcher::Figures;
 pub use modules::ModuleSettings;
 

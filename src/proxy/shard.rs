@@ -19,7 +19,7 @@ use crate::load::{CallTable, Ownership, Progress};
 use crate::rng::Rng;
 use crate::route::machine::Machine;
 use crate::route::program::Program;
-use crate::sip::{HeaderIndex, Message, StartLine, is_keepalive, scan};
+use crate::sip::{Basics, HeaderIndex, Message, StartLine, is_keepalive, scan};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
 
@@ -47,6 +47,8 @@ pub struct Datagram<'a> {
 pub struct Incoming<'a> {
     /// The message.
     pub message: Message<'a>,
+    /// What every message has, read once.
+    pub basics: &'a Basics<'a>,
     /// Who sent it.
     pub source: SocketAddr,
     /// The socket that it came in by.
@@ -143,12 +145,7 @@ impl Shard {
         match message.start() {
             StartLine::Request { .. } => core.on_request(now, &datagram, message, out),
             StartLine::Reply { .. } => {
-                let reply = Incoming {
-                    message,
-                    source: datagram.source,
-                    socket: datagram.socket,
-                };
-                core.on_reply(now, &reply, out);
+                core.on_reply(now, &datagram, message, out);
             }
         }
         Verdict::Done
@@ -278,17 +275,28 @@ impl Core {
         self.expiring = progress == Progress::More;
     }
 
-    fn on_reply(&mut self, now: Timestamp, incoming: &Incoming<'_>, out: &mut Outbox) {
-        let reply = incoming.message;
+    fn on_reply(
+        &mut self,
+        now: Timestamp,
+        datagram: &Datagram<'_>,
+        reply: Message<'_>,
+        out: &mut Outbox,
+    ) {
         self.stats.counters.replies += 1;
+        let Ok(basics) = reply.basics() else {
+            return self.on_faulty_reply(reply, out);
+        };
+        let incoming = Incoming {
+            message: reply,
+            basics: &basics,
+            source: datagram.source,
+            socket: datagram.socket,
+        };
         self.bench.reply_edits.clear();
         self.bench.reply_code = None;
-        match our_branch(reply) {
-            Some(Branch::Stateless { .. } | Branch::Stateful { .. }) if reply.fault().is_some() => {
-                self.stats.counters.drop(Drop::Garbage);
-            }
+        match basics.via.branch.and_then(Branch::parse) {
             Some(Branch::Stateless { mac, socket, .. }) => {
-                self.relay_stateless_reply(now, incoming, mac, socket, out);
+                self.relay_stateless_reply(now, &incoming, mac, socket, out);
             }
             Some(Branch::Stateful {
                 index,
@@ -296,15 +304,28 @@ impl Core {
                 number,
                 ..
             }) if self.contexts.named(index, token).is_some() => {
-                self.on_branch_reply(now, index, usize::from(number), incoming, out);
+                self.on_branch_reply(now, index, usize::from(number), &incoming, out);
             }
-            Some(Branch::Probe { token }) => out.answer_probe(ProbeAnswer {
-                token,
-                code: reply.reply_code().unwrap_or(0),
-            }),
+            Some(Branch::Probe { token }) => answer_probe(token, reply, out),
             _ => self.stats.counters.drop(Drop::StrayReply),
         }
     }
+
+    /// What is wrong with the answer to a keepalive does not matter: somebody is there.
+    fn on_faulty_reply(&mut self, reply: Message<'_>, out: &mut Outbox) {
+        match our_branch(reply) {
+            Some(Branch::Probe { token }) => answer_probe(token, reply, out),
+            Some(_) => self.stats.counters.drop(Drop::Garbage),
+            None => self.stats.counters.drop(Drop::StrayReply),
+        }
+    }
+}
+
+fn answer_probe(token: u64, reply: Message<'_>, out: &mut Outbox) {
+    out.answer_probe(ProbeAnswer {
+        token,
+        code: reply.reply_code().unwrap_or(0),
+    });
 }
 
 /// The routing configuration of settings; where they have none, the built-in one.

@@ -11,7 +11,7 @@ use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
 use super::request::Request;
-use super::script::{Event, Told};
+use super::script::Event;
 use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::arena::Bytes;
@@ -34,7 +34,7 @@ impl Core {
             return;
         }
         self.count_answer(answer.code);
-        let tag = self.branch_keys.tag(request.message);
+        let tag = self.branch_keys.tag(request.identity());
         let scratch = &mut self.bench.scratch;
         scratch.clear();
         answer.write(request, &tag, scratch);
@@ -253,7 +253,7 @@ impl Core {
         }
         let changed = self.bench.reply_code;
         let code = changed.or(reply.reply_code()).unwrap_or(0);
-        let Ok(cseq) = reply.cseq() else { return };
+        let cseq = incoming.basics.cseq;
         let timers = &self.settings.timers;
         let context = self.contexts.get_mut(index);
         let method = context.method;
@@ -274,12 +274,12 @@ impl Core {
                 ReplyAction::AckAgain => self.acknowledge(index, number, reply, out),
                 ReplyAction::AckAndPass => {
                     self.acknowledge(index, number, reply, out);
-                    self.on_final(now, index, number, reply, code, out);
+                    self.on_final(now, index, number, incoming, code, out);
                 }
                 ReplyAction::Pass if code < 200 => {
-                    self.on_provisional(now, index, number, reply, code, out);
+                    self.on_provisional(now, index, number, incoming, code, out);
                 }
-                ReplyAction::Pass => self.on_final(now, index, number, reply, code, out),
+                ReplyAction::Pass => self.on_final(now, index, number, incoming, code, out),
             }
         }
         self.contexts.settle(index, &mut self.arena);
@@ -301,10 +301,7 @@ impl Core {
             return false;
         }
         let context = self.contexts.get(index);
-        let is_ours = reply
-            .message
-            .cseq()
-            .is_ok_and(|cseq| cseq.method == context.method);
+        let is_ours = reply.basics.cseq.method == context.method;
         match context.armed.reply {
             Some(route) if is_ours => self.run_reply_route(now, reply, branch, route, out),
             _ => true,
@@ -341,7 +338,7 @@ impl Core {
         now: Timestamp,
         index: u32,
         number: usize,
-        reply: Message<'_>,
+        reply: &Incoming<'_>,
         code: u16,
         out: &mut Outbox,
     ) {
@@ -368,9 +365,10 @@ impl Core {
                     .rang_after(now.since(branch.sent_at));
             }
         }
-        self.pass_reply(index, reply, true, out);
-        if self.modules.accounting.early_media && !reply.body().is_empty() {
-            self.account(now, index, Event::Answered, Told::by(reply), out);
+        self.pass_reply(index, reply.message, true, out);
+        let message = reply.message;
+        if self.modules.accounting.early_media && !message.body().is_empty() {
+            self.account(now, index, Event::Answered, message, out);
         }
     }
 
@@ -411,7 +409,7 @@ impl Core {
         now: Timestamp,
         index: u32,
         number: usize,
-        reply: Message<'_>,
+        reply: &Incoming<'_>,
         code: u16,
         out: &mut Outbox,
     ) {
@@ -419,7 +417,7 @@ impl Core {
         context.branches[number].stop_waiting();
         context.branches[number].last_code = code;
         if context.method == Method::Bye {
-            self.observe_bye_answer(now, reply, code);
+            self.observe_bye_answer(now, reply.basics, code);
         }
         if code < 300 {
             return self.on_success(now, index, number, reply, code, out);
@@ -428,7 +426,7 @@ impl Core {
             return;
         }
         self.note_failure(index, number, code);
-        self.keep_best(index, number, reply, code);
+        self.keep_best(index, number, reply.message, code);
         let context = self.contexts.get(index);
         if code >= 600 && !context.options.has(Options::NO_6XX) {
             self.cancel_pending(now, index, out);

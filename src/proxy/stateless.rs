@@ -19,19 +19,20 @@ impl Core {
         out: &mut Outbox,
     ) {
         let reply = incoming.message;
-        let Some(Ok(upstream)) = reply.vias().nth(1) else {
+        let Some(Ok(upstream)) = reply.second_via() else {
             return self.stats.counters.drop(Drop::NoWayBack);
         };
         let Some(reply_to) = upstream.reply_address() else {
             return self.stats.counters.drop(Drop::NoWayBack);
         };
+        let identity = incoming.basics.identity();
         let expected = self
             .branch_keys
-            .mac(reply, upstream.branch, reply_to, socket);
+            .mac(identity, upstream.branch, reply_to, socket);
         if mac != expected {
             return self.stats.counters.drop(Drop::StrayReply);
         }
-        self.observe_stateless(now, reply);
+        self.observe_stateless(now, incoming);
         self.stats.counters.relayed_replies += 1;
         if let Some(route) = self.script.reply
             && !self.run_reply_route(now, incoming, None, route, out)

@@ -13,6 +13,8 @@ mod store;
 mod tests;
 mod variables;
 
+#[cfg(test)]
+pub(super) use arguments::MAX_ARGUMENTS;
 pub(super) use fields::Place;
 pub(super) use operate::{line_regex, regex};
 

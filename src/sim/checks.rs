@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ledger::Ledger;
 use super::plane::{Plane, Seat};
 use super::story::Violation;
-use crate::dispatch::Destination;
+use crate::dispatch::{Destination, Details};
 use crate::time::Timestamp;
 
 /// Memory that a shard's table and message store may take in these small worlds.
@@ -152,9 +152,9 @@ impl Checks {
                     .peekable();
                 let is_known = known.peek().is_some();
                 if known.all(is_over) && is_known {
-                    let Destination {
+                    let Details {
                         uri, attributes, ..
-                    } = &*account.destination;
+                    } = &**account.destination;
                     let what = format!("{uri} has {active} calls, maxload {}", attributes.maxload);
                     return Err(Violation::new(2, what));
                 }

@@ -204,7 +204,7 @@ pub fn remove_first_value(edits: &mut Edits, message: Message<'_>, name: Name) {
         return;
     };
     let before_end = &message.bytes()[..line.value_range.end];
-    let second = value_end(before_end, first.start) + 1;
+    let second = value_end(before_end, first.end) + 1;
     if second >= line.value_range.end {
         edits.remove(line.range);
     } else {

@@ -1,6 +1,9 @@
-//! The reasonable syntax check of RFC 3261 16.3, with the answer to each fault.
+//! The reasonable syntax check of RFC 3261 16.3, with the answer to each fault. What it decodes is not
+//! decoded again: see [`Basics`].
 
+use super::basics::Basics;
 use super::error::HeaderError;
+use super::header::StartLine;
 use super::message::Message;
 use super::name::Name;
 use super::scan::{Length, Start};
@@ -121,27 +124,37 @@ const fn bits(names: [Name; 5]) -> u64 {
 const MANDATORY_BITS: u64 = bits(MANDATORY);
 const SINGLE_BITS: u64 = bits(SINGLE);
 
-impl Message<'_> {
+impl<'a> Message<'a> {
     /// The first fault found, or `None` for a message that may be processed.
     ///
     /// This reads the start line, the topmost Via, From, To, Call-ID, CSeq, Max-Forwards and
     /// Content-Length, and nothing that a proxy has no business with.
     pub fn fault(self) -> Option<Fault> {
+        self.basics().err()
+    }
+
+    /// What every message has, decoded once; or the first fault found.
+    pub fn basics(self) -> Result<Basics<'a>, Fault> {
+        let fault = self.start_fault().or_else(|| self.presence_fault());
+        match fault {
+            Some(fault) => Err(fault),
+            None => self.decoded(),
+        }
+    }
+
+    fn start_fault(self) -> Option<Fault> {
         if !self.index.version_2 {
             return Some(Fault::Version);
         }
         if self.index.odd_start {
             return Some(Fault::StartLine);
         }
-        let start = match self.index.start {
+        match self.index.start {
             Start::Request { .. } => self.request_uri_fault(),
             Start::Reply { code, .. } => {
                 (!(100..=699).contains(&code)).then_some(Fault::StatusCode)
             }
-        };
-        start
-            .or_else(|| self.presence_fault())
-            .or_else(|| self.value_fault())
+        }
     }
 
     fn request_uri_fault(self) -> Option<Fault> {
@@ -175,33 +188,34 @@ impl Message<'_> {
         }
     }
 
-    fn value_fault(self) -> Option<Fault> {
-        let absent = |error| error == HeaderError::Missing;
-        match self.top_via() {
-            Err(error) if absent(error) => return Some(Fault::Missing(Name::Via)),
-            Ok(via) if via.well_formed => {}
-            _ => return Some(Fault::Via),
-        }
-        if self.from().is_err() {
-            return Some(Fault::From);
-        }
-        if self.to().is_err() {
-            return Some(Fault::To);
-        }
-        if self.call_id().is_none() {
-            return Some(Fault::Missing(Name::CallId));
-        }
-        match self.cseq() {
-            Err(error) if absent(error) => return Some(Fault::Missing(Name::CSeq)),
-            Err(_) => return Some(Fault::CSeq),
-            Ok(cseq) => {
-                if let super::StartLine::Request { token, .. } = self.start()
-                    && token != cseq.token
-                {
-                    return Some(Fault::CSeqMethod);
-                }
+    fn decoded(self) -> Result<Basics<'a>, Fault> {
+        let missing_or = |name, fault| {
+            move |error| match error {
+                HeaderError::Missing => Fault::Missing(name),
+                _ => fault,
             }
+        };
+        let via = self.top_via().map_err(missing_or(Name::Via, Fault::Via))?;
+        if !via.well_formed {
+            return Err(Fault::Via);
         }
-        self.max_forwards().is_err().then_some(Fault::MaxForwards)
+        let from = self.from().map_err(|_| Fault::From)?;
+        let to = self.to().map_err(|_| Fault::To)?;
+        let call_id = self.call_id().ok_or(Fault::Missing(Name::CallId))?;
+        let cseq = self.cseq().map_err(missing_or(Name::CSeq, Fault::CSeq))?;
+        if let StartLine::Request { token, .. } = self.start()
+            && token != cseq.token
+        {
+            return Err(Fault::CSeqMethod);
+        }
+        let max_forwards = self.max_forwards().map_err(|_| Fault::MaxForwards)?;
+        Ok(Basics {
+            via,
+            from_tag: from.tag().unwrap_or_default(),
+            to_tag: to.tag().unwrap_or_default(),
+            call_id,
+            cseq,
+            max_forwards,
+        })
     }
 }

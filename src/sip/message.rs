@@ -215,6 +215,12 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The Via value below the topmost one: in a reply, that of who sent us the request.
+    pub fn second_via(self) -> Option<Result<Via<'a>, HeaderError>> {
+        let (value, range) = self.values(Name::Via).nth(1)?;
+        Some(Via::parse(value, range.start))
+    }
+
     /// Every Route value, topmost first.
     pub fn routes(self) -> impl Iterator<Item = Result<NameAddr<'a>, HeaderError>> {
         self.addresses(Name::Route)

@@ -12,6 +12,7 @@
 //! readable enough to be answered can be answered.
 
 mod amend;
+mod basics;
 pub mod build;
 mod digest;
 mod edit;
@@ -32,6 +33,7 @@ mod values;
 mod via;
 
 pub use amend::Amend;
+pub use basics::{Basics, Identity};
 pub use digest::{digest_param, digest_username};
 pub use edit::{Edits, remove_first_value};
 pub use error::{HeaderError, ScanError, UriError};

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 
-use crate::sip::{Message, Method, Via};
+use crate::sip::{Identity, Message, Method, Via};
 
 /// What every RFC 3261 branch begins with.
 pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
@@ -49,43 +49,38 @@ impl KeyMaker {
 
     /// The key of a request with this top Via. ACK and CANCEL get the key of the INVITE that they
     /// belong to.
-    pub fn key(&self, message: Message<'_>, via: &Via<'_>, method: Method) -> TransactionKey {
-        let low = fold(&self.low, message, via, method);
-        let high = fold(&self.high, message, via, method);
+    pub fn key(
+        &self,
+        message: Message<'_>,
+        of: Identity<'_>,
+        via: &Via<'_>,
+        method: Method,
+    ) -> TransactionKey {
+        let branch = via.branch.unwrap_or_default();
+        // Section 17.2.3 asks for branch and sent-by only. Call-ID and CSeq are in it too, since weak
+        // clients behind one address do repeat branches. A client older than RFC 3261 is known by more.
+        // The To tag is left out: the ACK carries the one that the INVITE did not have.
+        let uri = message.request_uri().unwrap_or_default();
+        let texts = [of.call_id, via.host, branch, uri, of.from_tag];
+        let is_unique = branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len();
+        let texts = if is_unique { &texts[..3] } else { &texts };
+        // INVITE, ACK and CANCEL share a branch; other methods never share one with them.
+        let class = match method {
+            Method::Ack | Method::Cancel => Method::Invite,
+            other => other,
+        };
+        let port = via.port.unwrap_or(5060);
+        let numbers = u64::from(of.cseq) << 32 | u64::from(port) << 16 | class as u64;
+        let fold = |state: &RandomState| {
+            let mut hasher = state.build_hasher();
+            hasher.write_u64(numbers);
+            for text in texts {
+                hasher.write_usize(text.len());
+                hasher.write(text);
+            }
+            hasher.finish()
+        };
+        let (low, high) = (fold(&self.low), fold(&self.high));
         TransactionKey(u128::from(high) << 64 | u128::from(low))
     }
-}
-
-fn fold(state: &RandomState, message: Message<'_>, via: &Via<'_>, method: Method) -> u64 {
-    let mut hasher = state.build_hasher();
-    let mut field = |bytes: &[u8]| {
-        hasher.write_usize(bytes.len());
-        hasher.write(bytes);
-    };
-    // Section 17.2.3 asks for branch and sent-by only. Call-ID and CSeq are in it too, since weak
-    // clients behind one address do repeat branches.
-    field(message.call_id().unwrap_or_default());
-    let number = message.cseq().map_or(0, |cseq| cseq.number);
-    field(&number.to_be_bytes());
-    field(via.host);
-    field(&via.port.unwrap_or(5060).to_be_bytes());
-    match via.branch {
-        Some(branch) if branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len() => {
-            field(branch);
-        }
-        // A client older than RFC 3261. The To tag is left out: the ACK carries the one that the
-        // INVITE did not have.
-        other => {
-            field(other.unwrap_or_default());
-            field(message.request_uri().unwrap_or_default());
-            field(message.from_tag().unwrap_or_default());
-        }
-    }
-    // INVITE, ACK and CANCEL share a branch; other methods never share one with them.
-    let class = match method {
-        Method::Ack | Method::Cancel => Method::Invite,
-        other => other,
-    };
-    hasher.write_u8(class as u8);
-    hasher.finish()
 }

@@ -175,7 +175,7 @@ impl Act<'_> {
         core.stats.counters.relayed_requests += 1;
         let branch = Branch::Stateless {
             mac: core.branch_keys.mac(
-                request.message,
+                request.identity(),
                 request.via.branch,
                 request.reply_to(),
                 request.socket,

@@ -46,18 +46,18 @@ impl Event {
 
 /// What an answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told<'a> {
+struct Told<'a> {
     /// Its code; 0: none.
-    pub code: u16,
+    code: u16,
     /// Its reason.
-    pub reason: &'a [u8],
+    reason: &'a [u8],
     /// Its To tag.
-    pub to_tag: &'a [u8],
+    to_tag: &'a [u8],
 }
 
 impl<'a> Told<'a> {
     /// What a reply says.
-    pub fn by(reply: Message<'a>) -> Self {
+    fn by(reply: Message<'a>) -> Self {
         let (code, reason) = match reply.start() {
             StartLine::Reply { code, reason } => (code, reason),
             StartLine::Request { .. } => (0, &b""[..]),
@@ -203,7 +203,7 @@ impl Act<'_> {
         {
             return;
         }
-        let tag = self.core.branch_keys.tag(request.message);
+        let tag = self.core.branch_keys.tag(request.identity());
         let told = Told {
             code,
             reason: reason_phrase(code).as_bytes(),
@@ -324,13 +324,15 @@ impl Core {
         now: Timestamp,
         index: u32,
         event: Event,
-        told: Told<'_>,
+        reply: Message<'_>,
         out: &mut Outbox,
     ) {
         let events = [Event::Missed, event];
-        if !self.is_accounted(index, events, told.code) {
+        if !self.is_accounted(index, events, reply.reply_code().unwrap_or(0)) {
             return;
         }
+        // Only now: nearly no transaction is accounted for, and this reads the To.
+        let told = Told::by(reply);
         self.with_base(index, |core, request, _| {
             let mut act = Act::on_failure(core, now, request, index, out);
             act.with_machine(|act, machine| {
@@ -342,16 +344,16 @@ impl Core {
         });
     }
 
-    /// The same by a stored answer.
+    /// The same by a stored answer with this code.
     pub(in crate::proxy) fn account_stored(
         &mut self,
         now: Timestamp,
         index: u32,
         event: Event,
-        stored: Bytes,
+        (code, stored): (u16, Bytes),
         out: &mut Outbox,
     ) {
-        if self.contexts.get(index).flags == 0 {
+        if !self.is_accounted(index, [Event::Missed, event], code) {
             return;
         }
         let mut bytes = std::mem::take(&mut self.bench.answer);
@@ -359,7 +361,7 @@ impl Core {
         bytes.extend_from_slice(self.arena.get(stored));
         let mut header_index = self.bench.sent_index.take().unwrap_or_default();
         if let Ok(reply) = scan(&bytes, &mut header_index) {
-            self.account(now, index, event, Told::by(reply), out);
+            self.account(now, index, event, reply, out);
         }
         self.bench.sent_index = Some(header_index);
         self.bench.answer = bytes;

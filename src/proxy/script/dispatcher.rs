@@ -8,7 +8,7 @@ pub use membership::Figures;
 use std::time::Duration;
 
 use super::{Function, Variable, function, is_given, number, text};
-use crate::dispatch::{Flags, Origin, SetId};
+use crate::dispatch::{Destination, Flags, Origin, SetId};
 use crate::load::Hold;
 use crate::proxy::act::{Act, Aim};
 use crate::route::host::{Argument, Outcome};
@@ -39,6 +39,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("ds_mark_dst", ds_mark_dst),
     function("ds_mark_addr", ds_mark_addr),
+    function("ds_oc_set_attrs", ds_oc_set_attrs),
     function("ds_list_exists", membership::ds_list_exists),
     function("ds_list_exist", membership::ds_list_exists),
     function("ds_is_from_list", membership::ds_is_from_list),
@@ -167,6 +168,44 @@ fn ds_mark_addr(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine
         destination.update_health(|health| health.update(flags, Origin::Script, thresholds));
     act.note_state(destination, before, after);
     Outcome::TRUE
+}
+
+/// How long an overload rate holds if the script does not say.
+const OVERLOAD_MILLISECONDS: u64 = 500;
+
+/// Kamailio's codes: 1 set, -1 no such set, -2 nobody of this URI who has not heard of a newer rate.
+fn ds_oc_set_attrs(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
+    let (Some(set), Some(uri), Some(rate), Some(span), Some(sequence)) = (
+        number(arguments, 0),
+        text(arguments, 1),
+        number(arguments, 2),
+        number(arguments, 3),
+        number(arguments, 4),
+    ) else {
+        return Outcome::FALSE;
+    };
+    let set = SetId::try_from(set).ok();
+    let Some(set) = set.and_then(|set| act.core.sets.get(set)) else {
+        return Outcome::FALSE;
+    };
+    let rate = rate.clamp(0, 100) as u32;
+    let span = if span > 0 {
+        span.unsigned_abs()
+    } else {
+        OVERLOAD_MILLISECONDS
+    };
+    let until = act.now + Duration::from_millis(span);
+    let sequence = u64::try_from(sequence).unwrap_or(0);
+    let uri = machine.bytes(uri);
+    let of_this_uri =
+        |one: &&std::sync::Arc<Destination>| one.uri.as_bytes().eq_ignore_ascii_case(uri);
+    let named = set.destinations.iter().filter(of_this_uri);
+    let hearing = named.filter(|one| one.set_overload(rate, until, sequence));
+    if hearing.count() > 0 {
+        Outcome::TRUE
+    } else {
+        Outcome::Code(-2)
+    }
 }
 
 /// Calls are counted whatever a script does: there is nothing left to do.

@@ -341,6 +341,34 @@ fn a_state_that_a_script_marks_is_told_to_the_event_route() {
 }
 
 #[test]
+fn an_overload_rate_holds_for_its_time_and_an_older_one_is_not_heard() {
+    let mut bench = Bench::script(
+        r#"request_route {
+            if ($hdr(X-Rate) != $null) {
+                if (!ds_oc_set_attrs("1", "SIP:10.0.1.1:5060", "$hdr(X-Rate)", "1000", "7")) {
+                    sl_send_reply("500", "Code $retcode");
+                    exit;
+                }
+            }
+            if (ds_select_dst("1", "64")) { t_relay(); }
+        }"#,
+        2,
+    );
+    let first_gets = |bench: &mut Bench, call: &str, rate: &str| {
+        let sent = bench.call(&request("INVITE", call, "", rate));
+        sent.iter().any(|one| one.to == gateway(1))
+    };
+    assert!(!first_gets(&mut bench, "a", "X-Rate: 100\r\n"));
+    assert!((0..4).all(|call| !first_gets(&mut bench, &call.to_string(), "")));
+    let sent = bench.call(&request("INVITE", "b", "", "X-Rate: 0\r\n"));
+    let answer = to_caller(&sent).expect("an answer");
+    assert_eq!(answer.start(), "SIP/2.0 500 Code -2");
+    bench.wait(Duration::from_secs(2));
+    let got = (4..6).filter(|call| first_gets(&mut bench, &call.to_string(), ""));
+    assert_eq!(got.count(), 1, "back in its turn");
+}
+
+#[test]
 fn a_transaction_that_is_made_and_not_used_leaves_nothing() {
     let mut bench = Bench::script("request_route { t_newtran(); exit; }", 1);
     bench.call(&request("INVITE", "a", "", ""));

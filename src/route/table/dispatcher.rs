@@ -22,6 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = function_rows! {
         ds_set_domain() [REQUEST FAILURE] "the current of the chosen destinations as host of the R-URI";
         ds_mark_dst(; state: Plain) [REQUEST FAILURE REPLY] "set the state of the current destination: letters of i, a, t, d, p";
         ds_mark_addr(state: Text, set: Int, uri: Text) [ANY] "set the state of a destination";
+        ds_oc_set_attrs(set: Int, uri: Text, rate: Int, milliseconds: Int, sequence: Int) [ANY] "overload control: pass a destination over in so many percent of its turns with algorithm 64, for so long";
         ds_list_exists(set: Int) [ANY] "whether there is such a set";
         ds_list_exist(set: Int) [ANY] "whether there is such a set: ds_list_exists()";
         ds_is_from_list() [REQUEST FAILURE REPLY BRANCH] "whether the message came from any destination";

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::route::explain::explain;
+use crate::route::machine::MAX_ARGUMENTS;
 use crate::route::{PARAMETERS, listing};
 
 #[test]
@@ -32,6 +33,14 @@ fn no_name_is_there_twice() {
         let names = module.parameters.iter();
         let names = names.flat_map(|row| row.aliases.iter().chain([&row.name]));
         all_once(names.map(|name| (*name).to_owned()).collect());
+    }
+}
+
+#[test]
+fn no_function_takes_more_than_the_machine_hands_over() {
+    for row in functions() {
+        let most = row.required.len() + row.optional.len();
+        assert!(most <= MAX_ARGUMENTS, "{}()", row.name);
     }
 }
 
