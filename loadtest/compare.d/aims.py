@@ -1,0 +1,146 @@
+"""The aims: what was to be reached, and whether it was."""
+
+from dataclasses import dataclass
+
+from results import Spread
+
+# What Kamailio held when the aims were set.
+KAMAILIO_MB = 263
+
+
+@dataclass
+class Aim:
+    """One row: the limit is on the median."""
+
+    what: str
+    limit: float
+    measured: Spread
+    unit: str = ""
+
+    def is_met(self):
+        return self.measured is not None and self.measured.median <= self.limit
+
+    def row(self):
+        if self.measured is None:
+            return [self.what, limit(self.limit) + self.unit, "not measured", "not measured"]
+        return [
+            self.what,
+            limit(self.limit) + self.unit,
+            self.measured.text(2) + self.unit,
+            "met" if self.is_met() else "**not met**",
+        ]
+
+
+def limit(value):
+    return f"at most {value:.3g}"
+
+
+def all_of(rounds):
+    """Every aim, in the order in which they were set."""
+    return stateless(rounds) + stateful(rounds) + latency(rounds) + growth(rounds)
+
+
+def stateless(rounds):
+    own = rounds.find("stateless", "sipshard")
+    forwarder = rounds.find("stateless", "forwarder")
+    best = best_kamailio(rounds)
+    debian, low = rounds.find("debian", "kamailio"), rounds.find("debian", "sipshard")
+    by_kamailio = debian and rounds.value(debian, "cpu_us")
+    rate = f"{debian['rate']:,}" if debian else "fewer"
+    mixed = rounds.value(own, "cpu_us") if own and by_kamailio else None
+    return [
+        Aim("stateless: CPU, to the bare forwarder's", 1.15, rounds.ratio(own, forwarder)),
+        Aim("stateless: user part", 1.0, rounds.value(own, "user_us"), " us a message"),
+        Aim(f"stateless: CPU, to {best['title']}", 1 / 2, rounds.ratio(own, best["cell"])),
+        Aim(
+            f"stateless: CPU, to Kamailio as Debian ships it, which carries {rate} calls/s",
+            1 / 7,
+            mixed.times(1 / by_kamailio.median) if mixed else None,
+        ),
+        Aim(f"the same, both at {rate} calls/s", 1 / 7, rounds.ratio(low, debian)),
+    ]
+
+
+def best_kamailio(rounds):
+    """The memory manager with which Kamailio is cheapest, stateless."""
+    names = {"kamailio-fm": "Kamailio's with `-x fm`", "kamailio-tlsf": "Kamailio's with `-x tlsf`"}
+    found = []
+    for subject, title in names.items():
+        cell = rounds.find("stateless", subject)
+        value = rounds.value(cell, "cpu_us")
+        if value:
+            found.append((value.median, {"cell": cell, "title": f"{title}, its best"}))
+    return min(found, key=lambda one: one[0])[1] if found else {"cell": None, "title": "Kamailio's"}
+
+
+def stateful(rounds):
+    own = highest(rounds, "sipshard")
+    kamailio = highest(rounds, "kamailio-fm")
+    forwarder = rounds.find("stateful", "forwarder")
+    memory = rounds.value(own, "memory_bytes")
+    return [
+        Aim("stateful: CPU, to the bare forwarder's", 1.6, rounds.ratio(own, forwarder)),
+        Aim("stateful: CPU, to Kamailio's with `-x fm`", 2 / 5, rounds.ratio(own, kamailio)),
+        Aim(
+            f"stateful: memory, a fifth of {KAMAILIO_MB} MB",
+            KAMAILIO_MB / 5,
+            memory.times(1 / 1e6) if memory else None,
+            " MB",
+        ),
+        Aim(
+            "stateful: memory, to Kamailio's in this run",
+            1 / 5,
+            rounds.ratio(own, kamailio, "memory_bytes"),
+        ),
+    ]
+
+
+def highest(rounds, subject):
+    """The cell of a stateful subject with the highest rate."""
+    cells = [cell for cell in rounds.cells("stateful") if cell["subject"] == subject]
+    return max(cells, key=lambda cell: cell["rate"], default=None)
+
+
+def added(rounds, cell, what):
+    """Time added: to what the same calls take with no one between."""
+    direct = cell and rounds.find("latency", "direct", rate=cell["rate"])
+    return rounds.difference(cell, direct, what) if direct else None
+
+
+def latency(rounds):
+    out = []
+    for is_stateful, word in ((False, "stateless"), (True, "stateful")):
+        own = rounds.find("latency", "sipshard", stateful=is_stateful)
+        kamailio = rounds.find("latency", "kamailio-fm", stateful=is_stateful)
+        ours, theirs = added(rounds, own, "p99_ms"), added(rounds, kamailio, "p99_ms")
+        part = None
+        if ours and theirs and theirs.median > 0:
+            part = ours.times(1 / theirs.median)
+        out.append(Aim(f"{word}, half the load: p99 of the time added, to Kamailio's", 1 / 2, part))
+    return out
+
+
+def growth(rounds):
+    def grown(group, limit, title, what, **fixed):
+        cells = [
+            cell
+            for cell in rounds.cells(group)
+            if cell["subject"] == "sipshard"
+            and all(cell[name] == value for name, value in fixed.items())
+        ]
+        cells.sort(key=lambda cell: cell[what])
+        few, many = (cells[0], cells[-1]) if len(cells) > 1 else (None, None)
+        return Aim(title, limit, rounds.ratio(many, few))
+
+    calls = "CPU for a call, 1 million live calls to 1 thousand"
+    out = [grown("live", 1.1, calls, "live", hash_size=16)]
+    if any(cell["hash_size"] == 8 for cell in rounds.cells("live")):
+        out.append(grown("live", 1.1, calls + ", `ds_hash_size` 8", "live", hash_size=8))
+    out.append(
+        grown("destinations", 1.5, "CPU for a call, 10,000 destinations to 10", "destinations")
+    )
+    out.append(grown("workers", 1.1, "CPU for a call, 2 workers to 1", "workers", stateful=False))
+    if any(cell["stateful"] for cell in rounds.cells("workers")):
+        more = "CPU for a call, 2 workers to 1, stateful"
+        out.append(grown("workers", 1.1, more, "workers", stateful=True))
+    return out

@@ -1,0 +1,221 @@
+"""Measures sipshard beside a bare forwarder, nginx's UDP proxy and Kamailio, and writes docs/performance.md."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import replace
+
+import generators
+import matrix
+import page
+import subjects
+from load import Calls, Lasting, Load
+from machine import BusyTime, Machine
+from process import Failed, bound_ports, memory
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+FIRST_PORT = 15060
+
+
+def main():
+    options = arguments()
+    # So that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    machine = Machine.look(options.programs)
+    cells = chosen_cells(options)
+    with_generators = options.wants("generators") and not options.subjects
+    plan = [
+        (number, cell)
+        for number in range(options.rounds)
+        for cell in cells
+        if number < cell.most_rounds
+    ]
+    total = sum(cell.round_seconds(options.seconds) for _, cell in plan)
+    total += generators.seconds(options.quick) if with_generators else 0
+    print(f"{len(plan)} measurements, {options.rounds} rounds: about {total / 60:.0f} minutes")
+    print(f"subject on core {machine.subject_cores(1)}, load on {machine.load_cores(1)}")
+    folder = tempfile.mkdtemp(prefix="sipshard-compare-")
+    begin, busy, results = time.monotonic(), BusyTime(), []
+    try:
+        for count, (number, cell) in enumerate(plan):
+            minutes = (time.monotonic() - begin) / 60
+            head = f"[{count + 1}/{len(plan)}, {minutes:.1f} of {total / 60:.0f} min]"
+            print(f"{head} round {number + 1}, {cell.group}: {cell.name()}", end=" ", flush=True)
+            result = measured(cell, options, machine, os.path.join(folder, str(count + 1)))
+            print(in_short(result), flush=True)
+            results.append({"cell": vars(cell), "round": number, **result})
+            machine.facts["taken by others during the run"] = busy.others()
+        beside = generators.measure(options, machine, folder) if with_generators else None
+    finally:
+        if options.keep:
+            print(f"logs: {folder}")
+        else:
+            shutil.rmtree(folder)
+    run = {
+        "machine": machine.facts,
+        "options": {"quick": options.quick, "rounds": options.rounds, "seconds": options.seconds},
+        "scale": options.scale,
+        "minutes": (time.monotonic() - begin) / 60,
+        "results": results,
+        "generators": beside,
+    }
+    os.makedirs(options.out, exist_ok=True)
+    with open(options.results, "w", encoding="utf-8") as file:
+        json.dump(run, file, indent=1)
+    page.write(run, options.out)
+    print(f"wrote {os.path.join(options.out, 'performance.md')}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="loadtest/compare", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only what the aims need, ten minutes")
+    parser.add_argument("--only", action="append", metavar="NAME", help=f"{', '.join(GROUPS)}")
+    parser.add_argument("--subjects", metavar="LIST", help=", ".join(subjects.SUBJECTS))
+    parser.add_argument("--rounds", type=int, help="of each cell [3; quick: 2]")
+    parser.add_argument("--seconds", type=float, help="of each measurement [10; quick: 3]")
+    parser.add_argument("--warm", type=float, help="at most so many seconds of load beforehand")
+    parser.add_argument("--scale", type=float, default=1.0, help="of all rates, for slow machines")
+    parser.add_argument("--keep", action="store_true", help="keep the logs of all programs")
+    parser.add_argument("--out", metavar="FOLDER", help="for performance.md [docs; a part: target]")
+    parser.add_argument("--programs", metavar="FOLDER", help="of sipshard and sipload")
+    parser.add_argument("--page", action="store_true", help="only write the page of the last run")
+    options = parser.parse_args()
+    for name in options.only or []:
+        if name not in GROUPS:
+            parser.error(f"--only {name}: there are {', '.join(GROUPS)}")
+    options.target = os.path.join(ROOT, "target")
+    is_part = options.only or options.subjects
+    # Beside a page that goes elsewhere; not among the documents.
+    options.results = os.path.join(options.out or options.target, "compare.json")
+    options.out = options.out or (options.target if is_part else os.path.join(ROOT, "docs"))
+    options.rounds = options.rounds or (2 if options.quick else 3)
+    options.seconds = options.seconds or (3 if options.quick else 10)
+    folder = os.path.abspath(options.programs or os.path.join(options.target, "release"))
+    options.programs = {name: os.path.join(folder, name) for name in ("sipshard", "sipload")}
+    options.wants = lambda group: not options.only or group in options.only
+    if options.page:
+        with open(options.results, encoding="utf-8") as file:
+            page.write(json.load(file), options.out)
+        sys.exit(0)
+    return options
+
+
+GROUPS = [
+    "stateless",
+    "debian",
+    "stateful",
+    "latency",
+    "workers",
+    "destinations",
+    "live",
+    "algorithms",
+    "generators",
+]
+
+
+def chosen_cells(options):
+    """The cells that the options ask for."""
+    only = options.subjects.split(",") if options.subjects else subjects.SUBJECTS
+    return [
+        replace(cell, rate=round(cell.rate * options.scale))
+        for cell in matrix.cells(options.quick)
+        if options.wants(cell.group) and cell.subject in only
+    ]
+
+
+def measured(cell, options, machine, folder):
+    """One round of a cell: its figures, or why there are none."""
+    os.mkdir(folder)
+    try:
+        return figures(cell, options, machine, folder)
+    except Failed as error:
+        return {"error": str(error)}
+
+
+def figures(cell, options, machine, folder):
+    port, gateway_port = free_ports()
+    cores = machine.subject_cores(cell.cores)
+    place = subjects.Place(folder, port, gateway_port, cores, options.programs)
+    load_cores = machine.load_cores(cell.cores)
+    if cell.subject == "direct":
+        target = f"127.0.0.1:{gateway_port}"
+        load = Load(options.programs["sipload"], load_cores, folder, target, gateway_port)
+        return told(*load.run(calls(cell, options.seconds)))
+    load = Load(options.programs["sipload"], load_cores, folder, place.listen, gateway_port)
+    subject = subjects.start(cell, place)
+    try:
+        fill(cell, load)
+        warm = min(cell.warm_seconds, options.warm or cell.warm_seconds)
+        load.run(calls(cell, warm))
+        counts, before, (after, held) = load.run(
+            calls(cell, options.seconds),
+            before=subject.accounting,
+            after=lambda: (subject.accounting(), memory(subject.child.pid)),
+        )
+        out = told(counts, before, after, held)
+        # Without the folders of this machine.
+        out["command"] = shlex.join(re.sub(r"/.*/", "", word) for word in subject.command)
+        if cell.workers > 1 and cell.subject == "sipshard":
+            out.update(subjects.steering(place, subject))
+        return out
+    finally:
+        subject.stop()
+
+
+def calls(cell, seconds):
+    by_target = cell.subject in subjects.BY_TARGET
+    return Calls(cell.rate, seconds, by_target, sockets=cell.sockets)
+
+
+def fill(cell, load):
+    """Begins calls that stay: their gateways are gone when the measurement begins."""
+    if cell.live:
+        counts, _, _ = load.run(Lasting(cell.live))
+        if counts.completed < 0.99 * cell.live:
+            raise Failed(f"{counts.completed} of {cell.live} calls could be begun")
+
+
+def told(counts, before=None, after=None, held=0):
+    """What is kept of a round."""
+    out = {
+        "calls": counts.calls,
+        "failed": counts.failed,
+        "messages": counts.messages,
+        "faults": counts.faults,
+        "p50_ms": counts.ringing_p50,
+        "p99_ms": counts.ringing_p99,
+        "load_us": counts.cpu * 1e6 / max(1, counts.messages),
+    }
+    if after:
+        cpu, user = after.since(before)
+        each = 1e6 / max(1, counts.messages)
+        out.update(cpu_us=cpu * each, user_us=user * each, memory_bytes=held)
+    return out
+
+
+def in_short(result):
+    if "error" in result:
+        return "FAILED: " + result["error"]
+    out = f"p99 {result['p99_ms']:.3f} ms"
+    if "cpu_us" in result:
+        out = f"{result['cpu_us']:.2f} us a message ({result['user_us']:.2f} user), " + out
+    return ", ".join([out] + result["faults"])
+
+
+def free_ports():
+    """Two UDP ports that nobody has bound."""
+    taken = bound_ports()
+    free = (port for port in range(FIRST_PORT, 65535) if port not in taken)
+    return next(free), next(free)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+//! The comparison with the peers, as a whole but tiny: it measures, and writes its page.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn the_comparison_measures_and_writes_its_page() {
+    let out = tempfile::tempdir().unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_sipload")).parent().unwrap();
+    // Built beside it, but not if the load generator alone is tested.
+    let subjects = if programs.join("sipshard").exists() {
+        ["forwarder", "sipshard"].as_slice()
+    } else {
+        &["forwarder"]
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("compare.d/main.py");
+    let run = Command::new("python3")
+        .arg("-B")
+        .arg(script)
+        .args(["--only", "stateless", "--subjects", &subjects.join(",")])
+        .args(["--rounds", "1", "--seconds", "0.5", "--warm", "0.1"])
+        .args(["--scale", "0.02", "--programs"])
+        .arg(programs)
+        .arg("--out")
+        .arg(out.path())
+        .output()
+        .expect("python3 is there; tests/packages installs it");
+    let said = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}{errors}");
+    let results = fs::read_to_string(out.path().join("compare.json")).unwrap();
+    assert_eq!(
+        results.matches("\"cpu_us\"").count(),
+        subjects.len(),
+        "{said}"
+    );
+    // 120 calls a second for half a second.
+    assert!(results.contains("\"calls\": 60,"), "{results}");
+    let page = fs::read_to_string(out.path().join("performance.md")).unwrap();
+    assert!(page.contains("| bare forwarder | 120 | "), "{page}");
+    let picture = out.path().join("performance/stateless.svg");
+    assert!(fs::read_to_string(picture).unwrap().ends_with("</svg>\n"));
+}
