@@ -35,8 +35,10 @@ pub struct PlaneCounters {
     pub misrouted: u64,
     /// Wakes of sleeping shards.
     pub wakes: u64,
-    /// Times that this shard slept.
+    /// Times that this shard slept until something came.
     pub sleeps: u64,
+    /// Times that this shard let datagrams gather.
+    pub pauses: u64,
     /// Panics caught; each cost one message.
     pub panics: u64,
 }
@@ -61,6 +63,7 @@ impl PlaneCounters {
         self.misrouted += other.misrouted;
         self.wakes += other.wakes;
         self.sleeps += other.sleeps;
+        self.pauses += other.pauses;
         self.panics += other.panics;
     }
 }

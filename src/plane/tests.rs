@@ -207,6 +207,40 @@ fn a_dead_gateway_is_given_up_on_the_networks_word() {
 }
 
 #[test]
+fn where_datagrams_gather_all_are_read_and_the_quiet_listener_too() {
+    let gateway = Party::new("127.0.0.1:0");
+    let sets = sets(&[line(gateway.address, 1, 0)]);
+    let options = PlaneOptions {
+        // So long that the test's own rate is enough.
+        gather: Duration::from_millis(20),
+        ..PlaneOptions::default()
+    };
+    let settings = settings(1, &["127.0.0.1:0", "127.0.0.1:0"]);
+    let plane = Plane::start(&settings, &options, &sets).unwrap();
+    let [busy, quiet] = plane.addresses()[..] else {
+        panic!("two listeners");
+    };
+    let caller = Party::new("127.0.0.1:0");
+    let mut calls = BTreeSet::new();
+    until("a pause", || {
+        for _ in 0..16 {
+            let call = calls.len() as u32;
+            caller.invite(call, busy, "");
+            calls.insert(format!("Call-ID: call-{call}@test"));
+        }
+        (totals(&plane).pauses > 0).then_some(())
+    });
+    let call = calls.len() as u32;
+    caller.invite(call, quiet, "");
+    calls.insert(format!("Call-ID: call-{call}@test"));
+    while !calls.is_empty() {
+        let (invite, _) = gateway.receive_one("INVITE");
+        let call_id = invite.lines().find(|line| line.starts_with("Call-ID"));
+        calls.remove(call_id.expect("a Call-ID"));
+    }
+}
+
+#[test]
 fn a_panic_costs_one_errand_and_not_the_shard() {
     let plane = start(&settings(1, &["127.0.0.1:0"]), &Arc::default());
     let nothing = plane.ask(0, PATIENCE, |_| panic!("by this test"));

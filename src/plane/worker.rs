@@ -5,23 +5,27 @@
 //!
 //! Readiness is told once (edge-triggered), and each turn takes one batch from each socket, so that
 //! no socket starves another, nor the timers. A socket that may hold more is remembered, and the loop
-//! then looks at its poll without sleeping.
+//! does not sleep then. Where much comes it does not ask the poll either, but lets datagrams gather for
+//! a moment ([`super::pace`]) and reads the sockets that had some.
 
 use std::net::UdpSocket;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{io, mem};
+use std::{io, mem, thread};
 
 use crossbeam::channel::{Receiver, Sender};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
+use rustix::thread::set_current_timer_slack;
 
 use super::batch::{ErrorReader, RecvBatch, SendBatch};
 use super::clock::Clock;
 use super::command::{Command, ShardSnapshot};
 use super::expiry::ExpiryPacer;
 use super::guarded::Guarded;
+use super::pace::Pace;
 use super::ring::{HandoffReceiver, Sleeper};
 use crate::proxy::{Datagram, Outbox, ShardId, SocketId};
 use crate::time::Timestamp;
@@ -32,6 +36,8 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 const RING_BUDGET: usize = 64;
 /// Entries taken from one socket's error queue in a turn.
 const ERROR_BUDGET: usize = 32;
+/// How late the kernel may end a pause.
+const SLACK_NANOS: NonZeroU64 = NonZeroU64::new(1_000).unwrap();
 /// Commands obeyed in a turn.
 const COMMAND_BUDGET: usize = 64;
 
@@ -40,6 +46,8 @@ const COMMAND_BUDGET: usize = 64;
 struct Line {
     /// There may be datagrams to read.
     readable: bool,
+    /// The last look found some.
+    busy: bool,
     /// There may be entries in the error queue.
     failing: bool,
     /// The kernel's count of lost datagrams, as last seen.
@@ -65,6 +73,8 @@ pub(super) struct Parts {
     pub sleeper: Arc<Sleeper>,
     /// When which slots are due; `None` if the timer thread says.
     pub pacer: Option<ExpiryPacer>,
+    /// How long datagrams may gather where there are many.
+    pub gather: Duration,
 }
 
 /// What a loop knows while its shard is being drained.
@@ -81,6 +91,13 @@ struct Draining {
 pub(super) struct Worker {
     parts: Parts,
     now: Timestamp,
+    /// When this turn began.
+    began: Timestamp,
+    pace: Pace,
+    /// What this turn has taken in.
+    found: u64,
+    /// The window of the pace in which the poll was last asked.
+    asked: Timestamp,
     events: Events,
     lines: Vec<Line>,
     batch: RecvBatch,
@@ -97,11 +114,17 @@ impl Worker {
         // What came before the poll watched makes no event.
         let line = Line {
             readable: true,
+            busy: false,
             failing: true,
             overflow: 0,
         };
+        let now = parts.clock.now();
         Self {
-            now: parts.clock.now(),
+            now,
+            began: now,
+            pace: Pace::new(parts.gather, now),
+            found: 0,
+            asked: Timestamp::ZERO,
             events: Events::with_capacity(64),
             lines: vec![line; parts.sockets.len()],
             batch: RecvBatch::new(),
@@ -115,6 +138,10 @@ impl Worker {
 
     /// Runs until it is told to stop. A panic outside the shard's own guard costs one turn.
     pub(super) fn run(mut self) {
+        // Else the kernel lets a pause be half as long again.
+        if let Err(error) = set_current_timer_slack(Some(SLACK_NANOS)) {
+            tracing::warn!(%error, "pauses are longer than they should be");
+        }
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.turn())) {
                 Ok(true) => {}
@@ -132,6 +159,7 @@ impl Worker {
     fn turn(&mut self) -> bool {
         self.wait();
         self.now = self.parts.clock.now();
+        (self.began, self.found) = (self.now, 0);
         // First, so that what was commanded before a datagram came holds for it as a rule.
         let go_on = self.obey_commands();
         for number in 0..self.lines.len() {
@@ -151,11 +179,41 @@ impl Worker {
         self.parts.guarded.tell_changes(self.now);
         self.flush();
         self.tell_idleness();
+        if self.found > 0 {
+            self.pace.found(self.began, self.found);
+            self.now = self.parts.clock.now();
+        }
         go_on
     }
 
-    /// Learns what has become ready; sleeps until then if there is nothing else to do.
+    /// Learns what there is to do; sleeps until there is something.
     fn wait(&mut self) {
+        if let Some(pause) = self.pause() {
+            if !pause.is_zero() {
+                self.parts.guarded.counters.pauses += 1;
+                thread::sleep(pause);
+            }
+            for line in &mut self.lines {
+                line.readable = line.busy;
+            }
+        }
+        // A socket's error shows when it is read, but sending may be what takes it away. So the poll is
+        // asked in each window, however busy the sockets are.
+        if self.lines.iter().all(|line| line.readable) && self.asked == self.pace.window() {
+            return;
+        }
+        self.asked = self.pace.window();
+        self.poll();
+    }
+
+    /// How long to let datagrams gather, if there is nothing else to do.
+    fn pause(&self) -> Option<Duration> {
+        let next_round = self.pace.next_round().filter(|_| self.found > 0)?;
+        (self.timeout() != Some(Duration::ZERO)).then(|| next_round.since(self.now))
+    }
+
+    /// Asks the poll what has become ready; sleeps until then if there is nothing else to do.
+    fn poll(&mut self) {
         let mut timeout = self.timeout();
         let sleeps = timeout != Some(Duration::ZERO);
         let parts = &mut self.parts;
@@ -212,10 +270,12 @@ impl Worker {
             return;
         };
         line.readable = self.batch.may_have_more();
+        line.busy = count > 0;
         if count == 0 {
             return;
         }
         self.now = self.parts.clock.now();
+        self.found += count as u64;
         guarded.counters.receive_batches += 1;
         if let Some(lost) = self.batch.overflow_count() {
             guarded.counters.kernel_drops += u64::from(lost.wrapping_sub(line.overflow));
@@ -248,6 +308,7 @@ impl Worker {
 
     fn read_rings(&mut self) {
         let (guarded, now) = (&mut self.parts.guarded, self.now);
+        let before = guarded.counters.handed_in;
         for ring in &mut self.parts.inbound {
             for _ in 0..RING_BUDGET {
                 if ring
@@ -258,6 +319,7 @@ impl Worker {
                 }
             }
         }
+        self.found += guarded.counters.handed_in - before;
     }
 
     fn do_what_is_due(&mut self) {

@@ -3,6 +3,7 @@
 
 mod demo;
 mod gateway_death;
+mod idle;
 mod listeners;
 mod loss;
 mod maxload;
