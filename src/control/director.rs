@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
 use crate::dispatch::{BuildOptions, Flags, SetId, Sets};
-use crate::plane::{PlaneCounters, PlaneHandle, SteeringReport};
+use crate::plane::{PlaneCounters, PlaneHandle, Stages, SteeringReport};
 use crate::source::{ListFile, LoadError};
 
 /// How long the shards may take to say what they counted; they answer between two batches.
@@ -27,6 +27,8 @@ pub trait DataPlane: Send + Sync {
     fn steering(&self) -> SteeringReport;
     /// What all shards counted.
     fn counters(&self) -> PlaneCounters;
+    /// How long messages were in each stage since the last reset; whether this is one.
+    fn stages(&self, reset: bool) -> Stages;
 }
 
 impl DataPlane for PlaneHandle {
@@ -48,6 +50,10 @@ impl DataPlane for PlaneHandle {
             totals.add(&snapshot.plane);
         }
         totals
+    }
+
+    fn stages(&self, reset: bool) -> Stages {
+        Self::stages(self, SNAPSHOT_PATIENCE, reset)
     }
 }
 
@@ -182,6 +188,11 @@ impl Director {
         self.plane.counters()
     }
 
+    /// How long messages were in each stage since the last reset; whether this is one.
+    pub fn stages(&self, reset: bool) -> Stages {
+        self.plane.stages(reset)
+    }
+
     /// For how long it has been running.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
@@ -232,8 +243,8 @@ pub(super) mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::plane::Rung;
     use crate::plane::steering::Reach;
+    use crate::plane::{MessageKind, Rung, Stage};
     use crate::source::Families;
 
     /// A plane that writes down what it is asked.
@@ -277,6 +288,17 @@ pub(super) mod tests {
                 missed_other: 1,
                 ..PlaneCounters::default()
             }
+        }
+
+        fn stages(&self, reset: bool) -> Stages {
+            let note = format!("stages, reset {reset}");
+            self.0.lock().expect("no test panicked").push(note);
+            let mut stages = Stages::new();
+            let us = Duration::from_micros;
+            stages.record(Stage::Queue, MessageKind::Invite, us(40), 99);
+            stages.record(Stage::Queue, MessageKind::Invite, us(700), 1);
+            stages.record(Stage::Send, MessageKind::Success, us(2), 1);
+            stages
         }
     }
 
