@@ -1,6 +1,7 @@
 //! The control plane from outside: a running sipshard, the real kamcmd, and `sipshard rpc`.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -330,6 +331,40 @@ fn rpc_prints_what_kamcmd_prints() {
     );
     let fault = "error: 500 - Unknown State Value\n".to_owned();
     assert_eq!(running.rpc("dispatcher.set_state x 1 all"), (fault, false));
+}
+
+/// A request that is answered at once, and waits for the answer.
+fn ask_for_options(address: &str) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let own = socket.local_addr().expect("bound");
+    let request = format!(
+        "OPTIONS sip:nobody@{address} SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {own};branch=z9hG4bKlatency;rport\r\nMax-Forwards: 0\r\n\
+         From: <sip:a@{own}>;tag=a\r\nTo: <sip:nobody@{address}>\r\n\
+         Call-ID: latency@test\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    );
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    socket.send_to(request.as_bytes(), address).expect("sent");
+    let mut answer = [0; 2_048];
+    let len = socket.recv(&mut answer).expect("an answer");
+    assert!(answer[..len].starts_with(b"SIP/2.0 "));
+}
+
+#[test]
+fn kamcmd_shows_how_long_messages_took() {
+    if !has_kamcmd() {
+        return;
+    }
+    let running = Running::start(LIST);
+    ask_for_options(running.address());
+    let shown = running.kamcmd("sipshard.latency");
+    for stage in ["queue", "work", "send"] {
+        let rows = format!("\t{stage}: {{\n\t\tOPTIONS: {{\n\t\t\tCOUNT: 1\n\t\t\tP50: ");
+        assert!(shown.contains(&rows), "{stage} in {shown}");
+    }
+    assert_eq!(running.rpc("sipshard.latency"), (shown.clone(), true));
+    assert_eq!(running.kamcmd("sipshard.latency reset"), shown);
+    assert!(!running.kamcmd("sipshard.latency").contains("OPTIONS"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
 use crate::dispatch::{BuildOptions, Flags, SetId, Sets};
-use crate::plane::{PlaneCounters, PlaneHandle, SteeringReport};
+use crate::plane::{PlaneCounters, PlaneHandle, Stages, SteeringReport};
 use crate::proxy::Counters;
 use crate::source::{ListFile, LoadError};
 
@@ -30,6 +30,8 @@ pub trait DataPlane: Send + Sync {
     fn counters(&self) -> PlaneCounters;
     /// What the shards counted, in sum.
     fn shard_counters(&self) -> Counters;
+    /// How long messages were in each stage since the last reset; whether this is one.
+    fn stages(&self, reset: bool) -> Stages;
 }
 
 impl DataPlane for PlaneHandle {
@@ -59,6 +61,10 @@ impl DataPlane for PlaneHandle {
             totals.add(&snapshot.proxy.counters);
         }
         totals
+    }
+
+    fn stages(&self, reset: bool) -> Stages {
+        Self::stages(self, SNAPSHOT_PATIENCE, reset)
     }
 }
 
@@ -198,6 +204,11 @@ impl Director {
         self.plane.shard_counters()
     }
 
+    /// How long messages were in each stage since the last reset; whether this is one.
+    pub fn stages(&self, reset: bool) -> Stages {
+        self.plane.stages(reset)
+    }
+
     /// For how long it has been running.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
@@ -248,8 +259,8 @@ pub(super) mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::plane::Rung;
     use crate::plane::steering::Reach;
+    use crate::plane::{MessageKind, Rung, Stage};
     use crate::source::Families;
 
     /// A plane that writes down what it is asked.
@@ -301,6 +312,17 @@ pub(super) mod tests {
                 stopped_scripts: 2,
                 ..Counters::default()
             }
+        }
+
+        fn stages(&self, reset: bool) -> Stages {
+            let note = format!("stages, reset {reset}");
+            self.0.lock().expect("no test panicked").push(note);
+            let mut stages = Stages::new();
+            let us = Duration::from_micros;
+            stages.record(Stage::Queue, MessageKind::Invite, us(40), 99);
+            stages.record(Stage::Queue, MessageKind::Invite, us(700), 1);
+            stages.record(Stage::Send, MessageKind::Success, us(2), 1);
+            stages
         }
     }
 

@@ -72,6 +72,12 @@ pub const METHODS: &[Method] = &[
         run: sipshard::counters,
     },
     Method {
+        name: "sipshard.latency",
+        parameters: "[reset]",
+        help: "How long messages were in each stage, by kind, in microseconds; reset begins anew",
+        run: sipshard::latency,
+    },
+    Method {
         name: "sipshard.steering",
         parameters: "",
         help: "How the kernel brings datagrams to the shards, and what had to be handed over",

@@ -190,8 +190,12 @@ impl Stage {
     /// What the shards saw of each gateway, added up.
     fn seen(&self) -> Vec<Option<DestinationStats>> {
         let mut seen: Vec<Option<DestinationStats>> = vec![None; self.addresses.len()];
-        for snapshot in self.plane.snapshots(Duration::from_millis(200)) {
-            for one in snapshot.proxy.destinations {
+        for shard in 0..self.plane.settings().shards {
+            let patience = Duration::from_millis(200);
+            let of_shard = self
+                .plane
+                .ask(shard, patience, |shard| shard.seen_destinations());
+            for one in of_shard.unwrap_or_default() {
                 let index = self
                     .addresses
                     .iter()

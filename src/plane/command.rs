@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use super::PlaneCounters;
 use super::ring::Sleeper;
+use super::{PlaneCounters, Stages};
 use crate::dispatch::Sets;
 use crate::proxy::{Shard, ShardId, Snapshot, StateChange};
 
@@ -39,6 +39,8 @@ pub(super) enum Command {
     Expire(Range<u32>),
     /// Say what you have counted.
     Snapshot(Sender<ShardSnapshot>),
+    /// Give away what was noted of the stages, and go on with these, which are empty.
+    TakeStages(Stages, Sender<Stages>),
     /// Do this.
     Errand(Errand),
     /// Admit nothing new, and tell each time whether something is in flight or no longer.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::PlaneCounters;
 use super::probing::Probing;
 use super::ring::{Handoff, HandoffSender, Kind, Sleeper};
+use super::stages::{MessageKind, Stage, Stages, Tally};
 use super::start::Wish;
 use super::steering::Reach;
 use super::steering::missed::{self, Reason};
@@ -45,6 +46,10 @@ pub(super) struct Guarded {
     pub probing: Probing,
     /// What happened.
     pub counters: PlaneCounters,
+    /// How long messages were on their way.
+    pub stages: Stages,
+    /// What was worked since something was last sent.
+    pub tally: Tally,
     /// When the last panic was logged.
     pub panic_logged: Option<Timestamp>,
     /// What a script's wish to read the destinations again does.
@@ -55,10 +60,15 @@ impl Guarded {
     /// A datagram from one of this shard's sockets.
     pub(super) fn arrived(&mut self, now: Timestamp, datagram: Datagram<'_>) {
         self.counters.received += 1;
+        let kind = MessageKind::of(datagram.bytes);
+        let waited = now.since(datagram.received);
+        self.stages.record(Stage::Queue, kind, waited, 1);
         let verdict = self.guard(now, |shard, out| shard.receive(now, datagram, out));
         if let Some(Verdict::HandOff(owner)) = verdict {
             self.count_miss(datagram.bytes);
-            self.hand_off(owner, &handoff(Kind::Arrived, datagram.source, datagram));
+            self.hand_off(owner, &handoff(Kind::Arrived, now, datagram));
+        } else {
+            self.tally.add(kind);
         }
     }
 
@@ -72,6 +82,7 @@ impl Guarded {
                 socket: 0,
                 address: to,
                 received: now,
+                read: now,
                 bytes: sent,
             };
             self.hand_off(owner, &message);
@@ -86,9 +97,15 @@ impl Guarded {
             socket,
             address,
             received,
+            read,
             bytes,
             ..
         } = message;
+        if message.kind == Kind::Arrived {
+            let kind = MessageKind::of(bytes);
+            self.stages.record(Stage::HandOff, kind, now.since(read), 1);
+            self.tally.add(kind);
+        }
         let verdict = self.guard(now, |shard, out| match message.kind {
             Kind::Arrived => {
                 let datagram = Datagram {
@@ -231,12 +248,13 @@ fn write_line(level: Level, line: &[u8]) {
     }
 }
 
-fn handoff(kind: Kind, address: SocketAddr, datagram: Datagram<'_>) -> Handoff<'_> {
+fn handoff(kind: Kind, read: Timestamp, datagram: Datagram<'_>) -> Handoff<'_> {
     Handoff {
         kind,
         socket: datagram.socket,
-        address,
+        address: datagram.source,
         received: datagram.received,
+        read,
         bytes: datagram.bytes,
     }
 }
@@ -272,6 +290,8 @@ mod tests {
             reach: None,
             probing: Probing::There(crossbeam::channel::bounded(1).0),
             counters: PlaneCounters::default(),
+            stages: Stages::new(),
+            tally: Tally::default(),
             panic_logged: None,
             on_reload: None,
         };
@@ -300,7 +320,7 @@ mod tests {
         let (mut guarded, mut receiver, _poll) = shard_of_two(1_000);
         let request = foreign_request();
         guarded.arrived(Timestamp::ZERO, datagram(&request));
-        let expected = handoff(Kind::Arrived, datagram(&request).source, datagram(&request));
+        let expected = handoff(Kind::Arrived, Timestamp::ZERO, datagram(&request));
         assert_eq!(receiver.pop(|got| got == expected), Some(true));
         assert_eq!(guarded.counters.handed_out, 1);
     }
@@ -345,7 +365,7 @@ mod tests {
     fn a_message_is_not_handed_on_twice() {
         let (mut guarded, mut receiver, _poll) = shard_of_two(1_000);
         let request = foreign_request();
-        let message = handoff(Kind::Arrived, datagram(&request).source, datagram(&request));
+        let message = handoff(Kind::Arrived, Timestamp::ZERO, datagram(&request));
         guarded.handed_in(Timestamp::ZERO, &message);
         assert!(receiver.pop(|_| ()).is_none());
         assert_eq!(guarded.counters.misrouted, 1);

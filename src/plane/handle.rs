@@ -3,14 +3,16 @@
 //! Owns: the ports of the shards and of the timer thread, the threads' handles. May touch: nothing
 //! of a shard; it sends commands and receives answers.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 
+use super::Stages;
 use super::clock::Clock;
 use super::command::{Command, ShardPort, ShardSnapshot};
 use super::steering::{Steering, SteeringReport};
@@ -31,8 +33,33 @@ pub(super) struct Inner {
     pub timer: Option<Sender<TimerMessage>>,
     /// How the kernel brings datagrams to the shards.
     pub steering: Steering,
+    /// How long messages were in each stage.
+    pub stages: Mutex<Collected>,
     /// All threads, until they are stopped.
     pub threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What was taken from the shards of their stages.
+#[derive(Debug)]
+pub(super) struct Collected {
+    total: Stages,
+    to: Sender<Stages>,
+    from: Receiver<Stages>,
+    /// How many of the shards' answers are still to come.
+    awaited: usize,
+}
+
+impl Collected {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        let (to, from) = unbounded();
+        Self {
+            total: Stages::new(),
+            to,
+            from,
+            awaited: 0,
+        }
+    }
 }
 
 impl Inner {
@@ -128,6 +155,30 @@ impl PlaneHandle {
             std::iter::from_fn(|| from.recv_deadline(deadline).ok()).collect();
         snapshots.sort_unstable_by_key(|snapshot| snapshot.shard);
         snapshots
+    }
+
+    /// How long messages were in each stage, on all shards, since the start or since the last reset. What
+    /// a shard does not tell in time is in the next answer.
+    pub fn stages(&self, timeout: Duration, reset: bool) -> Stages {
+        let deadline = Instant::now() + timeout;
+        let mut collected = self.0.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        for port in &self.0.ports {
+            // Made here, so that the shard allocates nothing and copies nothing.
+            let empty = Stages::new();
+            port.send(Command::TakeStages(empty, collected.to.clone()));
+            collected.awaited += 1;
+        }
+        while collected.awaited > 0
+            && let Ok(stages) = collected.from.recv_deadline(deadline)
+        {
+            collected.total.add(&stages);
+            collected.awaited -= 1;
+        }
+        if reset {
+            mem::take(&mut collected.total)
+        } else {
+            collected.total.clone()
+        }
     }
 
     /// Lets a shard's own thread do something with the shard, between two batches, and returns what

@@ -25,6 +25,7 @@ mod pace;
 mod probing;
 mod ring;
 pub mod socket;
+mod stages;
 mod start;
 pub mod steering;
 mod sys;
@@ -41,6 +42,7 @@ pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
 pub use pace::DEFAULT_GATHER;
 pub use socket::SocketOptions;
+pub use stages::{MessageKind, Stage, Stages};
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode, Wish};
 pub use steering::{Rung, SteeringChoice, SteeringError, SteeringReport};
 

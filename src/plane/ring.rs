@@ -47,13 +47,15 @@ pub(super) struct Handoff<'a> {
     pub address: SocketAddr,
     /// When the kernel received it.
     pub received: Timestamp,
+    /// When the shard that hands it over had read it.
+    pub read: Timestamp,
     /// The payload.
     pub bytes: &'a [u8],
 }
 
 /// Length (4), kind (1), family (1), socket (2), stamp (8), address (16), flow (4), scope (4),
-/// port (2), and 2 that keep the next header aligned.
-const HEADER_BYTES: usize = 44;
+/// port (2), 2 that are not used, and when it was read (8).
+const HEADER_BYTES: usize = 52;
 
 struct Header {
     len: usize,
@@ -61,6 +63,7 @@ struct Header {
     socket: SocketId,
     address: SocketAddr,
     received: Timestamp,
+    read: Timestamp,
 }
 
 impl Header {
@@ -79,12 +82,14 @@ impl Header {
         bytes[32..36].copy_from_slice(&u32::to_ne_bytes(flow));
         bytes[36..40].copy_from_slice(&u32::to_ne_bytes(scope));
         bytes[40..42].copy_from_slice(&handoff.address.port().to_ne_bytes());
+        bytes[44..52].copy_from_slice(&handoff.read.as_nanos().to_ne_bytes());
         bytes
     }
 
     fn decode(bytes: &[u8; HEADER_BYTES]) -> Self {
         let u16_at = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
         let u32_at = |at: usize| u32::from(u16_at(at)) | u32::from(u16_at(at + 2)) << 16;
+        let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
         let mut ip = [0; 16];
         ip.copy_from_slice(&bytes[16..32]);
         let ip = Ipv6Addr::from(ip);
@@ -102,7 +107,8 @@ impl Header {
             },
             socket: u16_at(6),
             address,
-            received: Timestamp::from_nanos(u64::from(u32_at(8)) | u64::from(u32_at(12)) << 32),
+            received: Timestamp::from_nanos(u64_at(8)),
+            read: Timestamp::from_nanos(u64_at(44)),
         }
     }
 }
@@ -168,6 +174,7 @@ impl HandoffReceiver {
             socket: header.socket,
             address: header.address,
             received: header.received,
+            read: header.read,
             bytes,
         }))
     }

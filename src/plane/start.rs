@@ -19,11 +19,12 @@ use super::clock::Clock;
 use super::command::{Command, ShardPort};
 use super::expiry::{self, ExpiryPacer};
 use super::guarded::{Guarded, Peer};
-use super::handle::{Inner, Plane};
+use super::handle::{Collected, Inner, Plane};
 use super::pace::DEFAULT_GATHER;
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
+use super::stages::{Stages, Tally};
 use super::steering::{Reach, Steering, SteeringChoice, SteeringError};
 use super::timer::{Beat, MOST_MESSAGES, TimerMessage, TimerThread};
 use super::worker::{Parts, WAKE, Worker};
@@ -283,6 +284,7 @@ impl Blueprint<'_> {
             ports: ports.clone(),
             timer: timer.clone(),
             steering,
+            stages: Mutex::new(Collected::new()),
             threads: Mutex::new(Vec::new()),
         });
         if let Some(inbox) = timer_inbox {
@@ -399,6 +401,8 @@ impl Blueprint<'_> {
                 reach,
                 probing,
                 counters: PlaneCounters::default(),
+                stages: Stages::new(),
+                tally: Tally::default(),
                 panic_logged: None,
                 on_reload,
             };

@@ -162,6 +162,24 @@ fn every_message_finds_its_owner_whichever_shard_receives_it() {
         (totals.misrouted, totals.ring_full, totals.panics),
         (0, 0, 0)
     );
+    let stages = plane.stages(PATIENCE, false);
+    let count = |stage, kind| stages.histogram(stage, kind).map_or(0, |times| times.len());
+    for stage in [Stage::Queue, Stage::Work, Stage::Send] {
+        assert_eq!(count(stage, MessageKind::Invite), 40, "{stage:?}");
+        assert_eq!(count(stage, MessageKind::Success), 40, "{stage:?}");
+    }
+    let handed =
+        [MessageKind::Invite, MessageKind::Success].map(|kind| count(Stage::HandOff, kind));
+    assert_eq!(handed.iter().sum::<u64>(), totals.handed_in);
+    assert_eq!(
+        plane
+            .stages(PATIENCE, true)
+            .longest(Stage::Queue, MessageKind::Ack),
+        Duration::ZERO
+    );
+    let anew = plane.stages(PATIENCE, false);
+    assert!(anew.histogram(Stage::Queue, MessageKind::Invite).is_none());
+
     let snapshots = plane.snapshots(PATIENCE);
     let shards: Vec<_> = snapshots.iter().map(|one| one.shard).collect();
     assert_eq!(shards, [0, 1, 2, 3]);

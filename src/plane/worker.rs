@@ -27,6 +27,7 @@ use super::expiry::ExpiryPacer;
 use super::guarded::Guarded;
 use super::pace::Pace;
 use super::ring::{HandoffReceiver, Sleeper};
+use super::stages::{Stage, Tally};
 use crate::proxy::{Datagram, Outbox, ShardId, SocketId};
 use crate::time::Timestamp;
 
@@ -93,6 +94,8 @@ pub(super) struct Worker {
     now: Timestamp,
     /// When this turn began.
     began: Timestamp,
+    /// When the messages in the tally were read.
+    read: Timestamp,
     pace: Pace,
     /// What this turn has taken in.
     found: u64,
@@ -122,6 +125,7 @@ impl Worker {
         Self {
             now,
             began: now,
+            read: now,
             pace: Pace::new(parts.gather, now),
             found: 0,
             asked: Timestamp::ZERO,
@@ -150,6 +154,7 @@ impl Worker {
                     self.parts.guarded.count_panic(self.now);
                     self.parts.guarded.out.clear();
                     self.sending.clear();
+                    self.parts.guarded.tally = Tally::default();
                 }
             }
         }
@@ -158,10 +163,15 @@ impl Worker {
     /// Once around everything; whether to go on.
     fn turn(&mut self) -> bool {
         self.wait();
-        self.now = self.parts.clock.now();
-        (self.began, self.found) = (self.now, 0);
-        // First, so that what was commanded before a datagram came holds for it as a rule.
-        let go_on = self.obey_commands();
+        self.found = 0;
+        let mut go_on = true;
+        // The clock is asked when a batch is read, so not before one.
+        if !self.reads_first() {
+            self.now = self.parts.clock.now();
+            self.began = self.now;
+            // First, so that what was commanded before a datagram came holds for it as a rule.
+            go_on = self.obey_commands();
+        }
         for number in 0..self.lines.len() {
             if self.lines[number].failing {
                 self.read_errors(number);
@@ -181,9 +191,14 @@ impl Worker {
         self.tell_idleness();
         if self.found > 0 {
             self.pace.found(self.began, self.found);
-            self.now = self.parts.clock.now();
         }
         go_on
+    }
+
+    /// Whether there is no command, so that the first thing to do is to read a socket.
+    fn reads_first(&self) -> bool {
+        let first = self.lines.first();
+        first.is_some_and(|line| line.readable && !line.failing) && self.parts.inbox.is_empty()
     }
 
     /// Learns what there is to do; sleeps until there is something.
@@ -266,15 +281,20 @@ impl Worker {
         let Ok(count) = self.batch.receive(&self.parts.sockets[number]) else {
             // The error is that of an entry in the error queue, or makes one. What there is to read
             // stays readable.
+            self.now = self.parts.clock.now();
             line.failing = true;
             return;
         };
+        self.now = self.parts.clock.now();
         line.readable = self.batch.may_have_more();
         line.busy = count > 0;
         if count == 0 {
             return;
         }
-        self.now = self.parts.clock.now();
+        self.read = self.now;
+        if self.found == 0 {
+            self.began = self.now;
+        }
         self.found += count as u64;
         guarded.counters.receive_batches += 1;
         if let Some(lost) = self.batch.overflow_count() {
@@ -309,6 +329,7 @@ impl Worker {
     fn read_rings(&mut self) {
         let (guarded, now) = (&mut self.parts.guarded, self.now);
         let before = guarded.counters.handed_in;
+        self.read = now;
         for ring in &mut self.parts.inbound {
             for _ in 0..RING_BUDGET {
                 if ring
@@ -332,9 +353,33 @@ impl Worker {
         guarded.tick(now);
     }
 
+    /// Ends a batch: sends what the shard has put out, and notes how long it took.
+    fn flush(&mut self) {
+        let is_batch = !self.parts.guarded.tally.is_empty();
+        if is_batch {
+            self.now = self.parts.clock.now();
+            self.note(Stage::Work, self.read);
+        }
+        if !self.parts.guarded.out.is_empty() {
+            let worked = self.now;
+            self.send();
+            if is_batch {
+                self.now = self.parts.clock.now();
+                self.note(Stage::Send, worked);
+            }
+        }
+        self.parts.guarded.tally = Tally::default();
+    }
+
+    /// Notes that the batch was in this stage since then.
+    fn note(&mut self, stage: Stage, since: Timestamp) {
+        let Guarded { stages, tally, .. } = &mut self.parts.guarded;
+        tally.record(stages, stage, self.now.since(since));
+    }
+
     /// Sends what the shard has put out. A packet that cannot be sent may make the shard put out
     /// others; those that come of the second round wait for the next turn.
-    fn flush(&mut self) {
+    fn send(&mut self) {
         for _ in 0..2 {
             let guarded = &mut self.parts.guarded;
             if guarded.out.is_empty() {
@@ -394,6 +439,9 @@ impl Worker {
                     plane: guarded.counters,
                     proxy: guarded.shard.snapshot(),
                 });
+            }
+            Command::TakeStages(empty, to) => {
+                let _ = to.send(mem::replace(&mut guarded.stages, empty));
             }
             Command::Errand(errand) => {
                 guarded.guard(now, |shard, _| errand(shard));

@@ -12,7 +12,7 @@ use super::outbox::{Outbox, ProbeAnswer, StateChange};
 use super::request::Refusal;
 use super::script::{ModuleSettings, Script, built_in};
 use super::settings::{Settings, SocketId};
-use super::stats::{Drop, Load, Snapshot, Stats};
+use super::stats::{Drop, Load, SeenDestination, Snapshot, Stats};
 use crate::arena::Arena;
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership, Progress};
@@ -231,17 +231,21 @@ impl Shard {
         !self.core.contexts.any_in_flight()
     }
 
-    /// A copy of its statistics.
+    /// A copy of its numbers.
     pub fn snapshot(&self) -> Snapshot {
         let core = &self.core;
         Snapshot {
             counters: core.stats.counters,
-            destinations: core.stats.destinations().cloned().collect(),
             cells: core.calls.len(),
             counted_calls: core.calls.counted(),
             transactions: core.contexts.len(),
             memory_bytes: core.calls.bytes() + core.arena.allocated_bytes(),
         }
+    }
+
+    /// A copy of what it saw of every destination that was selected: some 24 KiB for each.
+    pub fn seen_destinations(&self) -> Vec<SeenDestination> {
+        self.core.stats.destinations().cloned().collect()
     }
 
     /// How much it holds, for checkers.

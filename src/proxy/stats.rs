@@ -207,13 +207,12 @@ pub struct Load {
     pub memory_bytes: usize,
 }
 
-/// A copy of a shard's statistics, for the control side.
+/// A copy of a shard's numbers, for the control side. What it saw of destinations is large:
+/// [`Shard::seen_destinations`](super::Shard::seen_destinations).
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The counters.
     pub counters: Counters,
-    /// Every destination that was selected.
-    pub destinations: Vec<SeenDestination>,
     /// Cells in the call table, ended ones that linger included.
     pub cells: usize,
     /// Calls counted by algorithm 10.

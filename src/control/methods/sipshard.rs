@@ -5,8 +5,9 @@
 
 use super::{Answer, Arguments};
 use crate::control::director::Director;
-use crate::control::value::{Name, Value};
+use crate::control::value::{Fault, Name, Value};
 use crate::plane::steering::ebpf::OUTCOME_NAMES;
+use crate::plane::{MessageKind, Stage, Stages};
 
 /// The rung, why not a better one, and the counters. Classic BPF cannot count: it has no `KERNEL`.
 pub(super) fn steering(director: &Director, _: Arguments<'_>) -> Answer {
@@ -63,6 +64,43 @@ pub(super) fn counters(director: &Director, _: Arguments<'_>) -> Answer {
         ("dropped_stray_acks", counted.dropped_stray_acks.into()),
         ("dropped_no_way_back", counted.dropped_no_way_back.into()),
     ])])
+}
+
+/// For each stage each kind of which there was something. With `reset` what is shown is forgotten.
+pub(super) fn latency(director: &Director, arguments: Arguments<'_>) -> Answer {
+    let reset = match arguments.text(0) {
+        None => false,
+        Some("reset") => true,
+        Some(other) => return Err(Fault::bad_request(format!("{other} is not reset"))),
+    };
+    let stages = director.stages(reset);
+    let of_stage = |stage: Stage| {
+        let kinds = MessageKind::ALL.into_iter();
+        let rows = kinds.filter_map(|kind| Some((kind, row(&stages, stage, kind)?)));
+        let rows = rows.map(|(kind, row)| named(kind.name(), row));
+        (Name::Borrowed(stage.name()), Value::Struct(rows.collect()))
+    };
+    let members = Stage::ALL.into_iter().map(of_stage);
+    Ok(vec![Value::Struct(members.collect())])
+}
+
+fn row(stages: &Stages, stage: Stage, kind: MessageKind) -> Option<Value> {
+    let times = stages.histogram(stage, kind)?;
+    let longest = stages.longest(stage, kind);
+    let microseconds = |nanos: u64| Value::Double(nanos as f64 / 1e3);
+    // A quantile is the middle of a step, the longest time is exact: the one may seem to pass the other.
+    let quantile = |at: f64| {
+        let nanos = times.value_at_quantile(at);
+        microseconds(nanos.min(longest.as_nanos() as u64))
+    };
+    Some(Value::members([
+        ("COUNT", times.len().into()),
+        ("P50", quantile(0.5)),
+        ("P90", quantile(0.9)),
+        ("P99", quantile(0.99)),
+        ("P99.9", quantile(0.999)),
+        ("MAX", microseconds(longest.as_nanos() as u64)),
+    ]))
 }
 
 fn named(name: &'static str, value: Value) -> (Name, Value) {

@@ -342,3 +342,46 @@ fn steering_is_told_with_what_was_missed_and_why() {
         )
     );
 }
+
+#[test]
+fn latencies_are_shown_by_stage_and_kind_and_can_be_reset() {
+    let (director, _file, notes) = director(LIST);
+    // Quantiles are middles of steps, the longest time is exact.
+    assert_eq!(
+        run(&director, "sipshard.latency"),
+        tabs(
+            "{
+  queue: {
+    INVITE: {
+      COUNT: 100
+      P50: 40.703000
+      P90: 40.703000
+      P99: 40.703000
+      P99.9: 700
+      MAX: 700
+    }
+  }
+  handoff: {
+  }
+  work: {
+  }
+  send: {
+    2xx: {
+      COUNT: 1
+      P50: 2
+      P90: 2
+      P99: 2
+      P99.9: 2
+      MAX: 2
+    }
+  }
+}"
+        )
+    );
+    run(&director, "sipshard.latency reset");
+    assert_eq!(notes.take(), ["stages, reset false", "stages, reset true"]);
+    assert_eq!(
+        run(&director, "sipshard.latency rest"),
+        "error: 400 - rest is not reset"
+    );
+}

@@ -14,6 +14,7 @@ fn handoff(bytes: &[u8]) -> Handoff<'_> {
         socket: 1,
         address: "192.0.2.7:5060".parse().unwrap(),
         received: Timestamp::from_secs(5),
+        read: Timestamp::from_nanos(1 << 40),
         bytes,
     }
 }
@@ -82,6 +83,7 @@ fn view((undelivered, socket, address, received, bytes): &Message) -> Handoff<'_
         socket: *socket,
         address: *address,
         received: Timestamp::from_nanos(*received),
+        read: Timestamp::from_nanos(received.rotate_left(32)),
         bytes,
     }
 }
