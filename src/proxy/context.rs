@@ -148,6 +148,8 @@ pub struct Context {
     pub key: TransactionKey,
     /// The chance in its branches.
     pub token: u64,
+    /// What all of them bear that a looping request would show again.
+    pub loop_mark: u32,
     /// Its method.
     pub method: Method,
     /// The number in its CSeq.
@@ -208,6 +210,7 @@ impl Context {
             source: request.source,
             reply_to: request.reply_to(),
             token: 0,
+            loop_mark: 0,
             last_reply: None,
             best: None,
             cell: None,

@@ -111,12 +111,18 @@ impl Core {
         leg: Leg,
         out: &mut Outbox,
     ) {
-        let context = self.contexts.get(index);
+        let context = self.contexts.get_mut(index);
+        if context.branches.is_empty() {
+            // By the request as it came: a later branch may have another Request-URI, or fewer Routes.
+            context.loop_mark = self
+                .branch_keys
+                .loop_mark(request.message, request.source.ip());
+        }
         let branch = Branch::Stateful {
             shard: self.id,
             index,
             token: context.token,
-            loop_mark: self.branch_keys.loop_mark(request.message),
+            loop_mark: context.loop_mark,
             number: context.branches.len() as u8,
         };
         let way = Way {
@@ -135,6 +141,7 @@ impl Core {
             sent = arena.store(&buffer[start..]);
         });
         self.stats.counters.relayed_requests += 1;
+        let context = self.contexts.get(index);
         let branch = RelayBranch::start(context, leg, sent, head, now, &self.settings.timers);
         self.contexts.add_branch(index, branch);
     }

@@ -7,17 +7,11 @@ pub type Known = &'static [(&'static str, &'static str)];
 /// Nothing.
 pub const NOTHING: Known = &[];
 
-const STEM: &str = "a branch is named by the message as it goes out, so that failover names it anew once the \
-                    Request-URI or a Route is another";
-
 /// The files that call `sanity_check()` and fail over after taking a Route off.
-pub const SANITY: Known = &[
-    (
-        "wrong-cseq",
-        "it is refused before the script, in other words than those of sanity_check()",
-    ),
-    ("preloaded-route", STEM),
-];
+pub const SANITY: Known = &[(
+    "wrong-cseq",
+    "it is refused before the script, in other words than those of sanity_check()",
+)];
 
 /// Several branches at once.
 pub const FORKING: Known = &[
@@ -45,9 +39,6 @@ pub const ANSWERS: Known = &[
         "it is refused before the script, in other words than those of sanity_check()",
     ),
 ];
-
-/// Lists of destinations.
-pub const LISTS: Known = &[("set", STEM)];
 
 /// Variables.
 pub const VARIABLES: Known = &[(

@@ -181,7 +181,9 @@ impl Act<'_> {
                 request.socket,
             ),
             socket: request.socket,
-            loop_mark: core.branch_keys.loop_mark(request.message),
+            loop_mark: core
+                .branch_keys
+                .loop_mark(request.message, request.source.ip()),
         };
         let way = Way {
             hop: leg.hop,
