@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cancel::Cause;
 use super::context::BestAnswer;
 use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
@@ -50,7 +51,7 @@ impl Core {
         context.sent_code = code;
         self.contexts.answered();
         self.account(now, index, Event::Answered, reply, out);
-        self.cancel_pending(now, index, out);
+        self.cancel_pending(now, index, Cause::of(code), out);
         self.contexts.release(index, &mut self.arena);
     }
 

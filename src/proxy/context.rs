@@ -12,6 +12,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::act::Leg;
+use super::cancel::Cause;
 use super::draft::{Armed, Choice, Options, Patience};
 use super::forward::{Head, Hop};
 use super::request::Request;
@@ -43,6 +44,8 @@ pub struct RelayBranch {
     pub cancel_wanted: bool,
     /// The client transaction of the CANCEL.
     pub cancel: Option<ClientTransaction>,
+    /// What that CANCEL says.
+    pub cause: Cause,
     /// The request as sent; empty once nobody needs it any more.
     pub sent: Bytes,
     /// What we put on top of it.
@@ -81,6 +84,7 @@ impl RelayBranch {
             abandoned: false,
             cancel_wanted: false,
             cancel: None,
+            cause: Cause::Untold,
             sent,
             head,
             timeout_at: after(context.patience.answer).min(context.ends_at()),
@@ -194,6 +198,8 @@ pub struct Context {
     pub sent_code: u16,
     /// Whether the caller cancelled it.
     pub cancelled: bool,
+    /// The Reason lines of the CANCEL that did it.
+    pub callers_reason: Bytes,
     timer: Option<TimerId>,
     timer_at: Timestamp,
 }
@@ -227,6 +233,7 @@ impl Context {
             sent_code: 0,
             branches: SmallVec::new(),
             cancelled: false,
+            callers_reason: Bytes::EMPTY,
             timer: None,
             timer_at: Timestamp::FAR,
         }
@@ -445,6 +452,7 @@ impl Contexts {
             context.branches.clear();
             self.spare_branches.push(context.branches);
         }
+        arena.free(context.callers_reason);
         self.index.remove(context.key.index_hash(), index);
         if let Some(timer) = context.timer {
             self.wheel.cancel(timer);

@@ -5,6 +5,7 @@
 
 use super::act::Leg;
 use super::branch::Branch;
+use super::cancel::Cause;
 use super::context::RelayBranch;
 use super::core::{Core, OwnAnswer, send_stored};
 use super::draft::{Draft, Options};
@@ -56,7 +57,7 @@ impl Core {
         if let Some(cell) = cell {
             self.observe_failure(now, cell, cseq);
         }
-        self.cancel_pending(now, index, out);
+        self.cancel_pending(now, index, Cause::of(answer.code), out);
     }
 
     /// A request whose transaction is known came again, or is an ACK of it. Says whether
@@ -356,7 +357,7 @@ impl Core {
         let branch = &mut context.branches[number];
         if branch.cancel_wanted || branch.abandoned {
             branch.stop_waiting();
-            return self.cancel_branch(now, index, number, out);
+            return self.cancel_late(now, index, number, out);
         }
         branch.last_code = code;
         let (method, patience, ends_at) = (context.method, context.patience, context.ends_at());
@@ -438,7 +439,7 @@ impl Core {
         self.keep_best(index, number, reply, code);
         let context = self.contexts.get(index);
         if code >= 600 && !context.options.has(Options::NO_6XX) {
-            self.cancel_pending(now, index, out);
+            self.cancel_pending(now, index, Cause::of(code), out);
         }
         self.conclude_if_done(now, index, out);
     }

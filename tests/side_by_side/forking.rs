@@ -114,6 +114,45 @@ pub const ALL: &[Scenario] = &[
         stage.acknowledge(&invite, &answer);
         Ok(())
     }),
+    scenario("one-answers-and-another-rings-late", |stage| {
+        let invite = stage.request("INVITE");
+        let [one, two, three] = forked(stage, &invite)?;
+        stage.answer(&one, "486 Busy Here");
+        stage.arrives("ACK")?;
+        stage.answer(&three, "200 OK");
+        stage.comes_back("200", "INVITE")?;
+        stage.answer(&two, "180 Ringing");
+        let cancel = stage.arrives("CANCEL")?;
+        stage.answer(&cancel, "200 OK");
+        stage.answer(&two, "487 Request Terminated");
+        stage.arrives("ACK")?;
+        Ok(())
+    }),
+    scenario("cancelled-for-reasons", |stage| {
+        let invite = stage.request("INVITE");
+        let invite = invite.replace("X-Last", "Reason: Q.850;cause=1\r\nX-Last");
+        let [one, two, three] = forked(stage, &invite)?;
+        stage.answer(&one, "180 Ringing");
+        stage.comes_back("180", "INVITE")?;
+        stage.answer(&two, "486 Busy Here");
+        stage.arrives("ACK")?;
+        let reasons = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n\
+                       reason :Q.850 ;cause=16\r\n ;text=\"b\", other\r\n";
+        stage.cancel_for(&invite, reasons);
+        stage.comes_back("200", "CANCEL")?;
+        let cancel = stage.arrives("CANCEL")?;
+        stage.answer(&cancel, "200 OK");
+        stage.answer(&one, "487 Request Terminated");
+        stage.arrives("ACK")?;
+        stage.answer(&three, "180 Ringing");
+        let cancel = stage.arrives("CANCEL")?;
+        stage.answer(&cancel, "200 OK");
+        stage.answer(&three, "487 Request Terminated");
+        stage.arrives("ACK")?;
+        let answer = stage.comes_back("486", "INVITE")?;
+        stage.acknowledge(&invite, &answer);
+        Ok(())
+    }),
     scenario("cancelled", |stage| {
         let invite = stage.request("INVITE");
         let all = forked(stage, &invite)?;

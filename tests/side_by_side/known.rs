@@ -15,13 +15,12 @@ pub const SANITY: Known = &[(
 
 /// Several branches at once.
 pub const FORKING: Known = &[
-    ("one-answers", "the CANCEL has no Reason"),
-    ("one-declines-for-all", "the CANCEL has no Reason"),
-    (
-        "cancelled",
-        "of equal answers Kamailio passes on that of the first branch, sipshard the last that came",
-    ),
+    ("cancelled", LAST),
+    ("cancelled-for-reasons", LAST),
 ];
+
+const LAST: &str =
+    "of equal answers Kamailio passes on that of the first branch, sipshard the last that came";
 
 /// Answers and branches that a script makes.
 pub const ANSWERS: Known = &[
@@ -30,10 +29,7 @@ pub const ANSWERS: Known = &[
         "an answer 3xx has no Contact for a changed Request-URI",
     ),
     ("branches", "an answer 3xx has no Contact for each branch"),
-    (
-        "fork",
-        "append_branch() with a URI keeps $du in Kamailio; the CANCEL has no Reason",
-    ),
+    ("fork", "append_branch() with a URI keeps $du in Kamailio"),
     (
         "bad-message",
         "it is refused before the script, in other words than those of sanity_check()",
