@@ -132,6 +132,8 @@ impl RelayBranch {
 pub struct BestAnswer {
     /// Its status code.
     pub code: u16,
+    /// How good it is; less is better.
+    pub rank: u16,
     /// The status code that the branch ended with: a 503 is sent as 500.
     pub branch_code: u16,
     /// The branch.

@@ -1,7 +1,7 @@
 //! The configurations: each plays its scenarios on both servers, by our own ends and by SIPp.
 
 use crate::compare::{Attributes, Side, assert_same, transcripts};
-use crate::known::{FORKING, Known, NOTHING, SANITY};
+use crate::known::{Known, NOTHING, SANITY};
 use crate::samples::{cut, example, installed_elsewhere, manual, replace, without};
 use crate::server::{Kind, peers_are_installed};
 use crate::stage::Scenario;
@@ -227,7 +227,7 @@ tests! {
     sources_sipp: of_the_sources, Configuration::carries_calls_of_sipp;
     tutorial_first: first_of_the_tutorial, |file| file.plays(EQUAL, forking::ONE, NOTHING);
     tutorial_first_sipp: first_of_the_tutorial, Configuration::carries_calls_of_sipp;
-    tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL, FORKING);
+    tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL, NOTHING);
     tutorial_meaning: meaning_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::SERIAL, NOTHING);
     tutorial_meaning_sipp: meaning_of_the_tutorial, Configuration::carries_calls_of_sipp;
 }

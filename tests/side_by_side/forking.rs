@@ -70,17 +70,29 @@ pub const ALL: &[Scenario] = &[
         Ok(())
     }),
     scenario("all-refuse", |stage| {
+        all_refuse(stage, ["486 One", "404 Two", "503 Three"], "404")
+    }),
+    scenario("all-busy", |stage| {
+        all_refuse(stage, ["486 One", "486 Two", "486 Three"], "486")
+    }),
+    scenario("an-incomplete-number", |stage| {
+        // What the caller can mend goes before lower codes.
+        all_refuse(stage, ["404 One", "480 Two", "484 Three"], "484")
+    }),
+    scenario("a-server-error", |stage| {
+        all_refuse(stage, ["503 One", "502 Two", "501 Three"], "501")
+    }),
+    scenario("a-redirect", |stage| {
+        all_refuse(stage, ["404 One", "302 Two", "301 Three"], "301")
+    }),
+    scenario("one-is-silent", |stage| {
         let invite = stage.request("INVITE");
-        let [one, two, three] = forked(stage, &invite)?;
-        for (request, status) in [
-            (&one, "486 Busy Here"),
-            (&two, "404 Not Found"),
-            (&three, "503 Full"),
-        ] {
-            stage.answer(request, status);
+        let [_, two, three] = forked(stage, &invite)?;
+        for request in [&two, &three] {
+            stage.answer(request, "486 Busy Here");
             stage.arrives("ACK")?;
         }
-        let answer = stage.comes_back("404", "INVITE")?;
+        let answer = stage.comes_back("408", "INVITE")?;
         stage.acknowledge(&invite, &answer);
         Ok(())
     }),
@@ -173,6 +185,19 @@ pub const ALL: &[Scenario] = &[
         Ok(())
     }),
 ];
+
+/// The gateways refuse, and the caller gets `code`.
+fn all_refuse(stage: &mut Stage<'_>, statuses: [&str; 3], code: &str) -> Played {
+    let invite = stage.request("INVITE");
+    let all = forked(stage, &invite)?;
+    for (request, status) in all.iter().zip(statuses) {
+        stage.answer(request, status);
+        stage.arrives("ACK")?;
+    }
+    let answer = stage.comes_back(code, "INVITE")?;
+    stage.acknowledge(&invite, &answer);
+    Ok(())
+}
 
 fn plain(stage: &mut Stage<'_>) -> Played {
     let invite = stage.request("INVITE");

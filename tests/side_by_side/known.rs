@@ -13,15 +13,6 @@ pub const SANITY: Known = &[(
     "it is refused before the script, in other words than those of sanity_check()",
 )];
 
-/// Several branches at once.
-pub const FORKING: Known = &[
-    ("cancelled", LAST),
-    ("cancelled-for-reasons", LAST),
-];
-
-const LAST: &str =
-    "of equal answers Kamailio passes on that of the first branch, sipshard the last that came";
-
 /// Answers and branches that a script makes.
 pub const ANSWERS: Known = &[
     (

@@ -3,6 +3,7 @@
 mod accounting;
 mod calls;
 mod corners;
+mod forking;
 mod limits;
 mod relaying;
 mod scripts;

@@ -188,7 +188,7 @@ const TM: &[ModuleParameter] = &[
     parameter("cancel_b_method", Number, MustBe(1), "1", "when a branch without answer is cancelled"),
     parameter("unmatched_cancel", Number, Accepted("a CANCEL whose INVITE is not known cancels nothing; the script answers it"), "0", "a CANCEL without INVITE: 0 relayed by a transaction, 1 statelessly, 2 dropped"),
     parameter("pass_provisional_replies", Number, MustBe(0), "0", "callbacks for provisional answers"),
-    parameter("aggregate_challenges", Number, MustBe(1), "1", "put the challenges of several branches into one answer"),
+    parameter("aggregate_challenges", Number, Accepted("the best answer goes up as it is"), "1", "put the challenges of several branches into one answer"),
     parameter("disable_6xx_block", Number, MustBe(0), "0", "a 6xx does not end the other branches"),
     parameter("ruri_matching", Number, Accepted("transactions are matched by RFC 3261 section 17.2.3"), "1", "compare the R-URI too"),
     parameter("via1_matching", Number, Accepted("transactions are matched by RFC 3261 section 17.2.3"), "1", "compare the Via too"),
