@@ -14,18 +14,10 @@ pub const SANITY: Known = &[(
 )];
 
 /// Answers and branches that a script makes.
-pub const ANSWERS: Known = &[
-    (
-        "redirect",
-        "an answer 3xx has no Contact for a changed Request-URI",
-    ),
-    ("branches", "an answer 3xx has no Contact for each branch"),
-    ("fork", "append_branch() with a URI keeps $du in Kamailio"),
-    (
-        "bad-message",
-        "it is refused before the script, in other words than those of sanity_check()",
-    ),
-];
+pub const ANSWERS: Known = &[(
+    "bad-message",
+    "it is refused before the script, in other words than those of sanity_check()",
+)];
 
 /// Variables.
 pub const VARIABLES: Known = &[(

@@ -160,6 +160,7 @@ impl Act<'_> {
             next_hop: draft.next_hop.clone(),
             socket: draft.socket,
             flags: draft.branch_flags,
+            preference: None,
         };
         let (stage, record_route) = (self.stage, self.draft.record_route);
         if let Some(place) = number.checked_sub(1) {

@@ -101,6 +101,10 @@ impl Act<'_> {
             context.is_counted = is_counted;
         }
         let is_first = context.branches.is_empty();
+        if is_first {
+            let is_changed = self.draft.uri.is_some();
+            self.draft.options.set(Options::NEW_URI, is_changed);
+        }
         if request.method == Method::Invite
             && is_first
             && !self.draft.options.has(Options::NO_TRYING)

@@ -2,10 +2,11 @@
 
 use super::{Act, Stage};
 use crate::proxy::core::{OwnAnswer, write_extra};
+use crate::proxy::draft::{Draft, MAX_TEXT};
 use crate::proxy::script::Event;
 use crate::proxy::stats::Drop;
-use crate::sip::Method;
 use crate::sip::build::reason_phrase;
+use crate::sip::{Message, Method};
 
 impl Act<'_> {
     /// Answers the request: by its transaction if there is one, else without keeping anything. Says
@@ -14,6 +15,7 @@ impl Act<'_> {
         let Some(request) = self.request.filter(|_| self.may_answer()) else {
             return false;
         };
+        self.add_contact(code);
         let answer = OwnAnswer {
             code,
             reason: sound(reason, code),
@@ -39,6 +41,7 @@ impl Act<'_> {
         let Some(request) = self.request.filter(|_| self.may_answer()) else {
             return false;
         };
+        self.add_contact(code);
         let answer = OwnAnswer {
             code,
             reason: sound(reason, code),
@@ -48,6 +51,13 @@ impl Act<'_> {
         self.core.answer(request, answer, self.out);
         self.note_answer(code);
         true
+    }
+
+    /// A redirect says where to.
+    fn add_contact(&mut self, code: u16) {
+        if is_redirect(code) {
+            add_contact(&mut self.draft, self.message);
+        }
     }
 
     /// Answers with what went wrong last.
@@ -92,6 +102,22 @@ impl Act<'_> {
                 .bye_answered(cell, side, from_tag, to_tag, challenged, self.now);
         }
     }
+}
+
+fn is_redirect(code: u16) -> bool {
+    (300..400).contains(&code)
+}
+
+fn add_contact(draft: &mut Draft, message: Message<'_>) {
+    let mut headers = std::mem::take(&mut draft.reply_headers);
+    let before = headers.len();
+    if draft.write_contact(message, &mut headers) {
+        headers.extend_from_slice(b"\r\n");
+    }
+    if headers.len() > MAX_TEXT {
+        headers.truncate(before);
+    }
+    draft.reply_headers = headers;
 }
 
 /// A reason that can stand in a start line: one that a script made may hold anything.
