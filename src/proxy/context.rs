@@ -144,6 +144,18 @@ pub struct BestAnswer {
     pub bytes: Bytes,
 }
 
+/// The next hop that the request was relayed to first, as failure routes find it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeptHop {
+    /// That of the Request-URI.
+    #[default]
+    RequestUri,
+    /// This URI.
+    Uri(Bytes),
+    /// The destination of the first branch.
+    Destination,
+}
+
 /// The branches of a request; nearly always it is one.
 pub type Branches = SmallVec<[RelayBranch; 1]>;
 
@@ -178,6 +190,8 @@ pub struct Context {
     pub choice: Option<Choice>,
     /// The destinations tried.
     pub branches: Branches,
+    /// `$du` when it was relayed.
+    pub next_hop: KeptHop,
     /// Routes of the configuration that are to run for it.
     pub armed: Armed,
     /// How long its branches may take.
@@ -223,6 +237,7 @@ impl Context {
             best: None,
             cell: None,
             choice: None,
+            next_hop: KeptHop::RequestUri,
             armed: Armed::default(),
             patience: Patience::default(),
             options: Options::default(),
@@ -455,6 +470,9 @@ impl Contexts {
             self.spare_branches.push(context.branches);
         }
         arena.free(context.callers_reason);
+        if let KeptHop::Uri(uri) = context.next_hop {
+            arena.free(uri);
+        }
         self.index.remove(context.key.index_hash(), index);
         if let Some(timer) = context.timer {
             self.wheel.cancel(timer);

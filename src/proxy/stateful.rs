@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 use crate::transaction::{RepeatAction, ReplyAction};
 
 impl Core {
-    /// Answers a request by its transaction, so that a repeat gets the same answer.
+    /// Answers a request by its transaction, so that a repeat gets the same answer. After a final one the
+    /// branches that are still open are to be cancelled.
     pub(super) fn answer_by_transaction(
         &mut self,
         now: Timestamp,
@@ -57,7 +58,6 @@ impl Core {
         if let Some(cell) = cell {
             self.observe_failure(now, cell, cseq);
         }
-        self.cancel_pending(now, index, Cause::of(answer.code), out);
     }
 
     /// A request whose transaction is known came again, or is an ACK of it. Says whether
@@ -255,9 +255,26 @@ impl Core {
         incoming: &Incoming<'_>,
         out: &mut Outbox,
     ) {
+        self.deal_with_reply(now, index, number, incoming, out);
+        self.contexts.settle(index, &mut self.arena);
+    }
+
+    fn deal_with_reply(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        number: usize,
+        incoming: &Incoming<'_>,
+        out: &mut Outbox,
+    ) {
         let reply = incoming.message;
         if !self.run_reply_routes(now, index, number, incoming, out) {
-            return;
+            // What is dropped still says that the branch can be cancelled.
+            let branches = &self.contexts.get(index).branches;
+            let is_wanted = branches.get(number).is_some_and(|one| one.cancel_wanted);
+            if !is_wanted || self.contexts.get(index).branches[number].cancel.is_some() {
+                return;
+            }
         }
         let changed = self.bench.reply_code;
         let code = changed.or(reply.reply_code()).unwrap_or(0);
@@ -290,7 +307,6 @@ impl Core {
                 ReplyAction::Pass => self.on_final(now, index, number, reply, code, out),
             }
         }
-        self.contexts.settle(index, &mut self.arena);
     }
 
     /// The configuration sees a reply before anything else happens. False: it is dropped.

@@ -54,7 +54,7 @@ pub const SERIAL: &[Scenario] = &[
 pub const ALL: &[Scenario] = &[
     scenario("one-answers", |stage| {
         let invite = stage.request("INVITE");
-        let [one, two, three] = forked(stage, &invite)?;
+        let [one, two, three] = forked_of(stage, &invite)?;
         stage.answer(&one, "180 Ringing");
         stage.comes_back("180", "INVITE")?;
         stage.answer(&two, "183 Session Progress");
@@ -87,7 +87,7 @@ pub const ALL: &[Scenario] = &[
     }),
     scenario("one-is-silent", |stage| {
         let invite = stage.request("INVITE");
-        let [_, two, three] = forked(stage, &invite)?;
+        let [_, two, three] = forked_of(stage, &invite)?;
         for request in [&two, &three] {
             stage.answer(request, "486 Busy Here");
             stage.arrives("ACK")?;
@@ -98,7 +98,7 @@ pub const ALL: &[Scenario] = &[
     }),
     scenario("all-busy-backwards", |stage| {
         let invite = stage.request("INVITE");
-        let all = forked(stage, &invite)?;
+        let all = forked_of(stage, &invite)?;
         for request in all.iter().rev() {
             stage.answer(request, "486 Busy Here");
             stage.arrives("ACK")?;
@@ -109,7 +109,7 @@ pub const ALL: &[Scenario] = &[
     }),
     scenario("one-declines-for-all", |stage| {
         let invite = stage.request("INVITE");
-        let [one, two, three] = forked(stage, &invite)?;
+        let [one, two, three] = forked_of(stage, &invite)?;
         for request in [&one, &two] {
             stage.answer(request, "180 Ringing");
         }
@@ -128,7 +128,7 @@ pub const ALL: &[Scenario] = &[
     }),
     scenario("one-answers-and-another-rings-late", |stage| {
         let invite = stage.request("INVITE");
-        let [one, two, three] = forked(stage, &invite)?;
+        let [one, two, three] = forked_of(stage, &invite)?;
         stage.answer(&one, "486 Busy Here");
         stage.arrives("ACK")?;
         stage.answer(&three, "200 OK");
@@ -143,7 +143,7 @@ pub const ALL: &[Scenario] = &[
     scenario("cancelled-for-reasons", |stage| {
         let invite = stage.request("INVITE");
         let invite = invite.replace("X-Last", "Reason: Q.850;cause=1\r\nX-Last");
-        let [one, two, three] = forked(stage, &invite)?;
+        let [one, two, three] = forked_of(stage, &invite)?;
         stage.answer(&one, "180 Ringing");
         stage.comes_back("180", "INVITE")?;
         stage.answer(&two, "486 Busy Here");
@@ -167,7 +167,7 @@ pub const ALL: &[Scenario] = &[
     }),
     scenario("cancelled", |stage| {
         let invite = stage.request("INVITE");
-        let all = forked(stage, &invite)?;
+        let all = forked_of(stage, &invite)?;
         for request in &all {
             stage.answer(request, "180 Ringing");
             stage.comes_back("180", "INVITE")?;
@@ -189,7 +189,7 @@ pub const ALL: &[Scenario] = &[
 /// The gateways refuse, and the caller gets `code`.
 fn all_refuse(stage: &mut Stage<'_>, statuses: [&str; 3], code: &str) -> Played {
     let invite = stage.request("INVITE");
-    let all = forked(stage, &invite)?;
+    let all = forked_of(stage, &invite)?;
     for (request, status) in all.iter().zip(statuses) {
         stage.answer(request, status);
         stage.arrives("ACK")?;
@@ -206,7 +206,10 @@ fn plain(stage: &mut Stage<'_>) -> Played {
 }
 
 /// The INVITE as each gateway got it, in the order of the gateways.
-fn forked(stage: &mut Stage<'_>, invite: &str) -> Result<[crate::ends::Received; 3], String> {
+pub fn forked_of(
+    stage: &mut Stage<'_>,
+    invite: &str,
+) -> Result<[crate::ends::Received; 3], String> {
     stage.send(invite);
     stage.comes_back("100", "INVITE")?;
     let mut all = [

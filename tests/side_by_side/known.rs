@@ -19,6 +19,12 @@ pub const ANSWERS: Known = &[(
     "it is refused before the script, in other words than those of sanity_check()",
 )];
 
+/// Transactions and their scripts.
+pub const TRANSACTIONS: Known = &[("nowhere-told", TWICE), ("again-told", TWICE)];
+
+const TWICE: &str =
+    "Kamailio answers twice: what sl_reply_error() says, and then by the transaction";
+
 /// Variables.
 pub const VARIABLES: Known = &[(
     "telephone",

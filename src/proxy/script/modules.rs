@@ -37,10 +37,6 @@ pub struct ModuleSettings {
     pub gives_reasons: bool,
     /// `tm`: the Reason of the caller's CANCEL goes on.
     pub copies_reasons: bool,
-    /// `sl`: what `sl_reply_error()` answers when nothing went wrong.
-    pub error_code: u16,
-    /// `sl`: its reason.
-    pub error_reason: String,
     /// `siputils`: Accept of `options_reply()`.
     pub options_accept: String,
     /// `siputils`: its Accept-Encoding.
@@ -86,8 +82,6 @@ impl ModuleSettings {
             remaps_503: is_on("tm", "remap_503_500"),
             gives_reasons: is_on("tm", "local_cancel_reason"),
             copies_reasons: is_on("tm", "e2e_cancel_reason"),
-            error_code: script.number("sl", "default_code").clamp(400, 699) as u16,
-            error_reason: script.text("sl", "default_reason"),
             options_accept: script.text("siputils", "options_accept"),
             options_accept_encoding: script.text("siputils", "options_accept_encoding"),
             options_accept_language: script.text("siputils", "options_accept_language"),

@@ -154,8 +154,8 @@ const MAXFWD: &[ModuleParameter] = &[
 
 #[rustfmt::skip]
 const SL: &[ModuleParameter] = &[
-    parameter("default_code", Number, Used, "500", "the code of sl_reply_error() when nothing went wrong"),
-    parameter("default_reason", Text, Used, "Internal Server Error", "its reason"),
+    parameter("default_code", Number, Accepted("a script always gives a code"), "500", "the code of an answer without one"),
+    parameter("default_reason", Text, Accepted("a script always gives a code"), "Internal Server Error", "its reason"),
     parameter("bind_tm", Number, MustBe(1), "1", "send_reply() answers by the transaction if there is one"),
     parameter("rich_redirect", Number, Unsupported, "0", "q and flags in the Contacts of a redirect"),
     parameter("event_callback_fl_ack", Text, Unsupported, "", "a function of another language"),
