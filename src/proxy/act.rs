@@ -15,9 +15,9 @@ use std::net::SocketAddr;
 pub(in crate::proxy) use hooks::Untold;
 pub use relay::Leg;
 
-use super::context::Context;
+use super::context::{Context, KeptHop};
 use super::core::Core;
-use super::draft::Draft;
+use super::draft::{Draft, NextHop};
 use super::outbox::{Outbox, StateChange};
 use super::request::{BAD_EXTENSION, Refusal, Request};
 use super::script::Event;
@@ -30,7 +30,15 @@ use crate::time::Timestamp;
 use crate::transaction::TransactionKey;
 
 pub(super) const LOOP_DETECTED: Refusal = Refusal::new(482, "Loop Detected");
-pub(super) const UNRESOLVABLE: Refusal = Refusal::new(478, "Unresolvable Destination");
+pub(super) const UNRESOLVABLE: Refusal = Refusal::new(478, "Unresolvable destination (478/SL)");
+/// The same as the transaction says it, if the script does not.
+const UNRESOLVABLE_BY_TM: Refusal = Refusal::new(478, "Unresolvable destination (478/TM)");
+const NO_BRANCH: Refusal = Refusal::new(500, "I'm terribly sorry, server error occurred (6/SL)");
+/// The same as the transaction says it, if the script does not.
+const NO_BRANCH_BY_TM: Refusal =
+    Refusal::new(500, "I'm terribly sorry, server error occurred (6/TM)");
+/// What `sl_reply_error()` says if nothing went wrong.
+const SORRY: Refusal = Refusal::new(500, "I'm terribly sorry, server error occurred (1/SL)");
 pub(super) const NO_KEY: Refusal = Refusal::new(400, "Nothing To Dispatch By");
 pub(super) const ALL_BUSY: Refusal = Refusal::busy("All Destinations Busy");
 pub(super) const NONE_ACTIVE: Refusal = Refusal::busy("No Destination Available");
@@ -107,8 +115,14 @@ pub struct Act<'a> {
     pub branch: usize,
     /// What an event route is told.
     pub event: Option<StateChange>,
+    /// In a failure route: the next hop that it began with. It is not tried again as it is.
+    pub tried_hop: NextHop,
     /// Whether a final answer of our own was sent.
     pub is_answered: bool,
+    /// Whether it runs the route for all replies, which knows no transactions.
+    pub is_core_route: bool,
+    /// Why the request could not be relayed. If the script does not answer it, its transaction does.
+    pub unsent: Option<Refusal>,
     /// What is to be accounted for when the script has run.
     pub to_account: Option<(Event, u16)>,
     key: Option<TransactionKey>,
@@ -139,7 +153,10 @@ impl<'a> Act<'a> {
             cancels: None,
             branch: 0,
             event: None,
+            tried_hop: NextHop::RequestUri,
             is_answered: false,
+            is_core_route: false,
+            unsent: None,
             to_account: None,
             key: None,
             standing: Standing::New,
@@ -178,6 +195,17 @@ impl<'a> Act<'a> {
         let context = act.core.contexts.get(context);
         act.branch = context.best.map_or(0, |best| usize::from(best.branch));
         act.draft.choice = context.choice;
+        let kept = match context.next_hop {
+            KeptHop::RequestUri => NextHop::RequestUri,
+            KeptHop::Uri(uri) => NextHop::Uri(act.draft.keep(act.core.arena.get(uri))),
+            KeptHop::Destination => {
+                let first = context.branches.first();
+                let first = first.and_then(|branch| branch.destination.clone());
+                first.map_or(NextHop::RequestUri, NextHop::Destination)
+            }
+        };
+        act.draft.next_hop = kept.clone();
+        act.tried_hop = kept;
         act
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cancel::Cause;
 use super::context::BestAnswer;
 use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
@@ -51,7 +52,7 @@ impl Core {
         context.sent_code = code;
         self.contexts.answered();
         self.account(now, index, Event::Answered, reply.message, out);
-        self.cancel_pending(now, index, out);
+        self.cancel_pending(now, index, Cause::of(code), out);
         self.contexts.release(index, &mut self.arena);
     }
 
@@ -91,15 +92,16 @@ impl Core {
         }
     }
 
-    /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
-    /// class; among equals the last (16.7 step 6).
+    /// Keeps a negative answer if it is better than the one kept (16.7 step 6).
     pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: Message<'_>, code: u16) {
-        if !self.is_better(index, code) {
+        let rank = rank(code);
+        if !self.is_better(index, number, rank) {
             return;
         }
         if code == 503 && self.modules.remaps_503 {
             // Not its Retry-After: that one speaks of that destination alone.
-            return self.keep_own(index, number, (SERVER_ERROR.code, reply.reason()), code);
+            let said = (SERVER_ERROR.code, reply.reason());
+            return self.keep_own(index, number, said, code, rank);
         }
         let scratch = &mut self.bench.scratch;
         scratch.clear();
@@ -107,6 +109,7 @@ impl Core {
         let stored = self.arena.store(scratch);
         let best = BestAnswer {
             code,
+            rank,
             branch_code: code,
             branch: number as u8,
             is_own: false,
@@ -123,18 +126,23 @@ impl Core {
             408 => TIMEOUT,
             _ => SERVER_ERROR,
         };
-        if self.is_better(index, refusal.code) {
+        let rank = match refusal {
+            // It stands for the 503 of a destination.
+            SERVER_ERROR => rank(code),
+            refusal => rank(refusal.code),
+        };
+        if self.is_better(index, number, rank) {
             let said = (refusal.code, refusal.reason.as_bytes());
-            self.keep_own(index, number, said, code);
+            self.keep_own(index, number, said, code, rank);
         }
     }
 
-    fn is_better(&self, index: u32, code: u16) -> bool {
+    /// Whether the answer of a branch is better than the one kept: of equals that of the branch which
+    /// was sent first is, as in Kamailio.
+    fn is_better(&self, index: u32, number: usize, rank: u16) -> bool {
         let context = self.contexts.get(index);
-        !context.server.is_answered()
-            && context
-                .best
-                .is_none_or(|kept| rank(code) <= rank(kept.code))
+        let is_worse = |kept: BestAnswer| (rank, number) < (kept.rank, usize::from(kept.branch));
+        !context.server.is_answered() && context.best.is_none_or(is_worse)
     }
 
     fn keep_own(
@@ -143,6 +151,7 @@ impl Core {
         number: usize,
         (code, reason): (u16, &[u8]),
         branch_code: u16,
+        rank: u16,
     ) {
         self.with_base(index, |core, request, _| {
             let tag = core.branch_keys.tag(request.identity());
@@ -158,6 +167,7 @@ impl Core {
             let stored = core.arena.store(scratch);
             let best = BestAnswer {
                 code,
+                rank,
                 branch_code,
                 branch: number as u8,
                 is_own: true,
@@ -241,10 +251,14 @@ fn hold_on(destination: &Arc<Destination>, is_counted: bool) -> Hold {
     reservation.map_or_else(|| Hold::Pinned(Arc::clone(destination)), Hold::Counted)
 }
 
-/// How good a negative answer is: less is better.
+/// How good a negative answer is, as Kamailio sees it; less is better: 6xx before all, then the lowest
+/// code, but first what tells the caller how to do better.
 fn rank(code: u16) -> u16 {
-    match code / 100 {
-        6 => 0,
-        class => class,
+    match code {
+        600.. => code - 600,
+        401 | 407 | 415 | 420 | 484 => code,
+        400..=499 => code + 100,
+        500..=599 => code + 500,
+        _ => code,
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 
 use std::hash::{BuildHasher, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ahash::RandomState;
 
@@ -206,18 +206,17 @@ impl BranchKeys {
         let mut hasher = self.mac.build_hasher();
         hash_identity(of, &mut hasher);
         hasher.write(upstream_branch.unwrap_or_default());
-        match reply_to {
-            SocketAddr::V4(v4) => hasher.write_u32(v4.ip().to_bits()),
-            SocketAddr::V6(v6) => hasher.write_u128(v6.ip().to_bits()),
-        }
+        write_ip(reply_to.ip(), &mut hasher);
         hasher.write_u16(reply_to.port());
         hasher.write_u16(socket);
         hasher.finish()
     }
 
-    /// The mark of everything in a request that decides where it is routed to.
-    pub fn loop_mark(&self, message: Message<'_>) -> u32 {
+    /// The mark of everything about a request that decides where it is routed to. Who sent it is part of
+    /// that: what a gateway sends back unchanged may be meant for somebody else than what callers send.
+    pub fn loop_mark(&self, message: Message<'_>, source: IpAddr) -> u32 {
         let mut hasher = self.looping.build_hasher();
+        write_ip(source, &mut hasher);
         hasher.write(message.request_uri().unwrap_or_default());
         hasher.write(message.call_id().unwrap_or_default());
         for line in message.all(Name::Route) {
@@ -240,6 +239,13 @@ fn hash_identity(of: Identity<'_>, hasher: &mut impl Hasher) {
     hasher.write(of.call_id);
     hasher.write(of.from_tag);
     hasher.write_u32(of.cseq);
+}
+
+fn write_ip(ip: IpAddr, hasher: &mut impl Hasher) {
+    match ip {
+        IpAddr::V4(v4) => hasher.write_u32(v4.to_bits()),
+        IpAddr::V6(v6) => hasher.write_u128(v6.to_bits()),
+    }
 }
 
 #[cfg(test)]

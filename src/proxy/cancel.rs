@@ -1,13 +1,65 @@
-//! CANCEL, hop by hop: RFC 3261 sections 9 and 16.10.
+//! CANCEL, hop by hop: RFC 3261 sections 9 and 16.10, with a Reason as of RFC 3326.
 
+use std::io::Write as _;
+
+use super::context::Context;
 use super::core::Core;
 use super::outbox::Outbox;
 use super::request::{Refusal, Request};
-use crate::sip::build;
+use crate::arena::{Arena, Bytes};
+use crate::sip::{Name, build};
 use crate::time::Timestamp;
 use crate::transaction::{ClientTransaction, Kind};
 
 const CANCELING: Refusal = Refusal::new(200, "canceling");
+const NONE_PENDING: Refusal = Refusal::new(200, "ok -- no more pending branches");
+
+/// Why a branch is cancelled, as its CANCEL says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It does not.
+    #[default]
+    Untold,
+    /// Another branch has taken the call.
+    Elsewhere,
+    /// The request was answered with this code.
+    Answer(u16),
+    /// The caller says why, or not.
+    Caller,
+}
+
+impl Cause {
+    /// An answer with this code was just sent, or is certain to be.
+    pub fn of(code: u16) -> Self {
+        match code {
+            200 => Self::Elsewhere,
+            code => Self::Answer(code),
+        }
+    }
+
+    /// Of a branch that was to be cancelled before and rings only now. Kamailio has no words then.
+    fn of_late(context: &Context) -> Self {
+        match context.sent_code {
+            _ if context.callers_reason != Bytes::EMPTY => Self::Caller,
+            code @ 200.. => Self::Answer(code),
+            _ => Self::Untold,
+        }
+    }
+
+    /// Appends it as header lines.
+    fn write(self, context: &Context, arena: &Arena, out: &mut Vec<u8>) {
+        match self {
+            Self::Untold => {}
+            Self::Elsewhere => out
+                .extend_from_slice(b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"),
+            Self::Answer(code) => {
+                // Writing to a vector cannot fail.
+                write!(out, "Reason: SIP;cause={code}\r\n").ok();
+            }
+            Self::Caller => out.extend_from_slice(arena.get(context.callers_reason)),
+        }
+    }
+}
 
 impl Core {
     /// The caller cancels the request of a context. The final answer that follows decides what
@@ -19,25 +71,39 @@ impl Core {
         request: &Request<'_>,
         out: &mut Outbox,
     ) {
-        self.refuse(request, CANCELING, out);
+        let is_over = self.contexts.get(index).server.is_answered();
+        self.refuse(request, if is_over { NONE_PENDING } else { CANCELING }, out);
+        let is_tight = self.contexts.is_full(&self.arena);
         let context = self.contexts.get_mut(index);
-        if context.server.is_answered() || context.cancelled {
+        if is_over || context.cancelled {
             return;
         }
         context.cancelled = true;
-        self.cancel_pending(now, index, out);
+        if self.modules.copies_reasons && !is_tight {
+            let scratch = &mut self.bench.scratch;
+            scratch.clear();
+            build::copy_whole(request.message, Name::Reason, scratch);
+            context.callers_reason = self.arena.try_store(scratch).unwrap_or(Bytes::EMPTY);
+        }
+        self.cancel_pending(now, index, Cause::Caller, out);
         self.conclude_if_done(now, index, out);
         self.contexts.settle(index, &mut self.arena);
     }
 
     /// Cancels every branch that has no final answer.
-    pub(super) fn cancel_pending(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
+    pub(super) fn cancel_pending(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        cause: Cause,
+        out: &mut Outbox,
+    ) {
         for number in 0..self.contexts.get(index).branches.len() {
             if self.contexts.get(index).branches[number]
                 .client
                 .is_pending()
             {
-                self.cancel_branch(now, index, number, out);
+                self.cancel_branch(now, index, number, cause, out);
             }
         }
     }
@@ -49,6 +115,7 @@ impl Core {
         now: Timestamp,
         index: u32,
         number: usize,
+        cause: Cause,
         out: &mut Outbox,
     ) {
         let timers = &self.settings.timers;
@@ -65,15 +132,37 @@ impl Core {
         }
         branch.client.give_up(now, timers);
         branch.cancel = Some(ClientTransaction::start(Kind::NonInvite, now, timers));
+        branch.cause = cause;
         self.send_cancel(index, number, out);
+    }
+
+    /// Cancels a branch that was to be cancelled before anything had come back from it.
+    pub(super) fn cancel_late(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        number: usize,
+        out: &mut Outbox,
+    ) {
+        let cause = Cause::of_late(self.contexts.get(index));
+        self.cancel_branch(now, index, number, cause, out);
     }
 
     /// Sends the CANCEL of a branch, for the first time or again.
     pub(super) fn send_cancel(&mut self, index: u32, number: usize, out: &mut Outbox) {
+        let mut reason = std::mem::take(&mut self.bench.extra);
+        reason.clear();
+        let context = self.contexts.get(index);
+        let cause = context.branches[number].cause;
+        let is_ours = matches!(cause, Cause::Elsewhere | Cause::Answer(_));
+        if !is_ours || self.modules.gives_reasons {
+            cause.write(context, &self.arena, &mut reason);
+        }
         self.with_sent_branch(index, number, |sent, hop| {
             out.send(hop.socket, hop.address, |buffer| {
-                build::cancel(sent, buffer);
+                build::cancel_saying(sent, &reason, buffer);
             });
         });
+        self.bench.extra = reason;
     }
 }

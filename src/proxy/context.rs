@@ -12,6 +12,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::act::Leg;
+use super::cancel::Cause;
 use super::draft::{Armed, Choice, Options, Patience};
 use super::forward::{Head, Hop};
 use super::request::Request;
@@ -43,6 +44,8 @@ pub struct RelayBranch {
     pub cancel_wanted: bool,
     /// The client transaction of the CANCEL.
     pub cancel: Option<ClientTransaction>,
+    /// What that CANCEL says.
+    pub cause: Cause,
     /// The request as sent; empty once nobody needs it any more.
     pub sent: Bytes,
     /// What we put on top of it.
@@ -81,6 +84,7 @@ impl RelayBranch {
             abandoned: false,
             cancel_wanted: false,
             cancel: None,
+            cause: Cause::Untold,
             sent,
             head,
             timeout_at: after(context.patience.answer).min(context.ends_at()),
@@ -128,6 +132,8 @@ impl RelayBranch {
 pub struct BestAnswer {
     /// Its status code.
     pub code: u16,
+    /// How good it is; less is better.
+    pub rank: u16,
     /// The status code that the branch ended with: a 503 is sent as 500.
     pub branch_code: u16,
     /// The branch.
@@ -136,6 +142,18 @@ pub struct BestAnswer {
     pub is_own: bool,
     /// Its bytes.
     pub bytes: Bytes,
+}
+
+/// The next hop that the request was relayed to first, as failure routes find it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeptHop {
+    /// That of the Request-URI.
+    #[default]
+    RequestUri,
+    /// This URI.
+    Uri(Bytes),
+    /// The destination of the first branch.
+    Destination,
 }
 
 /// The branches of a request; nearly always it is one.
@@ -148,6 +166,8 @@ pub struct Context {
     pub key: TransactionKey,
     /// The chance in its branches.
     pub token: u64,
+    /// What all of them bear that a looping request would show again.
+    pub loop_mark: u32,
     /// Its method.
     pub method: Method,
     /// The number in its CSeq.
@@ -170,6 +190,8 @@ pub struct Context {
     pub choice: Option<Choice>,
     /// The destinations tried.
     pub branches: Branches,
+    /// `$du` when it was relayed.
+    pub next_hop: KeptHop,
     /// Routes of the configuration that are to run for it.
     pub armed: Armed,
     /// How long its branches may take.
@@ -192,6 +214,8 @@ pub struct Context {
     pub sent_code: u16,
     /// Whether the caller cancelled it.
     pub cancelled: bool,
+    /// The Reason lines of the CANCEL that did it.
+    pub callers_reason: Bytes,
     timer: Option<TimerId>,
     timer_at: Timestamp,
 }
@@ -208,10 +232,12 @@ impl Context {
             source: request.source,
             reply_to: request.reply_to(),
             token: 0,
+            loop_mark: 0,
             last_reply: None,
             best: None,
             cell: None,
             choice: None,
+            next_hop: KeptHop::RequestUri,
             armed: Armed::default(),
             patience: Patience::default(),
             options: Options::default(),
@@ -224,6 +250,7 @@ impl Context {
             sent_code: 0,
             branches: SmallVec::new(),
             cancelled: false,
+            callers_reason: Bytes::EMPTY,
             timer: None,
             timer_at: Timestamp::FAR,
         }
@@ -441,6 +468,10 @@ impl Contexts {
         if context.branches.spilled() {
             context.branches.clear();
             self.spare_branches.push(context.branches);
+        }
+        arena.free(context.callers_reason);
+        if let KeptHop::Uri(uri) = context.next_hop {
+            arena.free(uri);
         }
         self.index.remove(context.key.index_hash(), index);
         if let Some(timer) = context.timer {

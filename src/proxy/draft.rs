@@ -76,6 +76,8 @@ pub struct FurtherBranch {
     pub socket: Option<SocketId>,
     /// Its flags.
     pub flags: u32,
+    /// How much it is preferred, in thousandths: `q`.
+    pub preference: Option<u16>,
 }
 
 /// What was chosen from a set, and where failover goes on.
@@ -100,6 +102,8 @@ impl Options {
     pub const NO_6XX: u8 = 2;
     /// It comes from the callee, and accounting wants to know.
     pub const UPSTREAM: u8 = 4;
+    /// It was relayed with another Request-URI than it came with.
+    pub const NEW_URI: u8 = 8;
 
     /// Chooses.
     pub fn set(&mut self, bit: u8, is_on: bool) {
@@ -309,6 +313,28 @@ impl Draft {
         }
     }
 
+    /// Appends the branches as the Contact of a redirect has them: the Request-URI if it was changed, and
+    /// what was appended. Says whether there is any.
+    pub fn write_contact(&self, message: Message<'_>, out: &mut Vec<u8>) -> bool {
+        let is_changed = self.uri.is_some() || self.options.has(Options::NEW_URI);
+        let own = is_changed.then_some((self.uri, None));
+        let further = self.further.iter();
+        let all = own
+            .into_iter()
+            .chain(further.map(|branch| (branch.uri, branch.preference)));
+        let mut separator = &b"Contact: <"[..];
+        for (uri, preference) in all {
+            out.extend_from_slice(separator);
+            out.extend_from_slice(self.uri_or_received(uri, message));
+            out.push(b'>');
+            if let Some(thousandths) = preference {
+                write_preference(thousandths, out);
+            }
+            separator = b", <";
+        }
+        separator == b", <"
+    }
+
     /// Sets the Request-URI, unless it is longer than [`MAX_TEXT`].
     pub fn set_uri(&mut self, uri: &[u8]) -> bool {
         if uri.len() > MAX_TEXT {
@@ -336,5 +362,19 @@ impl Draft {
             }
         });
         self.next_hop = NextHop::Uri(uri);
+    }
+}
+
+/// `;q=0.25`, without zeros at the end.
+fn write_preference(thousandths: u16, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+    let (whole, rest) = (thousandths / 1000, thousandths % 1000);
+    // Writing to a vector cannot fail.
+    write!(out, ";q={whole}").ok();
+    if rest > 0 {
+        write!(out, ".{rest:03}").ok();
+        while out.ends_with(b"0") {
+            out.pop();
+        }
     }
 }

@@ -167,7 +167,8 @@ impl<'a> Request<'a> {
                     .and_then(Branch::parse)
                     .and_then(|branch| branch.loop_mark())
                     .is_some_and(|seen| {
-                        seen == *mark.get_or_insert_with(|| keys.loop_mark(self.message))
+                        seen == *mark
+                            .get_or_insert_with(|| keys.loop_mark(self.message, self.source.ip()))
                     })
         })
     }

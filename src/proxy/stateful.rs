@@ -5,6 +5,7 @@
 
 use super::act::Leg;
 use super::branch::Branch;
+use super::cancel::Cause;
 use super::context::RelayBranch;
 use super::core::{Core, OwnAnswer, send_stored};
 use super::draft::{Draft, Options};
@@ -20,7 +21,8 @@ use crate::time::Timestamp;
 use crate::transaction::{RepeatAction, ReplyAction};
 
 impl Core {
-    /// Answers a request by its transaction, so that a repeat gets the same answer.
+    /// Answers a request by its transaction, so that a repeat gets the same answer. After a final one the
+    /// branches that are still open are to be cancelled.
     pub(super) fn answer_by_transaction(
         &mut self,
         now: Timestamp,
@@ -56,7 +58,6 @@ impl Core {
         if let Some(cell) = cell {
             self.observe_failure(now, cell, cseq);
         }
-        self.cancel_pending(now, index, out);
     }
 
     /// A request whose transaction is known came again, or is an ACK of it. Says whether
@@ -111,12 +112,18 @@ impl Core {
         leg: Leg,
         out: &mut Outbox,
     ) {
-        let context = self.contexts.get(index);
+        let context = self.contexts.get_mut(index);
+        if context.branches.is_empty() {
+            // By the request as it came: a later branch may have another Request-URI, or fewer Routes.
+            context.loop_mark = self
+                .branch_keys
+                .loop_mark(request.message, request.source.ip());
+        }
         let branch = Branch::Stateful {
             shard: self.id,
             index,
             token: context.token,
-            loop_mark: self.branch_keys.loop_mark(request.message),
+            loop_mark: context.loop_mark,
             number: context.branches.len() as u8,
         };
         let way = Way {
@@ -135,6 +142,7 @@ impl Core {
             sent = arena.store(&buffer[start..]);
         });
         self.stats.counters.relayed_requests += 1;
+        let context = self.contexts.get(index);
         let branch = RelayBranch::start(context, leg, sent, head, now, &self.settings.timers);
         self.contexts.add_branch(index, branch);
     }
@@ -247,9 +255,26 @@ impl Core {
         incoming: &Incoming<'_>,
         out: &mut Outbox,
     ) {
+        self.deal_with_reply(now, index, number, incoming, out);
+        self.contexts.settle(index, &mut self.arena);
+    }
+
+    fn deal_with_reply(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        number: usize,
+        incoming: &Incoming<'_>,
+        out: &mut Outbox,
+    ) {
         let reply = incoming.message;
         if !self.run_reply_routes(now, index, number, incoming, out) {
-            return;
+            // What is dropped still says that the branch can be cancelled.
+            let branches = &self.contexts.get(index).branches;
+            let is_wanted = branches.get(number).is_some_and(|one| one.cancel_wanted);
+            if !is_wanted || self.contexts.get(index).branches[number].cancel.is_some() {
+                return;
+            }
         }
         let changed = self.bench.reply_code;
         let code = changed.or(reply.reply_code()).unwrap_or(0);
@@ -282,7 +307,6 @@ impl Core {
                 ReplyAction::Pass => self.on_final(now, index, number, incoming, code, out),
             }
         }
-        self.contexts.settle(index, &mut self.arena);
     }
 
     /// The configuration sees a reply before anything else happens. False: it is dropped.
@@ -346,7 +370,7 @@ impl Core {
         let branch = &mut context.branches[number];
         if branch.cancel_wanted || branch.abandoned {
             branch.stop_waiting();
-            return self.cancel_branch(now, index, number, out);
+            return self.cancel_late(now, index, number, out);
         }
         branch.last_code = code;
         let (method, patience, ends_at) = (context.method, context.patience, context.ends_at());
@@ -429,7 +453,7 @@ impl Core {
         self.keep_best(index, number, reply.message, code);
         let context = self.contexts.get(index);
         if code >= 600 && !context.options.has(Options::NO_6XX) {
-            self.cancel_pending(now, index, out);
+            self.cancel_pending(now, index, Cause::of(code), out);
         }
         self.conclude_if_done(now, index, out);
     }

@@ -2,6 +2,7 @@
 //! not be delivered.
 
 use super::branch::Branch;
+use super::cancel::Cause;
 use super::core::{Core, send_stored};
 use super::outbox::Outbox;
 use crate::time::Timestamp;
@@ -82,7 +83,7 @@ impl Core {
         let timers = self.settings.timers;
         let branch = &mut self.contexts.get_mut(index).branches[number];
         if !branch.client.is_silent() {
-            self.cancel_branch(now, index, number, out);
+            self.cancel_branch(now, index, number, Cause::Untold, out);
         }
         let branch = &mut self.contexts.get_mut(index).branches[number];
         branch.abandoned = true;
@@ -99,7 +100,9 @@ impl Core {
             match branch.client.on_deadline(now, &timers) {
                 ClientEvent::Idle | ClientEvent::Terminated => return,
                 ClientEvent::Retransmit => self.resend_branch(index, number, out),
-                ClientEvent::RangTooLong => self.cancel_branch(now, index, number, out),
+                ClientEvent::RangTooLong => {
+                    self.cancel_branch(now, index, number, Cause::Untold, out);
+                }
                 ClientEvent::Timeout => self.fail_branch(now, index, number, TIMEOUT, out),
             }
         }

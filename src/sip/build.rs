@@ -87,6 +87,28 @@ pub fn cancel(invite: Message<'_>, out: &mut Vec<u8>) {
     follow_up("CANCEL", invite, invite, out);
 }
 
+/// Appends the same CANCEL with `reason`, whole header lines (RFC 3326), behind its other headers.
+pub fn cancel_saying(invite: Message<'_>, reason: &[u8], out: &mut Vec<u8>) {
+    let before = out.len();
+    cancel(invite, out);
+    if out.len() == before {
+        return;
+    }
+    out.truncate(out.len() - 2);
+    out.extend_from_slice(reason);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends all lines of this name as they are.
+pub fn copy_whole(message: Message<'_>, name: Name, out: &mut Vec<u8>) {
+    for line in message.all(name) {
+        out.extend_from_slice(&message.bytes()[line.range]);
+        if !out.ends_with(b"\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
 /// Appends the ACK for a negative reply to an INVITE as we sent it (RFC 3261 17.1.1.3): as the CANCEL
 /// would be, but with the To of the reply. Appends nothing if `invite` is no whole request.
 pub fn ack(invite: Message<'_>, reply: Message<'_>, out: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! The configurations: each plays its scenarios on both servers, by our own ends and by SIPp.
 
 use crate::compare::{Attributes, Side, assert_same, transcripts};
-use crate::known::{FORKING, Known, NOTHING, SANITY};
+use crate::known::{Known, NOTHING};
 use crate::samples::{cut, example, installed_elsewhere, manual, replace, without};
 use crate::server::{Kind, peers_are_installed};
 use crate::stage::Scenario;
@@ -223,17 +223,17 @@ tests! {
     openser: of_openser, |file| file.plays(EQUAL, stateless::ALL, NOTHING);
     openser_all_out: of_openser, |file| file.plays(OUT, stateless::ALL_OUT, NOTHING);
     openser_sipp: of_openser, Configuration::carries_calls_of_sipp;
-    kamailio_4: of_kamailio_4, |file| file.plays(EQUAL, stateful::ALL, SANITY);
+    kamailio_4: of_kamailio_4, |file| file.plays(EQUAL, stateful::ALL, NOTHING);
     kamailio_4_silent: of_kamailio_4, |file| file.plays(EQUAL, stateful::SILENT, NOTHING);
     kamailio_4_all_out: of_kamailio_4, |file| file.plays(OUT, stateful::ALL_OUT, NOTHING);
     kamailio_4_sipp: of_kamailio_4, Configuration::carries_calls_of_sipp;
-    sources: of_the_sources, |file| file.plays(EQUAL, stateful::ALL, SANITY);
+    sources: of_the_sources, |file| file.plays(EQUAL, stateful::ALL, NOTHING);
     sources_all_out: of_the_sources, |file| file.plays(OUT, stateful::ALL_OUT, NOTHING);
     sources_sipp: of_the_sources, Configuration::carries_calls_of_sipp;
     tutorial_first: first_of_the_tutorial, |file| file.plays(EQUAL, forking::ONE, NOTHING);
     tutorial_first_sipp: first_of_the_tutorial, Configuration::carries_calls_of_sipp;
-    tutorial_printed: second_as_printed, |file| file.plays(BY_PRIORITY, forking::ALL, FORKING);
-    tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL, FORKING);
+    tutorial_printed: second_as_printed, |file| file.plays(BY_PRIORITY, forking::ALL, NOTHING);
+    tutorial_second: second_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::ALL, NOTHING);
     tutorial_meaning: meaning_of_the_tutorial, |file| file.plays(BY_PRIORITY, forking::SERIAL, NOTHING);
     tutorial_meaning_sipp: meaning_of_the_tutorial, Configuration::carries_calls_of_sipp;
 }

@@ -7,34 +7,8 @@ pub type Known = &'static [(&'static str, &'static str)];
 /// Nothing.
 pub const NOTHING: Known = &[];
 
-const STEM: &str = "a branch is named by the message as it goes out, so that failover names it anew once the \
-                    Request-URI or a Route is another";
+/// Transactions and their scripts.
+pub const TRANSACTIONS: Known = &[("nowhere-told", TWICE), ("again-told", TWICE)];
 
-/// The files that call `sanity_check()` and fail over after taking a Route off.
-pub const SANITY: Known = &[("preloaded-route", STEM)];
-
-/// Several branches at once.
-pub const FORKING: Known = &[
-    ("one-answers", "the CANCEL has no Reason"),
-    ("one-declines-for-all", "the CANCEL has no Reason"),
-    (
-        "cancelled",
-        "of equal answers Kamailio passes on that of the first branch, sipshard the last that came",
-    ),
-];
-
-/// Answers and branches that a script makes.
-pub const ANSWERS: Known = &[
-    (
-        "redirect",
-        "an answer 3xx has no Contact for a changed Request-URI",
-    ),
-    ("branches", "an answer 3xx has no Contact for each branch"),
-    (
-        "fork",
-        "append_branch() with a URI keeps $du in Kamailio; the CANCEL has no Reason",
-    ),
-];
-
-/// Lists of destinations.
-pub const LISTS: Known = &[("set", STEM)];
+const TWICE: &str =
+    "Kamailio answers twice: what sl_reply_error() says, and then by the transaction";

@@ -22,5 +22,6 @@ mod sipp;
 mod stage;
 mod stateful;
 mod stateless;
+mod transactions;
 mod transcript;
 mod wire;

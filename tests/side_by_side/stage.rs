@@ -184,12 +184,17 @@ impl Stage<'_> {
 
     /// The CANCEL of the caller.
     pub fn cancel(&mut self, invite: &str) {
+        self.cancel_for(invite, "");
+    }
+
+    /// The same with further header lines.
+    pub fn cancel_for(&mut self, invite: &str, more: &str) {
         let head = invite.split("\r\n\r\n").next().unwrap_or_default();
         let kept = head
             .lines()
             .filter(|line| !line.starts_with("Cont") && !line.starts_with("X-"));
         let lines: Vec<String> = kept.map(|line| line.replace("INVITE", "CANCEL")).collect();
-        self.send(&(lines.join("\r\n") + "\r\nContent-Length: 0\r\n\r\n"));
+        self.send(&(lines.join("\r\n") + "\r\n" + more + "Content-Length: 0\r\n\r\n"));
     }
 
     /// A call from the INVITE to its ACK; the gateways that get it first give these answers.

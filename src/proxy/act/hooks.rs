@@ -9,6 +9,7 @@ use crate::proxy::draft::FurtherBranch;
 use crate::proxy::forward::record_route_parameters;
 use crate::proxy::outbox::{Outbox, StateChange};
 use crate::proxy::request::Request;
+use crate::proxy::script::Event;
 use crate::proxy::shard::{Datagram, Incoming};
 use crate::route::host::Level;
 use crate::route::machine::{End, Machine};
@@ -77,9 +78,19 @@ impl Core {
         route: RouteId,
         out: &mut Outbox,
     ) -> bool {
+        let is_core = self.script.reply == Some(route);
         let mut act = Act::on_reply(self, now, reply, context, out);
+        act.is_core_route = is_core;
         let end = act.run(route);
+        let is_answered = act.is_answered;
         act.finish();
+        if is_answered
+            && let Some((index, _)) = context
+            && let Some(stored) = self.contexts.get(index).last_reply
+        {
+            let code = self.contexts.get(index).sent_code;
+            self.account_stored(now, index, Event::Answered, (code, stored), out);
+        }
         // A final answer cannot be dropped: somebody waits for it.
         end != End::Drop || reply.message.reply_code().is_some_and(|code| code >= 200)
     }
@@ -128,6 +139,9 @@ impl Act<'_> {
     pub fn run(&mut self, route: RouteId) -> End {
         let ended = self.with_machine(|act, machine| {
             let ended = machine.run(act, route);
+            if let Some(refusal) = act.unsent.take().filter(|_| !act.is_answered) {
+                act.reply(refusal.code, refusal.reason.as_bytes());
+            }
             if let Some((event, code)) = act.to_account.take() {
                 act.account_own(event, code, machine);
             }
@@ -207,6 +221,7 @@ impl Act<'_> {
             next_hop: draft.next_hop.clone(),
             socket: draft.socket,
             flags: draft.branch_flags,
+            preference: None,
         };
         let (stage, record_route) = (self.stage, self.draft.record_route);
         if let Some(place) = number.checked_sub(1) {

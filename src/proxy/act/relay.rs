@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Act, NO_ROOM, Stage, Standing, TABLE_FULL, UNRESOLVABLE};
+use super::{
+    Act, NO_BRANCH, NO_BRANCH_BY_TM, NO_ROOM, Stage, Standing, TABLE_FULL, UNRESOLVABLE,
+    UNRESOLVABLE_BY_TM,
+};
 use crate::dispatch::Destination;
 use crate::load::{CellId, Hold};
 use crate::proxy::branch::Branch;
-use crate::proxy::context::Context;
+use crate::proxy::context::{Context, KeptHop};
 use crate::proxy::draft::{MAX_FURTHER, NextHop, Options, Text};
 use crate::proxy::forward::{Hop, Way, write_request};
 use crate::proxy::next::Next;
@@ -40,7 +43,16 @@ impl Act<'_> {
         if request.method == Method::Ack {
             return self.forward();
         }
-        self.first_leg()?;
+        let begin = usize::from(self.was_tried());
+        if begin > self.draft.further.len() {
+            return self.fail(NO_BRANCH);
+        }
+        if begin == 0
+            && let Err(error) = self.first_leg()
+        {
+            self.note_unsent(request, error);
+            return Err(error);
+        }
         let index = match self.context {
             Some(index) if !self.has_room_for_branch(index) => return self.fail(NO_ROOM),
             None if self.core.contexts.is_full(&self.core.arena) => {
@@ -75,7 +87,7 @@ impl Act<'_> {
             self.core.contexts.get_mut(index).armed.branch = None;
             self.core.keep_base(index, request, &self.draft);
         }
-        for number in 0..=self.draft.further.len() {
+        for number in begin..=self.draft.further.len() {
             match route {
                 Some(route) => self.send_by_branch_route(index, request, number, route, machine),
                 None => {
@@ -87,7 +99,37 @@ impl Act<'_> {
         }
         self.draft.further.clear();
         self.draft.is_dispatched = false;
+        if self.core.contexts.get(index).branches.is_empty() {
+            // The branch routes have dropped them all.
+            self.unsent = Some(NO_BRANCH_BY_TM);
+            return self.fail(NO_BRANCH);
+        }
+        self.unsent = None;
         Ok(())
+    }
+
+    /// A request that just came cannot be sent on: it has its transaction nevertheless, which answers it
+    /// when the script has ended and has not.
+    fn note_unsent(&mut self, request: &Request<'_>, error: Refusal) {
+        if self.stage == Stage::Request && self.open_transaction(request).is_ok() {
+            if self.unsent.is_none() {
+                self.try_for(request);
+            }
+            self.unsent = Some(UNRESOLVABLE_BY_TM);
+        }
+        self.draft.error = Some(error);
+    }
+
+    /// Whether a failure route has left Request-URI and next hop as they were tried before: only what it
+    /// appends is sent then.
+    fn was_tried(&self) -> bool {
+        let is_same = match (&self.draft.next_hop, &self.tried_hop) {
+            (NextHop::RequestUri, NextHop::RequestUri) => true,
+            (NextHop::Uri(one), NextHop::Uri(other)) => one == other,
+            (NextHop::Destination(one), NextHop::Destination(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        self.stage == Stage::Failure && self.draft.uri.is_none() && is_same
     }
 
     /// The transaction of a request that just came, with the call that it opens.
@@ -100,15 +142,42 @@ impl Act<'_> {
             context.cell = cell;
             context.is_counted = is_counted;
         }
-        let is_first = context.branches.is_empty();
+        if context.branches.is_empty() {
+            self.keep_next_hop(index);
+            if self.unsent.is_none() {
+                self.try_for(request);
+            }
+        }
+        Ok(index)
+    }
+
+    /// An INVITE is answered with 100 at once.
+    fn try_for(&mut self, request: &Request<'_>) {
         if request.method == Method::Invite
-            && is_first
             && !self.draft.options.has(Options::NO_TRYING)
             && self.core.modules.has_trying
         {
             send_trying(request, &self.core.modules, self.out);
         }
-        Ok(index)
+    }
+
+    /// Keeps with the transaction what a failure route is to find: `$du`, and whether the Request-URI is
+    /// another.
+    fn keep_next_hop(&mut self, index: u32) {
+        let is_changed = self.draft.uri.is_some();
+        self.draft.options.set(Options::NEW_URI, is_changed);
+        if self.draft.armed.failure.is_none() {
+            return;
+        }
+        let context = self.core.contexts.get_mut(index);
+        context.next_hop = match &self.draft.next_hop {
+            NextHop::RequestUri => KeptHop::RequestUri,
+            NextHop::Destination(_) => KeptHop::Destination,
+            NextHop::Uri(uri) => {
+                let kept = self.core.arena.try_store(self.draft.text(*uri));
+                kept.map_or(KeptHop::RequestUri, KeptHop::Uri)
+            }
+        };
     }
 
     fn has_room_for_branch(&self, index: u32) -> bool {
@@ -162,6 +231,7 @@ impl Act<'_> {
         };
         let leg = self.first_leg()?;
         self.open_call(request, true)?;
+        self.unsent = None;
         if request.method == Method::Ack && self.core.modules.accounting.acks {
             self.to_account = Some((Event::Acknowledged, 200));
         }
@@ -181,7 +251,9 @@ impl Act<'_> {
                 request.socket,
             ),
             socket: request.socket,
-            loop_mark: core.branch_keys.loop_mark(request.message),
+            loop_mark: core
+                .branch_keys
+                .loop_mark(request.message, request.source.ip()),
         };
         let way = Way {
             hop: leg.hop,

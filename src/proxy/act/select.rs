@@ -103,6 +103,7 @@ impl Act<'_> {
                 next_hop: NextHop::RequestUri,
                 socket: None,
                 flags: 0,
+                preference: None,
             };
             if aim == Aim::Domain {
                 branch.uri = Some(self.uri_at(destination));

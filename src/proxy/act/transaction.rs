@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Act, Stage};
 use crate::dispatch::{Destination, Health};
+use crate::proxy::cancel::Cause;
 use crate::proxy::context::RelayBranch;
 use crate::proxy::core::send_stored;
 use crate::proxy::outbox::StateChange;
@@ -109,7 +110,8 @@ impl Act<'_> {
             let is_wanted = if number == self.branch { this } else { others };
             let branch = &self.core.contexts.get(index).branches[number];
             if is_wanted && branch.client.is_pending() {
-                self.core.cancel_branch(self.now, index, number, self.out);
+                self.core
+                    .cancel_branch(self.now, index, number, Cause::Untold, self.out);
             }
         }
     }
@@ -144,7 +146,8 @@ impl Act<'_> {
         if self.core.contexts.get(index).server.is_answered() {
             return false;
         }
-        self.core.cancel_pending(self.now, index, self.out);
+        self.core
+            .cancel_pending(self.now, index, Cause::Untold, self.out);
         let context = self.core.contexts.get_mut(index);
         context.server.give_up();
         context.choice = None;

@@ -97,31 +97,61 @@ fn is_myself(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
     act.core.locals.is_myself(machine.bytes(given)).into()
 }
 
-/// The R-URI and next hop of now, or another R-URI.
+/// The R-URI of now, or another, and the next hop of now. That is the branch's own if its R-URI is the
+/// one of now: what comes next begins anew.
 fn append_branch(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
     if act.draft.further.len() >= MAX_FURTHER || !act.draft.has_room() {
         return Outcome::FALSE;
     }
-    let given = text(arguments, 0).map(|uri| machine.bytes(uri));
-    let branch = match given.filter(|uri| !uri.is_empty()) {
-        Some(uri) if uri.len() > MAX_TEXT || Uri::parse(uri).is_err() => return Outcome::FALSE,
-        Some(uri) => FurtherBranch {
-            uri: Some(act.draft.keep(uri)),
-            uri_destination: None,
-            next_hop: NextHop::RequestUri,
-            socket: None,
-            flags: act.draft.branch_flags,
-        },
-        None => FurtherBranch {
-            uri: act.draft.uri,
-            uri_destination: act.draft.uri_destination.clone(),
-            next_hop: act.draft.next_hop.clone(),
-            socket: act.draft.socket,
-            flags: act.draft.branch_flags,
+    let bytes_of = |at| text(arguments, at).map(|given| machine.bytes(given));
+    let preference = match bytes_of(1).filter(|given| !given.is_empty()) {
+        None => None,
+        Some(given) => match preference(given) {
+            None => return Outcome::FALSE,
+            some => some,
         },
     };
+    let (uri, uri_destination) = match bytes_of(0).filter(|uri| !uri.is_empty()) {
+        Some(uri) if uri.len() > MAX_TEXT || Uri::parse(uri).is_err() => return Outcome::FALSE,
+        Some(uri) => (Some(act.draft.keep(uri)), None),
+        None => (act.draft.uri, act.draft.uri_destination.clone()),
+    };
+    let branch = FurtherBranch {
+        uri,
+        uri_destination,
+        next_hop: act.draft.next_hop.clone(),
+        socket: act.draft.socket,
+        flags: act.draft.branch_flags,
+        preference,
+    };
     act.draft.further.push(branch);
+    if bytes_of(0).is_none_or(<[u8]>::is_empty) {
+        act.draft.next_hop = NextHop::RequestUri;
+        act.draft.socket = None;
+        act.draft.branch_flags = 0;
+    }
     Outcome::TRUE
+}
+
+/// A `q` in thousandths: from 0 to 1, with at most three digits behind the point.
+fn preference(given: &[u8]) -> Option<u16> {
+    let (whole, rest) = match given.iter().position(|&byte| byte == b'.') {
+        Some(point) => (&given[..point], &given[point + 1..]),
+        None => (given, &b""[..]),
+    };
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+    let mut value = match whole {
+        b"" | b"0" => 0,
+        b"1" => 1000,
+        _ => return None,
+    };
+    if rest.len() > 3 {
+        return None;
+    }
+    for (&byte, weight) in rest.iter().zip([100, 10, 1]) {
+        value += digit(byte)? * weight;
+    }
+    (value <= 1000).then_some(value)
 }
 
 fn set_send_socket(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {

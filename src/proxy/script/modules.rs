@@ -35,10 +35,10 @@ pub struct ModuleSettings {
     pub trying_reason: String,
     /// `tm`: a 503 of the last branch is answered as 500.
     pub remaps_503: bool,
-    /// `sl`: what `sl_reply_error()` answers when nothing went wrong.
-    pub error_code: u16,
-    /// `sl`: its reason.
-    pub error_reason: String,
+    /// `tm`: a CANCEL says which answer of another branch it is for.
+    pub gives_reasons: bool,
+    /// `tm`: the Reason of the caller's CANCEL goes on.
+    pub copies_reasons: bool,
     /// `siputils`: Accept of `options_reply()`.
     pub options_accept: String,
     /// `siputils`: its Accept-Encoding.
@@ -83,8 +83,8 @@ impl ModuleSettings {
             has_trying: is_on("tm", "auto_inv_100"),
             trying_reason: script.text("tm", "auto_inv_100_reason"),
             remaps_503: is_on("tm", "remap_503_500"),
-            error_code: script.number("sl", "default_code").clamp(400, 699) as u16,
-            error_reason: script.text("sl", "default_reason"),
+            gives_reasons: is_on("tm", "local_cancel_reason"),
+            copies_reasons: is_on("tm", "e2e_cancel_reason"),
             options_accept: script.text("siputils", "options_accept"),
             options_accept_encoding: script.text("siputils", "options_accept_encoding"),
             options_accept_language: script.text("siputils", "options_accept_language"),

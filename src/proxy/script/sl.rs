@@ -28,6 +28,9 @@ pub(super) fn send_reply(
     machine: &mut Machine,
 ) -> Outcome {
     let (code, reason) = answer(arguments, machine);
+    if act.is_core_route {
+        return Outcome::FALSE;
+    }
     act.reply(code, reason).into()
 }
 

@@ -156,7 +156,8 @@ fn t_reply(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> 
     if act.context.is_none() {
         return Outcome::FALSE;
     }
-    sl::send_reply(act, arguments, machine)
+    let (code, reason) = sl::answer(arguments, machine);
+    act.reply(code, reason).into()
 }
 
 fn t_send_reply(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {

@@ -1,7 +1,7 @@
 //! Variables of the transaction: `$T_...`.
 
 use super::{Variable, text_value, variable};
-use crate::proxy::act::Act;
+use crate::proxy::act::{Act, Stage};
 use crate::route::host::{Inner, ListIndex};
 use crate::route::machine::Machine;
 use crate::route::value::Value;
@@ -63,8 +63,11 @@ fn last_code(act: &mut Act<'_>, _: Inner, _: ListIndex, _: &mut Machine) -> Valu
     last.map_or(Value::Null, |code| Value::Number(i64::from(code)))
 }
 
+/// In a failure route it is that of the branch that would come next.
 fn branch_index(act: &mut Act<'_>, _: Inner, _: ListIndex, _: &mut Machine) -> Value {
-    Value::Number(act.branch as i64)
+    let next = act.transaction().map(|context| context.branches.len());
+    let of_failure = next.filter(|_| act.stage == Stage::Failure);
+    Value::Number(of_failure.unwrap_or(act.branch) as i64)
 }
 
 /// By the place of the table's words.

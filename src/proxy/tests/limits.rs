@@ -83,33 +83,80 @@ fn a_message_without_hops_left_is_a_483() {
     assert_eq!(bench.call(&text)[0].start(), "SIP/2.0 483 Too Many Hops");
 }
 
+/// What a gateway that got a request makes of it when it sends it back, with a Via of its own.
+fn sent_back(request: &Sent, branch: &str) -> String {
+    let via = format!("Via: SIP/2.0/UDP 10.0.1.1;branch=z9hG4bK{branch}\r\nVia: ");
+    request.text.replacen("Via: ", &via, 1)
+}
+
+fn has(sent: &[Sent], start: &str) -> bool {
+    sent.iter().any(|sent| sent.start().starts_with(start))
+}
+
 #[test]
 fn a_loop_is_a_482_and_a_spiral_is_not() {
     for relay in [Stateful, Stateless] {
         let mut bench = Bench::new(relay, 1, 0);
         let sent = bench.invite("a");
-        // A gateway sends our own request back as it is, with a Via of its own.
-        let text = sent.text.replacen(
-            "Via: ",
-            "Via: SIP/2.0/UDP 10.0.1.1;branch=z9hG4bKback\r\nVia: ",
-            1,
-        );
-        let back = bench.receive(gateway(1), &text);
+        // From a gateway it may be meant for somebody else. But not twice.
+        let back = bench.receive(gateway(1), &sent_back(&sent, "once"));
+        let on = back.iter().find(|one| one.start().starts_with("INVITE"));
+        let looped = sent_back(on.expect("it is sent on"), "twice");
+        let back = bench.receive(gateway(1), &looped);
         assert!(
-            back.iter()
-                .any(|sent| sent.start() == "SIP/2.0 482 Loop Detected"),
+            has(&back, "SIP/2.0 482 Loop Detected"),
             "{relay:?} {back:?}"
         );
-        let spiral = text
+        let spiral = looped
             .replacen("sip:service@", "sip:other@", 1)
-            .replace("z9hG4bKback", "z9hG4bKon");
+            .replace("z9hG4bKtwice", "z9hG4bKon");
         let on = bench.receive(gateway(1), &spiral);
-        assert!(
-            on.iter()
-                .any(|sent| sent.start().starts_with("INVITE sip:other@")),
-            "{on:?}"
-        );
+        assert!(has(&on, "INVITE sip:other@"), "{on:?}");
     }
+}
+
+#[test]
+fn what_a_gateway_sends_back_is_no_loop_if_it_is_for_somebody_else() {
+    let mut bench = Bench::script(
+        r#"request_route {
+            if (ds_is_from_list("1")) { $du = "sip:10.0.2.2"; } else { ds_select_dst("1", "8"); }
+            t_relay();
+        }"#,
+        1,
+    );
+    let invite = bench.invite("a");
+    let on = bench.receive(gateway(1), &sent_back(&invite, "back"));
+    let on = on.iter().find(|one| one.start() == invite.start());
+    assert_eq!(on.expect("no 482").to.to_string(), "10.0.2.2:5060");
+}
+
+#[test]
+fn a_destination_of_a_failover_may_send_back_what_another_was_sent() {
+    // The second gateway answers for the first, whose Request-URI the failover began with.
+    let mut bench = Bench::script(
+        r#"request_route {
+            if ($rd == "10.0.1.1") { $du = "sip:10.0.2.2"; t_relay(); exit; }
+            ds_select_domain("1", "8");
+            t_on_failure("F");
+            t_relay();
+        }
+        failure_route[F] { if (ds_next_domain()) { t_relay(); } }"#,
+        2,
+    );
+    let first = bench.invite("a");
+    let sent = bench.answer(&first, 500, "");
+    let second = sent.iter().find(|one| one.start().starts_with("INVITE"));
+    let second = second.expect("a failover").clone();
+    let stem = |sent: &Sent| {
+        sent.branch()
+            .rsplit_once('.')
+            .map(|(stem, _)| stem.to_owned())
+    };
+    assert_eq!(stem(&second), stem(&first), "the branches of one request");
+    assert!(first.branch().ends_with(".0") && second.branch().ends_with(".1"));
+    let text = sent_back(&second, "spiral").replacen("@10.0.1.2:5060", "@10.0.1.1:5060", 1);
+    let on = bench.receive(gateway(2), &text);
+    assert!(has(&on, "INVITE sip:service@10.0.1.1:5060"), "{on:?}");
 }
 
 #[test]

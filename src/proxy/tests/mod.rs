@@ -1,8 +1,10 @@
 //! What one shard does with calls, message by message.
 
 mod accounting;
+mod answers;
 mod calls;
 mod corners;
+mod forking;
 mod limits;
 mod relaying;
 mod scripts;

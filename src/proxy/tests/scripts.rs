@@ -432,7 +432,15 @@ fn a_name_is_not_looked_up() {
         1,
     );
     let sent = bench.call(&request("INVITE", "a", "", ""));
-    assert_eq!(sent[0].start(), "SIP/2.0 478 Unresolvable Destination");
+    assert_eq!(
+        sent[0].start(),
+        "SIP/2.0 100 trying -- your call is important to us"
+    );
+    assert_eq!(
+        sent[1].start(),
+        "SIP/2.0 478 Unresolvable destination (478/SL)"
+    );
+    assert_eq!(sent.len(), 2);
 }
 
 #[test]

@@ -419,7 +419,15 @@ fn the_longest_message_may_be_made_longer_as_often_as_a_script_likes() {
         1,
     );
     let sent = domain.call(&user);
-    assert_eq!(sent[0].start(), "SIP/2.0 478 Unresolvable Destination");
+    assert_eq!(
+        sent[0].start(),
+        "SIP/2.0 100 trying -- your call is important to us"
+    );
+    assert_eq!(
+        sent[1].start(),
+        "SIP/2.0 478 Unresolvable destination (478/SL)"
+    );
+    assert_eq!(sent.len(), 2);
 }
 
 #[test]

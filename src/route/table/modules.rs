@@ -154,8 +154,8 @@ const MAXFWD: &[ModuleParameter] = &[
 
 #[rustfmt::skip]
 const SL: &[ModuleParameter] = &[
-    parameter("default_code", Number, Used, "500", "the code of sl_reply_error() when nothing went wrong"),
-    parameter("default_reason", Text, Used, "Internal Server Error", "its reason"),
+    parameter("default_code", Number, Accepted("a script always gives a code"), "500", "the code of an answer without one"),
+    parameter("default_reason", Text, Accepted("a script always gives a code"), "Internal Server Error", "its reason"),
     parameter("bind_tm", Number, MustBe(1), "1", "send_reply() answers by the transaction if there is one"),
     parameter("rich_redirect", Number, Unsupported, "0", "q and flags in the Contacts of a redirect"),
     parameter("event_callback_fl_ack", Text, Unsupported, "", "a function of another language"),
@@ -183,12 +183,12 @@ const TM: &[ModuleParameter] = &[
     parameter("failure_exec_mode", Number, MustBe(0), "0", "failure routes for failures of sending"),
     parameter("faked_reply_prio", Number, MustBe(2000), "2000", "how a timeout counts among answers"),
     parameter("reply_relay_mode", Number, Unsupported, "1", "what is done with a late 2xx"),
-    parameter("local_cancel_reason", Number, MustBe(1), "1", "a Reason in the CANCELs that we make"),
-    parameter("e2e_cancel_reason", Number, MustBe(1), "1", "copy the Reason of a CANCEL"),
+    parameter("local_cancel_reason", Number, Used, "1", "a Reason in the CANCELs that we make"),
+    parameter("e2e_cancel_reason", Number, Used, "1", "copy the Reason of a CANCEL"),
     parameter("cancel_b_method", Number, MustBe(1), "1", "when a branch without answer is cancelled"),
     parameter("unmatched_cancel", Number, Accepted("a CANCEL whose INVITE is not known cancels nothing; the script answers it"), "0", "a CANCEL without INVITE: 0 relayed by a transaction, 1 statelessly, 2 dropped"),
     parameter("pass_provisional_replies", Number, MustBe(0), "0", "callbacks for provisional answers"),
-    parameter("aggregate_challenges", Number, MustBe(1), "1", "put the challenges of several branches into one answer"),
+    parameter("aggregate_challenges", Number, Accepted("the best answer goes up as it is"), "1", "put the challenges of several branches into one answer"),
     parameter("disable_6xx_block", Number, MustBe(0), "0", "a 6xx does not end the other branches"),
     parameter("ruri_matching", Number, Accepted("transactions are matched by RFC 3261 section 17.2.3"), "1", "compare the R-URI too"),
     parameter("via1_matching", Number, Accepted("transactions are matched by RFC 3261 section 17.2.3"), "1", "compare the Via too"),

@@ -68,20 +68,18 @@ fn hex(number: u32, machine: &mut Machine) -> Value {
 /// The URIs of all branches, as the Contact of a redirect has them; nothing as long as the request goes
 /// where it was meant to go.
 fn all(act: &mut Act<'_>, _: Inner, _: ListIndex, machine: &mut Machine) -> Value {
-    let is_unchanged = act.draft.uri.is_none() && act.draft.further.is_empty();
-    if act.request.is_none() || is_unchanged {
+    if act.request.is_none() {
         return Value::Null;
     }
-    let draft = &*act.draft;
-    Value::Text(machine.push_text(|out| {
-        out.extend_from_slice(b"Contact: <");
-        out.extend_from_slice(act.request_uri());
-        for branch in &draft.further {
-            out.extend_from_slice(b">, <");
-            out.extend_from_slice(draft.uri_or_received(branch.uri, act.message));
-        }
-        out.push(b'>');
-    }))
+    let mut has_any = false;
+    let contact = machine.push_text(|out| {
+        has_any = act.draft.write_contact(act.message, out);
+    });
+    if has_any {
+        Value::Text(contact)
+    } else {
+        Value::Null
+    }
 }
 
 /// Which of the further branches is meant.
