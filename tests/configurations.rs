@@ -185,7 +185,7 @@ fn without(text: &str, modules: &[&str], calls: &[&str]) -> String {
             let parameter = format!("modparam(\"{module}\"");
             line.starts_with(&load) || line.starts_with(&parameter)
         };
-        modules.iter().any(|module| is_of(module))
+        modules.iter().any(is_of)
     };
     let kept: Vec<_> = text.lines().filter(|line| !named(line)).collect();
     let text = kept.join("\n");

@@ -85,10 +85,10 @@ impl Core {
                 cell
             };
             self.calls.confirm(cell, to_tag, now);
-        } else if matches!(context.method, Method::Invite | Method::Update) {
-            if let Some((cell, _)) = self.calls.find(call_id, from_tag, to_tag) {
-                self.calls.refresh(cell, now);
-            }
+        } else if matches!(context.method, Method::Invite | Method::Update)
+            && let Some((cell, _)) = self.calls.find(call_id, from_tag, to_tag)
+        {
+            self.calls.refresh(cell, now);
         }
     }
 
