@@ -45,11 +45,11 @@ class BusyTime:
         self.all, self.busy = processor_seconds()
         self.own = own_seconds()
 
-    def others(self):
-        """Since it was made, as the page says it."""
+    def others_percent(self):
+        """Of all cores' time since it was made."""
         whole, busy = processor_seconds()
         part = (busy - self.busy) - (own_seconds() - self.own)
-        return f"{100 * max(0.0, part) / max(0.01, whole - self.all):.0f} % of the processor time"
+        return 100 * max(0.0, part) / max(0.01, whole - self.all)
 
 
 def processor_seconds():

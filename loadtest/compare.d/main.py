@@ -52,7 +52,7 @@ def main():
             result = measured(cell, options, machine, os.path.join(folder, str(count + 1)))
             print(in_short(result), flush=True)
             results.append({"cell": vars(cell), "round": number, **result})
-            machine.facts["taken by others during the run"] = busy.others()
+            machine.facts["others_percent"] = busy.others_percent()
         beside = generators.measure(options, machine, folder) if with_generators else None
     finally:
         if options.keep:

@@ -11,6 +11,8 @@ from subjects import KAMAILIO_BUFFER_BYTES, KAMAILIO_SHARED_MB, SUBJECTS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PICTURES = "performance"
+# What others may take of the machine before the page warns of it.
+MOST_OTHERS_PERCENT = 5
 
 
 def write(run, folder):
@@ -37,6 +39,10 @@ def head(run):
     how = """A figure is the median of the rounds; in brackets stand the least and the greatest. The subjects take turns
         within a round, and ratios are formed round by round. Rounds in which more than 0.1 % of the calls failed, or the
         load itself was at fault, do not count: [they are listed](#rounds-that-do-not-count)."""
+    others = run["machine"]["others_percent"]
+    if others > MOST_OTHERS_PERCENT:
+        how += f""" **This machine was not quiet: others took {others:.0f} % of its processor time during the run, so that
+            subjects waited, and took more messages at a time.**"""
     return f"# Performance\n\n{filled(what)}\n\n{filled(how)}"
 
 
@@ -230,6 +236,8 @@ def marks(rounds):
 def machine(run):
     facts = dict(run["machine"])
     versions = facts.pop("versions")
+    others = facts.pop("others_percent")
+    facts["taken by others during the run"] = f"{others:.0f} % of the processor time"
     rows = [[name, str(value)] for name, value in {**facts, **versions}.items()]
     return "## Machine and versions\n\n" + table(["", ""], rows)
 
