@@ -1,5 +1,5 @@
-//! What a script costs beside what its functions do: the sample configuration of the dispatcher's manual
-//! with functions that do nothing.
+//! What a script costs beside what its functions do: a sample configuration with functions that do
+//! nothing.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,67 +12,7 @@ use sipshard::route::machine::Machine;
 use sipshard::route::value::Value;
 use sipshard::route::{check, compile};
 
-const CONFIG: &str = r#"
-loadmodule "tm.so"
-loadmodule "tmx.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-loadmodule "sanity.so"
-loadmodule "acc.so"
-loadmodule "dispatcher.so"
-modparam("dispatcher", "flags", 2)
-flags ACC:1, ACC_FAILED:2
-request_route {
-    route(REQINIT);
-    if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-    if (!is_method("ACK")) {
-        if (t_precheck_trans()) { t_check_trans(); exit; }
-        t_check_trans();
-    }
-    route(WITHINDLG);
-    remove_hf("Route");
-    if (is_method("INVITE|SUBSCRIBE")) record_route();
-    if (is_method("INVITE")) setflag(ACC);
-    if ($rU == $null) { sl_send_reply("484", "Address Incomplete"); exit; }
-    route(DISPATCH);
-}
-route[REQINIT] {
-    if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-    if (!sanity_check("1511", "7")) { xlog("Malformed SIP message from $si:$sp\n"); exit; }
-}
-route[WITHINDLG] {
-    if (!has_totag()) return;
-    if (loose_route()) {
-        if (is_method("BYE")) { setflag(ACC); setflag(ACC_FAILED); }
-        route(RELAY);
-        exit;
-    }
-    sl_send_reply("404", "Not here");
-    exit;
-}
-route[DISPATCH] {
-    if (!ds_select_dst("1", "4")) { send_reply("404", "No destination"); exit; }
-    xdbg("--- SCRIPT: going to <$ru> via <$du> (attrs: $xavp(_dsdst_=>attrs))\n");
-    t_on_failure("NEXT");
-    route(RELAY);
-    exit;
-}
-route[RELAY] {
-    if (!t_relay()) sl_reply_error();
-    exit;
-}
-failure_route[NEXT] {
-    if (t_is_canceled()) exit;
-    if (t_check_status("500") || t_branch_timeout() && !t_branch_replied()) {
-        if (ds_next_dst()) { t_on_failure("NEXT"); route(RELAY); exit; }
-    }
-}
-"#;
+const CONFIG: &str = include_str!("support/sample.cfg");
 
 /// An INVITE of a new call, to which everything is well.
 struct Easy;

@@ -6,6 +6,9 @@
 //! numbers of calls, and the difference of the instructions is what the calls between them cost, with
 //! the texts of the two ends. MODE `texts` is these texts alone.
 
+#[path = "support/texts.rs"]
+mod texts;
+
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,12 +17,9 @@ use criterion::{Criterion, Throughput, criterion_group};
 use sipshard::dispatch::{Attributes, Entry, Flags, Sets};
 use sipshard::proxy::{Datagram, Listener, Outbox, RelayMode, Settings, Shard};
 use sipshard::time::Timestamp;
+use texts::{CALLER, PROXY, address, reply};
 
 const MESSAGES: u64 = 6;
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn sets() -> Arc<Sets> {
     let entries = (1..=4).map(|number| Entry {
@@ -48,7 +48,7 @@ impl Bench {
     fn new(relay: RelayMode) -> Self {
         let settings = Settings {
             relay,
-            listeners: vec![Listener::from(address("10.0.0.1:5060"))],
+            listeners: vec![Listener::from(address(PROXY))],
             ..Settings::default()
         };
         let now = Timestamp::from_secs(10);
@@ -83,7 +83,7 @@ impl Bench {
         self.now += std::time::Duration::from_micros(100);
         self.out.clear();
         self.shard.tick(self.now, &mut self.out);
-        let caller = address("10.0.0.9:5060");
+        let caller = address(CALLER);
         let id = self.calls;
         self.receive(caller, &request("INVITE", id, "", 1));
         let (gateway, invite) = self.last();
@@ -97,40 +97,9 @@ impl Bench {
     }
 }
 
+/// What the caller sends; all goes to the proxy's own address.
 fn request(method: &str, id: u64, to_tag: &str, cseq: u32) -> Vec<u8> {
-    let body = "v=0\r\no=user1 53655765 2353687637 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\n\
-        t=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
-    format!(
-        "{method} sip:service@10.0.0.1:5060 SIP/2.0\r\n\
-         Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK-{id}-{method}\r\n\
-         From: sipp <sip:sipp@10.0.0.9:5060>;tag={id}SIPpTag001\r\n\
-         To: service <sip:service@10.0.0.1:5060>{to_tag}\r\n\
-         Call-ID: {id}-4711@10.0.0.9\r\n\
-         CSeq: {cseq} {method}\r\n\
-         Contact: sip:sipp@10.0.0.9:5060\r\n\
-         Max-Forwards: 70\r\n\
-         Subject: Performance Test\r\n\
-         Content-Type: application/sdp\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-fn reply(request: &[u8], status: &str) -> Vec<u8> {
-    let mut text = format!("SIP/2.0 {status}\r\n").into_bytes();
-    let request = String::from_utf8_lossy(request);
-    for line in request.lines() {
-        let name = line.split(':').next().unwrap_or_default();
-        let tag = match name {
-            "To" if !line.contains(";tag=") => ";tag=b",
-            "Via" | "From" | "Call-ID" | "CSeq" | "Record-Route" | "To" => "",
-            _ => continue,
-        };
-        text.extend_from_slice(format!("{line}{tag}\r\n").as_bytes());
-    }
-    text.extend_from_slice(b"Contact: <sip:10.0.1.1:5060>\r\nContent-Length: 0\r\n\r\n");
-    text
+    texts::request(method, id, to_tag, cseq, ("sip:service@10.0.0.1:5060", ""))
 }
 
 fn calls(criterion: &mut Criterion) {
@@ -141,7 +110,7 @@ fn calls(criterion: &mut Criterion) {
         let mut id = 0;
         bencher.iter(|| {
             id += 1;
-            texts(id);
+            both_texts(id);
         });
     });
     for (name, relay) in [
@@ -155,7 +124,7 @@ fn calls(criterion: &mut Criterion) {
 }
 
 /// The texts of the two ends of a call.
-fn texts(id: u64) {
+fn both_texts(id: u64) {
     let invite = request("INVITE", id, "", 1);
     black_box(reply(&invite, "180 Ringing"));
     black_box(reply(&invite, "200 OK"));
@@ -176,7 +145,7 @@ fn main() {
     }
     let count = count.parse().expect("a number of calls");
     let relay = match mode.as_str() {
-        "texts" => return (0..count).for_each(texts),
+        "texts" => return (0..count).for_each(both_texts),
         "stateless" => RelayMode::Stateless,
         _ => RelayMode::Stateful,
     };
