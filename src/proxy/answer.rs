@@ -11,7 +11,7 @@ use super::script::{Event, Told};
 use super::shard::Incoming;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Basics, Message, Method};
+use crate::sip::{Basics, Method};
 use crate::time::Timestamp;
 
 /// The answer when no destination answered.
@@ -38,7 +38,7 @@ impl Core {
         if !is_first && !is_invite {
             return;
         }
-        self.pass_reply(index, reply.message, !is_invite, out);
+        self.pass_reply(index, reply, !is_invite, out);
         if !is_first {
             return;
         }
@@ -84,22 +84,27 @@ impl Core {
                 cell
             };
             self.calls.confirm(cell, to_tag, now);
-        } else if matches!(context.method, Method::Invite | Method::Update) {
-            if let Some((cell, _)) = self.calls.find(call_id, from_tag, to_tag) {
-                self.calls.refresh(cell, now);
-            }
+        } else if matches!(context.method, Method::Invite | Method::Update)
+            && let Some((cell, _)) = self.calls.find(call_id, from_tag, to_tag)
+        {
+            self.calls.refresh(cell, now);
         }
     }
 
     /// Keeps a negative answer if it is better than the one kept: 6xx before all, then the lowest
     /// class; among equals the last (16.7 step 6).
-    pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: Message<'_>, code: u16) {
+    pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: &Incoming<'_>, code: u16) {
         if !self.is_better(index, code) {
             return;
         }
         if code == 503 && self.modules.remaps_503 {
             // Not its Retry-After: that one speaks of that destination alone.
-            return self.keep_own(index, number, (SERVER_ERROR.code, reply.reason()), code);
+            return self.keep_own(
+                index,
+                number,
+                (SERVER_ERROR.code, reply.message.reason()),
+                code,
+            );
         }
         let scratch = &mut self.bench.scratch;
         scratch.clear();
