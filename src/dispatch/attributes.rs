@@ -25,6 +25,8 @@ pub struct Attributes {
     pub rweight: u32,
     /// Listen socket that its requests leave by.
     pub socket: Option<Box<str>>,
+    /// The address in `socket`, if it can be read.
+    pub socket_address: Option<SocketAddr>,
     /// Name of the listen socket that its requests leave by.
     pub sockname: Option<Box<str>>,
     /// Listen socket that its keepalives leave by.
@@ -56,6 +58,7 @@ impl Default for Attributes {
             weight: 0,
             rweight: 0,
             socket: None,
+            socket_address: None,
             sockname: None,
             ping_socket: None,
             ping_from: None,
@@ -228,7 +231,11 @@ impl<'a> Reader<'a> {
             "ocmax" => self.attributes.ocmax = number(100),
             "ocrate" => self.attributes.ocrate = number(100),
             "duid" => self.attributes.duid = text(),
-            "socket" => self.attributes.socket = text(),
+            "socket" => {
+                self.attributes.socket = text();
+                let address = value.strip_prefix("udp:").unwrap_or(value);
+                self.attributes.socket_address = address.parse().ok();
+            }
             "sockname" => self.attributes.sockname = text(),
             "ping_socket" => self.attributes.ping_socket = text(),
             "ping_from" => self.attributes.ping_from = text(),
@@ -318,6 +325,7 @@ mod tests {
             weight: 2,
             rweight: 3,
             socket: text("udp:10.0.0.1:5060"),
+            socket_address: "10.0.0.1:5060".parse().ok(),
             sockname: text("s"),
             ping_socket: text("udp:10.0.0.2:5060"),
             ping_from: text("sip:p@h"),

@@ -191,7 +191,8 @@ impl CallTable {
         now: Timestamp,
     ) -> Result<CellId, InsertError> {
         let caller_tag = self.hash_tag(caller_tag);
-        if let Some(known) = self.find_caller(call_id, caller_tag) {
+        let hash = self.hash_key(call_id, caller_tag);
+        if let Some(known) = self.find_hashed(hash, call_id, caller_tag) {
             return Err(InsertError::Known(known));
         }
         for _ in 0..REAPED_PER_INSERT {
@@ -204,7 +205,6 @@ impl CallTable {
             self.forget(self.first_ended);
         }
         let text = self.store(call_id).ok_or(InsertError::Full)?;
-        let hash = self.hash_key(call_id, caller_tag);
         let index = if self.free == NIL {
             self.cells.len()
         } else {
@@ -463,7 +463,10 @@ impl CallTable {
     }
 
     fn find_caller(&self, call_id: &[u8], caller_tag: TagHash) -> Option<CellId> {
-        let hash = self.hash_key(call_id, caller_tag);
+        self.find_hashed(self.hash_key(call_id, caller_tag), call_id, caller_tag)
+    }
+
+    fn find_hashed(&self, hash: u32, call_id: &[u8], caller_tag: TagHash) -> Option<CellId> {
         let index = self.index.find(hash, |index| {
             let cell = &self.cells[index];
             cell.caller_tag == caller_tag

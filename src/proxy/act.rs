@@ -125,6 +125,7 @@ pub struct Act<'a> {
     pub unsent: Option<Refusal>,
     /// What is to be accounted for when the script has run.
     pub to_account: Option<(Event, u16)>,
+    /// The transaction that it would be, as far as that was asked.
     key: Option<TransactionKey>,
     standing: Standing,
     known: Known,
@@ -169,12 +170,12 @@ impl<'a> Act<'a> {
         core: &'a mut Core,
         now: Timestamp,
         request: &'a Request<'a>,
-        key: TransactionKey,
+        key: Option<TransactionKey>,
         out: &'a mut Outbox,
     ) -> Self {
         Self {
             request: Some(request),
-            key: Some(key),
+            key,
             ..Self::new(core, now, Stage::Request, request.message, out)
         }
     }
@@ -209,7 +210,7 @@ impl<'a> Act<'a> {
         act
     }
 
-    /// An event, with a request that nobody sent: it has no key, so that no transaction can be made.
+    /// An event, with a request that nobody sent: no transaction can be made of it.
     pub fn on_event(
         core: &'a mut Core,
         now: Timestamp,

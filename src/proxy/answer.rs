@@ -12,7 +12,7 @@ use super::script::Event;
 use super::shard::Incoming;
 use crate::dispatch::Destination;
 use crate::load::Hold;
-use crate::sip::{Basics, Message, Method};
+use crate::sip::{Basics, Method};
 use crate::time::Timestamp;
 
 /// The answer when no destination answered.
@@ -39,7 +39,7 @@ impl Core {
         if !is_first && !is_invite {
             return;
         }
-        self.pass_reply(index, reply.message, !is_invite, out);
+        self.pass_reply(index, reply, !is_invite, out);
         if !is_first {
             return;
         }
@@ -93,14 +93,14 @@ impl Core {
     }
 
     /// Keeps a negative answer if it is better than the one kept (16.7 step 6).
-    pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: Message<'_>, code: u16) {
+    pub(super) fn keep_best(&mut self, index: u32, number: usize, reply: &Incoming<'_>, code: u16) {
         let rank = rank(code);
         if !self.is_better(index, number, rank) {
             return;
         }
         if code == 503 && self.modules.remaps_503 {
             // Not its Retry-After: that one speaks of that destination alone.
-            let said = (SERVER_ERROR.code, reply.reason());
+            let said = (SERVER_ERROR.code, reply.message.reason());
             return self.keep_own(index, number, said, code, rank);
         }
         let scratch = &mut self.bench.scratch;

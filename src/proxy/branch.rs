@@ -20,6 +20,9 @@ use super::shard::ShardId;
 use crate::sip::{Identity, Message, Name};
 use crate::transaction::key::MAGIC_COOKIE;
 
+/// Length of a tag of our own.
+pub const TAG_BYTES: usize = 16;
+
 /// A branch that we put into a Via, read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Branch {
@@ -63,10 +66,10 @@ impl Branch {
                 loop_mark,
             } => {
                 out.push(b's');
-                write_hex(mac, 16, out);
-                write_hex(u64::from(socket), 4, out);
+                write_hex::<16>(mac, out);
+                write_hex::<4>(u64::from(socket), out);
                 out.push(b'.');
-                write_hex(u64::from(loop_mark), 8, out);
+                write_hex::<8>(u64::from(loop_mark), out);
                 out.extend_from_slice(b".0");
             }
             Self::Stateful {
@@ -77,11 +80,11 @@ impl Branch {
                 number,
             } => {
                 out.push(b't');
-                write_hex(u64::from(shard), 4, out);
-                write_hex(u64::from(index), 8, out);
-                write_hex(token, 16, out);
+                write_hex::<4>(u64::from(shard), out);
+                write_hex::<8>(u64::from(index), out);
+                write_hex::<16>(token, out);
                 out.push(b'.');
-                write_hex(u64::from(loop_mark), 8, out);
+                write_hex::<8>(u64::from(loop_mark), out);
                 out.push(b'.');
                 if number >= 10 {
                     out.push(b'0' + number / 10 % 10);
@@ -90,7 +93,7 @@ impl Branch {
             }
             Self::Probe { token } => {
                 out.push(b'p');
-                write_hex(token, 16, out);
+                write_hex::<16>(token, out);
             }
         }
     }
@@ -144,28 +147,38 @@ fn take_loop_mark(rest: &mut &[u8]) -> Option<u32> {
     Some(mark)
 }
 
-fn write_hex(value: u64, digits: u32, out: &mut Vec<u8>) {
-    out.extend((0..digits).rev().map(|place| hex_digit(value, place)));
+fn write_hex<const DIGITS: usize>(value: u64, out: &mut Vec<u8>) {
+    let digits: [u8; DIGITS] =
+        std::array::from_fn(|place| hex_digit(value, (DIGITS - 1 - place) as u32));
+    out.extend_from_slice(&digits);
 }
 
-fn hex_digit(value: u64, place: u32) -> u8 {
+const fn hex_digit(value: u64, place: u32) -> u8 {
     b"0123456789abcdef"[(value >> (4 * place) & 0xf) as usize]
 }
 
 fn take_hex(rest: &mut &[u8], digits: usize) -> Option<u64> {
     let (head, tail) = rest.split_at_checked(digits)?;
-    let mut value = 0;
+    let (mut value, mut all) = (0, 0);
     for &byte in head {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        value = value << 4 | u64::from(digit);
+        let digit = DIGITS[usize::from(byte)];
+        all |= digit;
+        value = value << 4 | u64::from(digit & 0xf);
     }
     *rest = tail;
-    Some(value)
+    (all <= 0xf).then_some(value)
 }
+
+/// The value of each lower-case hexadecimal digit; 255 for all other bytes.
+const DIGITS: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[hex_digit(value, 0) as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 /// The keyed hashes inside branches and tags; holds the secret of the process.
 #[derive(Clone, Debug)]
@@ -227,7 +240,7 @@ impl BranchKeys {
 
     /// The To tag of an answer of our own: the same for every repeat of the request
     /// (RFC 3261 section 8.2.7).
-    pub fn tag(&self, of: Identity<'_>) -> [u8; 16] {
+    pub fn tag(&self, of: Identity<'_>) -> [u8; TAG_BYTES] {
         let mut hasher = self.tag.build_hasher();
         hash_identity(of, &mut hasher);
         let value = hasher.finish();

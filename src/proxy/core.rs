@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 
 use super::act::{Act, Untold};
-use super::branch::BranchKeys;
+use super::branch::{BranchKeys, TAG_BYTES};
 use super::context::Contexts;
 use super::draft::Draft;
 use super::local::Locals;
@@ -28,7 +28,7 @@ use crate::rng::Rng;
 use crate::route::machine::Machine;
 use crate::sip::{Edits, HeaderIndex, Identity, Message, Method, Name, build};
 use crate::time::Timestamp;
-use crate::transaction::KeyMaker;
+use crate::transaction::{KeyMaker, TransactionKey};
 
 /// A shard without the scratch index of the message at hand.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct Core {
     pub(super) id: ShardId,
     pub(super) settings: Arc<Settings>,
     pub(super) locals: Locals,
+    /// The socket by which requests leave for destinations that name none.
+    pub(super) default_socket: Option<SocketId>,
     pub(super) sets: Arc<Sets>,
     pub(super) ownership: Ownership,
     pub(super) calls: CallTable,
@@ -123,10 +125,9 @@ impl Core {
             Ok(request) => request,
             Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
         };
-        let key = self
-            .keys
-            .key(message, request.identity(), &request.via, request.method);
-        let known = self.contexts.find(key);
+        // Nothing is known of it where there are no transactions at all.
+        let key = (self.contexts.len() > 0).then(|| self.key_of(&request));
+        let known = key.and_then(|key| self.contexts.find(key));
         let is_cancel = request.method == Method::Cancel;
         if let Some(context) = known.filter(|_| !is_cancel)
             && self.repeat(now, context, &request, out)
@@ -146,9 +147,17 @@ impl Core {
         act.finish();
     }
 
+    /// The transaction that a request belongs to.
+    pub(super) fn key_of(&self, request: &Request<'_>) -> TransactionKey {
+        let (message, method) = (request.message, request.method);
+        self.keys
+            .key(message, request.identity(), &request.via, method)
+    }
+
     /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
     fn is_to_our_answer(&self, request: &Request<'_>) -> bool {
-        request.to_tag == self.branch_keys.tag(request.identity()).as_slice()
+        request.to_tag.len() == TAG_BYTES
+            && request.to_tag == self.branch_keys.tag(request.identity()).as_slice()
     }
 
     /// Answers a request without keeping anything.

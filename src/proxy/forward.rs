@@ -7,7 +7,8 @@ use super::draft::{Draft, Routes};
 use super::local::Locals;
 use super::request::{Request, amendment};
 use super::settings::SocketId;
-use crate::sip::{Edits, Message, Name, remove_first_value};
+use super::shard::Incoming;
+use crate::sip::{Edits, Message, Name, remove_value, write_number};
 
 /// Where a datagram goes and by which socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,9 +129,7 @@ fn mend_length(message: Message<'_>, edits: &mut Edits) {
     };
     // Writing to a vector cannot fail.
     match message.first(Name::ContentLength) {
-        Some(line) => edits.set_with(line.value_range, |text| {
-            write!(text, "{length}").ok();
-        }),
+        Some(line) => edits.set_with(line.value_range, |text| write_number(length as u32, text)),
         None => edits.insert_with(message.headers_end(), |text| {
             write!(text, "Content-Length: {length}\r\n").ok();
         }),
@@ -141,9 +140,7 @@ fn write_max_forwards(left: u32, message: Message<'_>, edits: &mut Edits) {
     use std::io::Write as _;
     // Writing to a vector cannot fail.
     match message.first(Name::MaxForwards) {
-        Some(line) => edits.replace_with(line.value_range, |text| {
-            write!(text, "{left}").ok();
-        }),
+        Some(line) => edits.replace_with(line.value_range, |text| write_number(left, text)),
         None => edits.insert_with(message.headers_start(), |text| {
             write!(text, "Max-Forwards: {left}\r\n").ok();
         }),
@@ -216,8 +213,9 @@ pub fn record_route_parameters(line: &[u8]) -> &[u8] {
 }
 
 /// Appends a reply as sent upstream: without our Via, and with the changes that `edits` has already.
-pub fn write_reply(reply: Message<'_>, edits: &mut Edits, out: &mut Vec<u8>) {
-    remove_first_value(edits, reply, Name::Via);
+pub fn write_reply(incoming: &Incoming<'_>, edits: &mut Edits, out: &mut Vec<u8>) {
+    let reply = incoming.message;
+    remove_value(edits, reply, Name::Via, &incoming.basics.via.range);
     mend_length(reply, edits);
     reply.complete(edits);
     edits.write(reply.bytes(), out);

@@ -124,7 +124,8 @@ impl Locals {
         if let Ok(uri) = Uri::parse(text)
             && matches!(uri.scheme, Scheme::Sip | Scheme::Sips)
         {
-            return self.is_our_host(uri.host, uri.port.unwrap_or(5060));
+            let is_ours = |ip| self.is_ours(ip, uri.port.unwrap_or(5060));
+            return self.is_alias(uri.host) || uri.host_ip().is_some_and(is_ours);
         }
         if self.is_alias(text) {
             return true;
@@ -140,18 +141,6 @@ impl Locals {
             let is_below = alias.starts_with(b".") && host[below..].eq_ignore_ascii_case(alias);
             is_below || host.eq_ignore_ascii_case(alias)
         })
-    }
-
-    fn is_our_host(&self, host: &[u8], port: u16) -> bool {
-        if self.is_alias(host) {
-            return true;
-        }
-        let bare = host
-            .strip_prefix(b"[")
-            .and_then(|host| host.strip_suffix(b"]"));
-        let text = std::str::from_utf8(bare.unwrap_or(host)).ok();
-        text.and_then(|text| text.parse().ok())
-            .is_some_and(|ip| self.is_ours(ip, port))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::core::Core;
 use super::forward::Hop;
 use super::local::Locals;
-use super::settings::{Listener, SocketId};
+use super::settings::SocketId;
 use crate::dispatch::Destination;
 use crate::sip::{Scheme, Uri};
 
@@ -60,13 +60,11 @@ impl Core {
     /// the one preferred.
     pub(super) fn hop_to(&self, destination: &Destination, preferred: SocketId) -> Option<Hop> {
         let address = destination.address?;
-        let (attributes, settings) = (&destination.attributes, &self.settings);
+        let attributes = &destination.attributes;
         let called = |name: &Option<Box<str>>| self.locals.called(name.as_deref()?);
-        let bound_to = |bound| self.locals.bound_to(bound);
         let wanted = called(&attributes.sockname)
-            .or_else(|| bound_to(Listener::parse_address(attributes.socket.as_deref()?)?))
-            .or_else(|| called(&settings.default_sockname))
-            .or_else(|| bound_to(settings.default_socket?));
+            .or_else(|| self.locals.bound_to(attributes.socket_address?))
+            .or(self.default_socket);
         let socket = self
             .locals
             .socket_for(address, wanted.unwrap_or(preferred))?;

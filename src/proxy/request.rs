@@ -157,20 +157,21 @@ impl<'a> Request<'a> {
     /// Whether it has been here before with the same routing (RFC 5393 section 4.2.2).
     pub fn has_looped(&self, keys: &BranchKeys, locals: &Locals) -> bool {
         let mut mark = None;
-        self.message.vias().flatten().any(|via| {
-            let is_ours = via
-                .sent_by_ip()
-                .is_some_and(|ip| locals.is_ours(ip, via.port.unwrap_or(5060)));
-            is_ours
+        let mut is_loop = |via: &Via<'_>| {
+            // The branch is looked at first: few others look like ours.
+            let branch = via.branch.and_then(Branch::parse);
+            let Some(seen) = branch.and_then(|branch| branch.loop_mark()) else {
+                return false;
+            };
+            seen == *mark.get_or_insert_with(|| keys.loop_mark(self.message, self.source.ip()))
                 && via
-                    .branch
-                    .and_then(Branch::parse)
-                    .and_then(|branch| branch.loop_mark())
-                    .is_some_and(|seen| {
-                        seen == *mark
-                            .get_or_insert_with(|| keys.loop_mark(self.message, self.source.ip()))
-                    })
-        })
+                    .sent_by_ip()
+                    .is_some_and(|ip| locals.is_ours(ip, via.port.unwrap_or(5060)))
+        };
+        is_loop(&self.via) || {
+            let mut below = self.message.vias_below(&self.via).flatten();
+            below.any(|via| is_loop(&via))
+        }
     }
 }
 

@@ -87,9 +87,15 @@ impl Shard {
         let share = |all: u32| (all as usize).div_ceil(shards);
         let ownership = Ownership::new(secret, settings.call_load.hash_size, settings.shards);
         let linger = settings.timers.t1 * 64;
+        let locals = Locals::new(&settings.listeners, &settings.aliases);
+        let called = settings.default_sockname.as_deref();
+        let default_socket = called
+            .and_then(|name| locals.called(name))
+            .or_else(|| locals.bound_to(settings.default_socket?));
         let core = Core {
             id,
-            locals: Locals::new(&settings.listeners, &settings.aliases),
+            locals,
+            default_socket,
             calls: CallTable::new(&settings.call_load, &ownership, id, linger, secret),
             ownership,
             keys: KeyMaker::new(secret),

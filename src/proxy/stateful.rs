@@ -16,7 +16,7 @@ use super::script::{Event, ModuleSettings};
 use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::arena::Bytes;
-use crate::sip::{Message, Method, Name, build, scan};
+use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
 use crate::transaction::{RepeatAction, ReplyAction};
 
@@ -291,7 +291,7 @@ impl Core {
             }
         } else if cseq.method == method {
             // Without a Via below ours it was meant for us alone (RFC 3261 section 16.7 step 3).
-            if reply.values(Name::Via).nth(1).is_none() {
+            if !reply.has_via_below(&incoming.basics.via) {
                 return self.stats.counters.drop(Drop::NoWayBack);
             }
             match branch.client.on_reply(code, now, timers) {
@@ -389,7 +389,7 @@ impl Core {
                     .rang_after(now.since(branch.sent_at));
             }
         }
-        self.pass_reply(index, reply.message, true, out);
+        self.pass_reply(index, reply, true, out);
         let message = reply.message;
         if self.modules.accounting.early_media && !message.body().is_empty() {
             self.account(now, index, Event::Answered, message, out);
@@ -400,7 +400,7 @@ impl Core {
     pub(super) fn pass_reply(
         &mut self,
         index: u32,
-        reply: Message<'_>,
+        reply: &Incoming<'_>,
         keep: bool,
         out: &mut Outbox,
     ) {
@@ -450,7 +450,7 @@ impl Core {
             return;
         }
         self.note_failure(index, number, code);
-        self.keep_best(index, number, reply.message, code);
+        self.keep_best(index, number, reply, code);
         let context = self.contexts.get(index);
         if code >= 600 && !context.options.has(Options::NO_6XX) {
             self.cancel_pending(now, index, Cause::of(code), out);

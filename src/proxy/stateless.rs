@@ -19,7 +19,7 @@ impl Core {
         out: &mut Outbox,
     ) {
         let reply = incoming.message;
-        let Some(Ok(upstream)) = reply.second_via() else {
+        let Some(Ok(upstream)) = reply.vias_below(&incoming.basics.via).next() else {
             return self.stats.counters.drop(Drop::NoWayBack);
         };
         let Some(reply_to) = upstream.reply_address() else {
@@ -41,7 +41,7 @@ impl Core {
         }
         let edits = &mut self.bench.reply_edits;
         out.send(socket, reply_to, |buffer| {
-            write_reply(reply, edits, buffer);
+            write_reply(incoming, edits, buffer);
         });
     }
 }

@@ -1,11 +1,11 @@
 //! What the receiver of a request writes into its topmost Via (RFC 3261 18.2.1, RFC 3581 4).
 
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::edit::Edits;
 use super::message::Message;
+use super::text;
 use super::via::Via;
 
 /// The parameters `received` and `rport` that a Via value is to get.
@@ -102,10 +102,11 @@ struct Change {
 
 impl Change {
     fn write(&self, out: &mut Vec<u8>) {
-        // Writing to a vector cannot fail.
-        let _ = match self.value {
-            Value::Ip(ip) => write!(out, "{}={ip}", self.name),
-            Value::Port(port) => write!(out, "{}={port}", self.name),
-        };
+        out.extend_from_slice(self.name.as_bytes());
+        out.push(b'=');
+        match self.value {
+            Value::Ip(ip) => text::write_ip(ip, out),
+            Value::Port(port) => text::write_number(u32::from(port), out),
+        }
     }
 }

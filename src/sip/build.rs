@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::amend::Amend;
 use super::message::Message;
 use super::name::Name;
+use super::text::write_number;
 
 /// Appends a reply to `request`, which came from `source` (RFC 3261 8.2.6).
 ///
@@ -22,8 +23,9 @@ pub fn reply(
     extra: &[u8],
     out: &mut Vec<u8>,
 ) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "SIP/2.0 {code} ");
+    out.extend_from_slice(b"SIP/2.0 ");
+    write_number(u32::from(code), out);
+    out.push(b' ');
     out.extend_from_slice(reason.as_ref());
     out.extend_from_slice(b"\r\n");
     let top = request.top_via().ok();

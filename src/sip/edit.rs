@@ -207,18 +207,23 @@ impl Edits {
 /// Takes the topmost value of a list header (Via, Route) out: the whole line if it stands alone
 /// there, else the value with its comma. Does nothing if there is no such header.
 pub fn remove_first_value(edits: &mut Edits, message: Message<'_>, name: Name) {
-    let Some((_, first)) = message.values(name).next() else {
-        return;
-    };
+    if let Some((_, first)) = message.values(name).next() {
+        remove_value(edits, message, name, &first);
+    }
+}
+
+/// Takes the value of a list header that lies at `value` out, as [`remove_first_value`] does. It must
+/// be the topmost.
+pub fn remove_value(edits: &mut Edits, message: Message<'_>, name: Name, value: &Range<usize>) {
     // The first line with a value in it; lines without one may stand before it.
     let line = message
         .all(name)
-        .find(|line| line.range.contains(&first.start));
+        .find(|line| line.range.contains(&value.start));
     let Some(line) = line else {
         return;
     };
     let before_end = &message.bytes()[..line.value_range.end];
-    let second = value_end(before_end, first.end) + 1;
+    let second = value_end(before_end, value.end) + 1;
     if second >= line.value_range.end {
         edits.remove(line.range);
     } else {

@@ -215,10 +215,15 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The Via value below the topmost one: in a reply, that of who sent us the request.
-    pub fn second_via(self) -> Option<Result<Via<'a>, HeaderError>> {
-        let (value, range) = self.values(Name::Via).nth(1)?;
-        Some(Via::parse(value, range.start))
+    /// Every Via value below this one.
+    pub fn vias_below(self, via: &Via<'a>) -> impl Iterator<Item = Result<Via<'a>, HeaderError>> {
+        Values::behind(self, Name::Via, &via.range)
+            .map(|(value, range)| Via::parse(value, range.start))
+    }
+
+    /// Whether there is a Via value below this one.
+    pub fn has_via_below(self, via: &Via<'a>) -> bool {
+        Values::behind(self, Name::Via, &via.range).next().is_some()
     }
 
     /// Every Route value, topmost first.

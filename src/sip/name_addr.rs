@@ -31,7 +31,10 @@ impl<'a> NameAddr<'a> {
         } else {
             start
         };
-        let mark = memchr::memchr2(b'<', b';', &value[search..]).map(|length| search + length);
+        // Mostly one of them stands near the begin.
+        let is_mark = |&byte: &u8| byte == b'<' || byte == b';';
+        let mark = value[search..].iter().position(is_mark);
+        let mark = mark.map(|length| search + length);
         let (display, uri, rest) = match mark {
             Some(open) if value[open] == b'<' => {
                 let close = memchr::memchr(b'>', &value[open..]).ok_or(HeaderError::Angle)?;
@@ -67,12 +70,20 @@ impl<'a> NameAddr<'a> {
 
     /// The tag; `None` if there is none or an empty one.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.param(b"tag").flatten().filter(|tag| !tag.is_empty())
+        // Mostly it is the only parameter, and written so.
+        let usual = self.params.strip_prefix(b"tag=");
+        match usual.filter(|&tag| text::is_token(tag)) {
+            Some(tag) => Some(tag),
+            None => self.param(b"tag").flatten().filter(|tag| !tag.is_empty()),
+        }
     }
 }
 
 /// Whether the text begins like a URI: letters and what else a scheme may have, then a colon.
 fn has_scheme(uri: &[u8]) -> bool {
+    if uri.starts_with(b"sip:") {
+        return true;
+    }
     let end = uri
         .iter()
         .position(|&byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'-' | b'.'))

@@ -26,6 +26,14 @@ pub struct Params<'a> {
     empty: bool,
 }
 
+impl Param<'_> {
+    /// Whether this is its name, whatever the case. Mostly it is written as in the books.
+    #[inline]
+    pub fn is(&self, name: &[u8]) -> bool {
+        self.name == name || self.name.eq_ignore_ascii_case(name)
+    }
+}
+
 impl<'a> Params<'a> {
     /// Over `text`, which begins after the first semicolon.
     pub fn new(text: &'a [u8]) -> Self {
@@ -38,8 +46,9 @@ impl<'a> Params<'a> {
 
     /// The value of the first parameter of this name, whatever its case: `None` if there is none,
     /// `Some(None)` if it has no value.
+    #[inline]
     pub fn find(mut self, name: &[u8]) -> Option<Option<&'a [u8]>> {
-        self.find_map(|param| param.name.eq_ignore_ascii_case(name).then_some(param.value))
+        self.find_map(|param| param.is(name).then_some(param.value))
     }
 
     /// Whether an empty parameter was skipped so far, which the grammar forbids.
@@ -56,13 +65,10 @@ impl<'a> Iterator for Params<'a> {
         let text = self.text;
         while self.at < text.len() {
             let start = text::skip_lws(text, self.at);
-            let mut name_end = start;
-            while text
-                .get(name_end)
-                .is_some_and(|&byte| byte != b';' && byte != b'=')
-            {
-                name_end += 1;
-            }
+            let name_end = text[start..]
+                .iter()
+                .position(|&byte| byte == b';' || byte == b'=')
+                .map_or(text.len(), |length| start + length);
             let has_value = text.get(name_end) == Some(&b'=');
             let end = if has_value {
                 value_end(text, name_end + 1)

@@ -1,6 +1,6 @@
 //! Small helpers over bytes: white space, tokens, numbers, quoted strings, addresses.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 /// Linear white space inside a header value. Folds are left in the message, so line ends count.
@@ -63,7 +63,16 @@ pub(super) fn skip_token(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// `range` of `bytes` without white space at either end. An all-white range becomes empty.
+#[inline]
 pub(super) fn trim(bytes: &[u8], range: Range<usize>) -> Range<usize> {
+    match &bytes[range.clone()] {
+        // Mostly there is none: above the blank nothing is white.
+        [first, .., last] if *first > b' ' && *last > b' ' => range,
+        _ => trim_white(bytes, range),
+    }
+}
+
+fn trim_white(bytes: &[u8], range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
     while start < end && is_lws(bytes[start]) {
         start += 1;
@@ -88,6 +97,41 @@ pub(super) fn number(text: &[u8]) -> Option<u32> {
         value = value.checked_mul(10)?.checked_add(u32::from(digit))?;
     }
     Some(value)
+}
+
+/// Appends a number in decimal.
+pub(crate) fn write_number(number: u32, out: &mut Vec<u8>) {
+    const MOST_DIGITS: usize = u32::MAX.ilog10() as usize + 1;
+    let mut digits = [0; MOST_DIGITS];
+    let (mut left, mut start) = (number, MOST_DIGITS);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Appends an address as it stands in a Via: IPv6 without brackets.
+pub(super) fn write_ip(ip: IpAddr, out: &mut Vec<u8>) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (place, octet) in ip.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                write_number(u32::from(octet), out);
+            }
+        }
+        IpAddr::V6(ip) => {
+            use std::io::Write as _;
+            // Writing to a vector cannot fail.
+            let _ = write!(out, "{ip}");
+        }
+    }
 }
 
 /// A port: a decimal number up to 65535.
@@ -115,6 +159,9 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
         [b'[', inner @ .., b']'] => inner,
         _ => text,
     };
+    if let Some(address) = ipv4(inner) {
+        return Some(IpAddr::V4(address));
+    }
     // The longest text of an IPv6 address has 45 characters.
     if inner.len() > 46 {
         return None;
@@ -131,6 +178,25 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
     buffer[before.len() + 2..length].copy_from_slice(after.as_bytes());
     let repaired = std::str::from_utf8(&buffer[..length]).ok()?;
     repaired.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+}
+
+/// The address that four numbers with dots between them write: no zeros before them, nothing around.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let digit = |byte: u8| u32::from(byte - b'0');
+    let mut parts = text.split(|&byte| byte == b'.');
+    let mut octets = [0; 4];
+    for octet in &mut octets {
+        let number = match *parts.next()? {
+            [one @ b'0'..=b'9'] => digit(one),
+            [ten @ b'1'..=b'9', one @ b'0'..=b'9'] => digit(ten) * 10 + digit(one),
+            [hundred @ b'1'..=b'2', ten @ b'0'..=b'9', one @ b'0'..=b'9'] => {
+                digit(hundred) * 100 + digit(ten) * 10 + digit(one)
+            }
+            _ => return None,
+        };
+        *octet = u8::try_from(number).ok()?;
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
 /// The first position at or after `at` that holds no character of a host name or IPv4 address.
@@ -151,5 +217,32 @@ pub(super) fn is_ipv6_reference(text: &[u8]) -> bool {
                     .all(|&byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_ipv4_address_is_what_the_standard_library_takes_for_one(
+            text in "[0-9]{1,4}(\\.[0-9]{0,3}){2,4}|[0-9]{1,2}(\\.(0|[1-9][0-9]?|[12][0-9]{2})){3}|.{0,8}",
+        ) {
+            prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn numbers_and_addresses_are_written_as_the_standard_library_writes_them(
+            number in any::<u32>(), shift in 0..32_u32, ip in any::<IpAddr>(),
+        ) {
+            let mut out = Vec::new();
+            write_number(number >> shift, &mut out);
+            out.push(b' ');
+            write_ip(ip, &mut out);
+            prop_assert_eq!(out, format!("{} {ip}", number >> shift).into_bytes());
+        }
     }
 }

@@ -53,6 +53,17 @@ impl<'a> Values<'a> {
             line_end: 0,
         }
     }
+
+    /// The values behind the one that lies at `range`, which is one of them.
+    pub(super) fn behind(message: Message<'a>, name: Name, range: &Range<usize>) -> Self {
+        let mut values = Self::new(message, name);
+        let holds = |entry: &&Entry| entry.name == name && range.end <= entry.value_end as usize;
+        if let Some(entry) = values.entries.by_ref().find(holds) {
+            values.at = value_end(&message.bytes()[..entry.value_end as usize], range.end) + 1;
+            values.line_end = entry.value_end as usize;
+        }
+        values
+    }
 }
 
 impl<'a> Iterator for Values<'a> {

@@ -89,23 +89,21 @@ impl<'a> Via<'a> {
         for param in params.by_ref() {
             let tail = || offset + param.name_range.end..offset + param.end;
             match param.name.len() {
-                6 if self.branch.is_none() && param.name.eq_ignore_ascii_case(b"branch") => {
+                6 if self.branch.is_none() && param.is(b"branch") => {
                     self.branch = param.value;
                 }
-                5 if self.rport.is_none() && param.name.eq_ignore_ascii_case(b"rport") => {
+                5 if self.rport.is_none() && param.is(b"rport") => {
                     self.rport = Some(param.value.and_then(text::port));
                     self.rport_tail = Some(tail());
                 }
-                8 if self.received_tail.is_none()
-                    && param.name.eq_ignore_ascii_case(b"received") =>
-                {
+                8 if self.received_tail.is_none() && param.is(b"received") => {
                     self.received = param.value;
                     self.received_tail = Some(tail());
                 }
-                5 if self.maddr.is_none() && param.name.eq_ignore_ascii_case(b"maddr") => {
+                5 if self.maddr.is_none() && param.is(b"maddr") => {
                     self.maddr = param.value;
                 }
-                3 if self.ttl.is_none() && param.name.eq_ignore_ascii_case(b"ttl") => {
+                3 if self.ttl.is_none() && param.is(b"ttl") => {
                     self.ttl = param.value;
                 }
                 _ => {}
@@ -147,8 +145,13 @@ impl<'a> Via<'a> {
 /// Where the transport begins: behind `SIP/2.0/`, with white space wherever RFC 3261 25.1 has
 /// `SLASH`. Other versions are read too, because even their sender wants an answer.
 fn protocol_end(value: &[u8]) -> Option<usize> {
-    if value.len() > 8 && value[..8].eq_ignore_ascii_case(b"SIP/2.0/") && !text::is_lws(value[8]) {
-        return Some(8);
+    const USUAL: &[u8] = b"SIP/2.0/";
+    if value.starts_with(USUAL)
+        && value
+            .get(USUAL.len())
+            .is_some_and(|&byte| !text::is_lws(byte))
+    {
+        return Some(USUAL.len());
     }
     let mut at = 0;
     for part in 0..2 {

@@ -191,9 +191,11 @@ impl Act<'_> {
             return Ok(index);
         }
         let is_full = self.core.contexts.is_full(&self.core.arena);
-        let Some(key) = self.key.filter(|_| !is_full) else {
+        // What an event route sees was sent by nobody, and nobody waits for an answer to it.
+        if is_full || self.event.is_some() {
             return self.fail(NO_ROOM);
-        };
+        }
+        let key = self.key.unwrap_or_else(|| self.core.key_of(request));
         let context = Context::new(key, request, self.now);
         let index = self.core.contexts.insert(context, &mut self.core.rng);
         self.context = Some(index);

@@ -287,14 +287,15 @@ impl Act<'_> {
     /// Whether the request is the ACK to a failure of a call that was relayed without transactions:
     /// it goes the way of its INVITE, whose R-URI and Routes it has (RFC 3261 sections 16.11,
     /// 17.1.1.3).
-    pub fn acknowledges_failure(&self) -> bool {
+    pub fn acknowledges_failure(&mut self) -> bool {
         let Some(request) = self.request.filter(|one| one.method == Method::Ack) else {
             return false;
         };
-        let known = self.core.calls.find(request.call_id, request.from_tag, b"");
-        known
-            .and_then(|(cell, _)| self.core.calls.get(cell))
-            .is_some_and(|call| call.is_stateless && !call.answered && call.cseq == request.cseq)
+        let Some((cell, Side::Caller)) = self.known_call() else {
+            return false;
+        };
+        let call = self.core.calls.get(cell);
+        call.is_some_and(|call| call.is_stateless && !call.answered && call.cseq == request.cseq)
     }
 
     /// The call is not counted any more: `ds_load_unset()`.

@@ -64,7 +64,8 @@ fn record_route(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine
     let given = text(arguments, 0).map_or(&b""[..], |given| machine.bytes(given));
     let settings = &act.core.modules;
     let (full_lr, from_tag) = (settings.has_full_lr, settings.appends_from_tag);
-    let tag = act.message.from_tag().filter(|_| from_tag);
+    // It is seldom asked for, and decoding it costs more than all else here.
+    let tag = from_tag.then(|| act.message.from_tag()).flatten();
     let kept = act.draft.keep_with(|out| {
         out.extend_from_slice(if full_lr { b"=on" } else { b"" });
         if let Some(tag) = tag {
