@@ -45,9 +45,7 @@ impl Core {
         }
         self.note_success(now, index, number, reply.basics);
         let context = self.contexts.get_mut(index);
-        context
-            .server
-            .on_final_sent(code, now, &self.settings.timers);
+        context.server.on_final_sent(code, now, &self.timers);
         context.choice = None;
         context.sent_code = code;
         self.contexts.answered();
@@ -221,9 +219,7 @@ impl Core {
             self.contexts.answered();
             return self.arena.free(stored);
         }
-        context
-            .server
-            .on_final_sent(code, now, &self.settings.timers);
+        context.server.on_final_sent(code, now, &self.timers);
         context.sent_code = code;
         context.choice = None;
         let stale = context.last_reply.replace(stored);

@@ -118,7 +118,7 @@ impl Core {
         cause: Cause,
         out: &mut Outbox,
     ) {
-        let timers = &self.settings.timers;
+        let timers = &self.timers;
         let context = self.contexts.get_mut(index);
         // Only an INVITE can be cancelled to any use.
         if crate::sip::Method::Invite != context.method {

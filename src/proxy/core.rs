@@ -18,7 +18,7 @@ use super::local::Locals;
 use super::outbox::Outbox;
 use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
 use super::script::{ModuleSettings, Script};
-use super::settings::{Settings, SocketId};
+use super::settings::{Settings, SocketId, Timers};
 use super::shard::{Datagram, ShardId};
 use super::stats::{Drop, Stats};
 use crate::arena::{Arena, Bytes};
@@ -35,6 +35,8 @@ use crate::transaction::{KeyMaker, TransactionKey};
 pub struct Core {
     pub(super) id: ShardId,
     pub(super) settings: Arc<Settings>,
+    /// Those of the settings, with what the configuration says of them.
+    pub(super) timers: Timers,
     pub(super) locals: Locals,
     /// The socket by which requests leave for destinations that name none.
     pub(super) default_socket: Option<SocketId>,

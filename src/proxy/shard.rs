@@ -11,7 +11,7 @@ use super::local::Locals;
 use super::outbox::{Outbox, ProbeAnswer, StateChange};
 use super::request::Refusal;
 use super::script::{ModuleSettings, Script, built_in};
-use super::settings::{Settings, SocketId};
+use super::settings::{Settings, SocketId, Timers};
 use super::stats::{Drop, Load, SeenDestination, Snapshot, Stats};
 use crate::arena::Arena;
 use crate::dispatch::Sets;
@@ -92,8 +92,14 @@ impl Shard {
         let default_socket = called
             .and_then(|name| locals.called(name))
             .or_else(|| locals.bound_to(settings.default_socket?));
+        let modules = ModuleSettings::of(script.program.settings());
+        let timers = Timers {
+            wait: modules.wt_timer.unwrap_or(settings.timers.wait),
+            ..settings.timers
+        };
         let core = Core {
             id,
+            timers,
             locals,
             default_socket,
             calls: CallTable::new(&settings.call_load, &ownership, id, linger, secret),
@@ -103,7 +109,7 @@ impl Shard {
             contexts: Contexts::new(share(settings.limits.max_transactions), now),
             arena: Arena::new(),
             machine: Some(Box::new(Machine::new(Arc::clone(&script.program)))),
-            modules: ModuleSettings::of(script.program.settings()),
+            modules,
             script,
             bench: Workbench::new(),
             stats: Stats::default(),
@@ -314,8 +320,12 @@ impl Core {
                 token,
                 number,
                 ..
-            }) if self.contexts.named(index, token).is_some() => {
-                self.on_branch_reply(now, index, usize::from(number), &incoming, out);
+            }) => {
+                if self.contexts.named(index, token).is_some() {
+                    self.on_branch_reply(now, index, usize::from(number), &incoming, out);
+                } else {
+                    self.relay_late_reply(&incoming, out);
+                }
             }
             Some(Branch::Probe { token }) => answer_probe(token, reply, out),
             _ => self.stats.counters.drop(Drop::StrayReply),

@@ -50,7 +50,7 @@ impl Core {
         if answer.code < 200 {
             return;
         }
-        let timers = &self.settings.timers;
+        let timers = &self.timers;
         context.server.on_final_sent(answer.code, now, timers);
         context.choice = None;
         let (cell, cseq) = (context.cell, context.cseq);
@@ -91,7 +91,7 @@ impl Core {
     fn absorb_ack(&mut self, now: Timestamp, index: u32) -> bool {
         use crate::transaction::AckAction;
         let context = self.contexts.get_mut(index);
-        if context.server.on_ack(now, &self.settings.timers) == AckAction::Forward {
+        if context.server.on_ack(now, &self.timers) == AckAction::Forward {
             return false;
         }
         // Nothing is repeated any more.
@@ -143,7 +143,7 @@ impl Core {
         });
         self.stats.counters.relayed_requests += 1;
         let context = self.contexts.get(index);
-        let branch = RelayBranch::start(context, leg, sent, head, now, &self.settings.timers);
+        let branch = RelayBranch::start(context, leg, sent, head, now, &self.timers);
         self.contexts.add_branch(index, branch);
     }
 
@@ -279,7 +279,7 @@ impl Core {
         let changed = self.bench.reply_code;
         let code = changed.or(reply.reply_code()).unwrap_or(0);
         let cseq = incoming.basics.cseq;
-        let timers = &self.settings.timers;
+        let timers = &self.timers;
         let context = self.contexts.get_mut(index);
         let method = context.method;
         let Some(branch) = context.branches.get_mut(number) else {

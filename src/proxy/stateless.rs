@@ -1,4 +1,5 @@
-//! Replies to requests that were relayed without transactions: RFC 3261 section 16.11.
+//! Replies that are relayed by their Via alone: those to requests that were relayed without
+//! transactions (RFC 3261 section 16.11), and those that come after the end of the transaction.
 
 use super::core::Core;
 use super::forward::write_reply;
@@ -6,6 +7,7 @@ use super::outbox::Outbox;
 use super::settings::SocketId;
 use super::shard::Incoming;
 use super::stats::Drop;
+use crate::sip::Method;
 use crate::time::Timestamp;
 
 impl Core {
@@ -42,6 +44,38 @@ impl Core {
         let edits = &mut self.bench.reply_edits;
         out.send(socket, reply_to, |buffer| {
             write_reply(incoming, edits, buffer);
+        });
+    }
+    /// A destination repeats its 2xx to an INVITE until the ACK has come, so perhaps for longer than
+    /// we keep the transaction: then it goes to who its next Via names. Only for calls that are
+    /// known, from where they went: else strangers could send anything to anybody.
+    pub(super) fn relay_late_reply(&mut self, incoming: &Incoming<'_>, out: &mut Outbox) {
+        let basics = incoming.basics;
+        let code = incoming.message.reply_code().unwrap_or(0);
+        let is_success = basics.cseq.method == Method::Invite && (200..300).contains(&code);
+        let known = is_success
+            .then(|| {
+                self.calls
+                    .find(basics.call_id, basics.from_tag, basics.to_tag)
+            })
+            .flatten();
+        let call = known.and_then(|(cell, _)| self.calls.get(cell));
+        let is_its_answer = call
+            .is_some_and(|call| call.answered && call.destination.address == Some(incoming.source));
+        if !is_its_answer {
+            return self.stats.counters.drop(Drop::StrayReply);
+        }
+        let mut below = incoming.message.vias_below(&basics.via);
+        let upstream = below.next().and_then(Result::ok);
+        let Some(reply_to) = upstream.and_then(|via| via.reply_address()) else {
+            return self.stats.counters.drop(Drop::NoWayBack);
+        };
+        let Some(socket) = self.locals.socket_for(reply_to, incoming.socket) else {
+            return self.stats.counters.drop(Drop::NoWayBack);
+        };
+        self.stats.counters.relayed_replies += 1;
+        out.send(socket, reply_to, |buffer| {
+            write_reply(incoming, &mut self.bench.reply_edits, buffer);
         });
     }
 }

@@ -29,7 +29,7 @@ impl Core {
     }
 
     fn run_server(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
-        let timers = self.settings.timers;
+        let timers = self.timers;
         loop {
             let context = self.contexts.get_mut(index);
             match context.server.on_deadline(now, &timers) {
@@ -80,7 +80,7 @@ impl Core {
     /// later. It counts as answered with 408.
     fn give_up(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
         self.note_failure(index, number, TIMEOUT);
-        let timers = self.settings.timers;
+        let timers = self.timers;
         let branch = &mut self.contexts.get_mut(index).branches[number];
         if !branch.client.is_silent() {
             self.cancel_branch(now, index, number, Cause::Untold, out);
@@ -94,7 +94,7 @@ impl Core {
     }
 
     fn run_client(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
-        let timers = self.settings.timers;
+        let timers = self.timers;
         loop {
             let branch = &mut self.contexts.get_mut(index).branches[number];
             match branch.client.on_deadline(now, &timers) {
@@ -109,7 +109,7 @@ impl Core {
     }
 
     fn run_cancel(&mut self, now: Timestamp, index: u32, number: usize, out: &mut Outbox) {
-        let timers = self.settings.timers;
+        let timers = self.timers;
         loop {
             let branch = &mut self.contexts.get_mut(index).branches[number];
             let Some(cancel) = &mut branch.cancel else {

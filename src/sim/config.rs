@@ -48,6 +48,8 @@ pub struct SimConfig {
     pub relay: RelayMode,
     /// The dispatcher's algorithm: 0, 4, 8 or 10.
     pub algorithm: u32,
+    /// How long an answered transaction is kept (`wt_timer`).
+    pub wait: Duration,
     /// The proxy's addresses, one or two.
     pub listeners: Vec<SocketAddr>,
     /// Gateways, from 2 on.
@@ -114,6 +116,8 @@ impl SimConfig {
             } else {
                 RelayMode::Stateless
             },
+            // As the standards have it, or Kamailio.
+            wait: Duration::from_secs(if seed % 4 == 3 { 5 } else { 32 }),
             algorithm: [10, 10, 10, 10, 10, 0, 4, 8][rng.random_range(0..8_usize)],
             listeners: listeners(rng),
             gateways: rng.random_range(2..=5),

@@ -42,6 +42,7 @@ mod config;
 mod duties;
 mod faults;
 mod ledger;
+mod licence;
 mod life;
 mod network;
 mod peers;

@@ -16,7 +16,7 @@ use crate::load::Ownership;
 use crate::probe::{ProbeSettings, Prober, ProbingMode, Share};
 use crate::proxy::{
     CallLoadSettings, Datagram, FailoverSettings, Limits, Listener, Outbox, Settings, Shard,
-    ShardId, SocketId, Verdict,
+    ShardId, SocketId, Timers, Verdict,
 };
 use crate::rng::Rng;
 use crate::time::Timestamp;
@@ -189,6 +189,10 @@ fn settings(config: &SimConfig) -> Settings {
         failover: FailoverSettings {
             max_branches: config.most_branches,
             ..FailoverSettings::default()
+        },
+        timers: Timers {
+            wait: config.wait,
+            ..Timers::default()
         },
         call_load: CallLoadSettings {
             hash_size: 8,

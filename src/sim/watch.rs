@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::duties::Duty;
 use super::ledger::Ledger;
+use super::licence::Licence;
 use super::story::Violation;
 use super::strangers::{forger, vandal};
 use crate::proxy::RelayMode;
@@ -50,6 +51,19 @@ pub(super) struct Transaction {
     pub follows: bool,
     /// The caller wants no answer any more.
     pub cancelled: bool,
+    /// When its final answer passed.
+    answered_at: Option<Timestamp>,
+}
+
+impl Transaction {
+    /// What is known of it after the proxy has forgotten it: where answers may still go.
+    fn forget(&mut self) {
+        *self = Self {
+            asked: std::mem::take(&mut self.asked),
+            by_stranger: self.by_stranger,
+            ..Self::default()
+        };
+    }
 }
 
 /// A request that the proxy sent, by its branch.
@@ -71,22 +85,6 @@ pub(super) struct Sent {
 
 /// What names a transaction: Via and CSeq, Call-ID and caller.
 pub(super) type Key = Vec<u8>;
-
-/// What excuses the proxy in a world.
-#[derive(Debug, Default)]
-pub(super) struct Licence {
-    /// Gateways that have lost their memory answer one request twice.
-    pub memories_lost: bool,
-    /// Cells make room for others: a call may be forgotten at any time.
-    pub forgets: bool,
-    /// Answered calls are forgotten while their INVITE may still be repeated.
-    pub forgets_soon: bool,
-    /// Gateways may have been told a wrong Contact.
-    pub contacts_spoilt: bool,
-    /// How many gateways must have been tried before a caller hears that there is none; 0 where that
-    /// cannot be said.
-    pub tries: usize,
-}
 
 /// Reads what passes.
 #[derive(Debug)]
@@ -187,7 +185,13 @@ impl Watch {
             transaction.cancelled |= !transaction.asked.is_empty();
         }
         let transaction = self.transactions.entry(key.clone()).or_default();
-        let is_repeat = !transaction.asked.is_empty();
+        let is_forgotten = transaction
+            .answered_at
+            .is_some_and(|at| now.since(at) >= self.licence.wait);
+        if is_forgotten {
+            transaction.forget();
+        }
+        let is_repeat = !transaction.asked.is_empty() && !is_forgotten;
         // RFC 3581 section 4, or else RFC 3261 section 18.2.2.
         let port = match via.rport {
             Some(_) => from.port(),
@@ -293,17 +297,25 @@ impl Watch {
         if is_stranger {
             return Ok(());
         }
-        self.answer_sent(&key, message)
+        self.answer_sent(now, &key, message)
     }
 
     /// An answer went to who asked.
-    fn answer_sent(&mut self, key: &Key, message: Message<'_>) -> Result<(), Violation> {
+    fn answer_sent(
+        &mut self,
+        now: Timestamp,
+        key: &Key,
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
         let Some(transaction) = self.transactions.get_mut(key) else {
             return Ok(());
         };
         let code = message.reply_code().unwrap_or(0);
         let answer = (code, message.to_tag().unwrap_or_default().to_vec());
         let is_new = !transaction.finals.contains(&answer);
+        if code >= 200 {
+            transaction.answered_at.get_or_insert(now);
+        }
         let is_stateful = self.relay == RelayMode::Stateful;
         if BUSY.contains(&reason(message)) {
             // A repeat gets the same refusal, though there may be room by then.

@@ -87,6 +87,7 @@ impl World {
         let mut watch = Watch::new(config.relay, &config.listeners, &addresses, ledger);
         watch.licence.forgets = config.faults.tight_limits;
         watch.licence.forgets_soon = config.expire < Duration::from_secs(32);
+        watch.licence.wait = config.wait;
         watch.licence.tries = tries(&config);
         watch.licence.contacts_spoilt = config.faults.vandals;
         watch.licence.memories_lost = config.faults.tricksters;

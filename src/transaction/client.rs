@@ -103,7 +103,7 @@ impl ClientTransaction {
                 ReplyAction::Pass
             }
             (State::Calling | State::Proceeding, Kind::Invite, 200..=299) => {
-                self.settle(State::Accepted, now + timers.t1 * 64);
+                self.settle(State::Accepted, now + timers.wait);
                 ReplyAction::Pass
             }
             (State::Calling | State::Proceeding, Kind::Invite, _) => {
@@ -204,6 +204,7 @@ mod tests {
         t2: Duration::from_secs(4),
         t4: Duration::from_secs(5),
         c: Duration::from_secs(181),
+        wait: Duration::from_secs(5),
     };
 
     fn run_silent(kind: Kind) -> (Vec<u64>, Timestamp) {

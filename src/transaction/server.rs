@@ -93,11 +93,12 @@ impl ServerTransaction {
         if self.state != State::Proceeding {
             return;
         }
-        self.end_at = now + timers.t1 * 64;
+        self.end_at = now + timers.wait;
         match (self.kind, code) {
             (Kind::Invite, 200..=299) => self.state = State::Accepted,
             (Kind::Invite, _) => {
                 self.state = State::Completed;
+                self.end_at = now + timers.t1 * 64;
                 self.interval = timers.t1;
                 self.retransmit_at = now + timers.t1;
             }
@@ -206,7 +207,7 @@ mod tests {
         server.on_final_sent(200, Timestamp::ZERO, &timers);
         assert_eq!(server.on_repeat(), RepeatAction::Absorb);
         assert_eq!(server.on_ack(Timestamp::ZERO, &timers), AckAction::Forward);
-        assert_eq!(server.deadline(), Timestamp::ZERO + timers.t1 * 64);
+        assert_eq!(server.deadline(), Timestamp::ZERO + timers.wait);
     }
 
     #[test]
@@ -216,6 +217,6 @@ mod tests {
         assert_eq!(server.on_repeat(), RepeatAction::Answer);
         server.on_final_sent(200, Timestamp::ZERO, &timers);
         assert_eq!(server.on_repeat(), RepeatAction::Answer);
-        assert_eq!(server.deadline(), Timestamp::ZERO + timers.t1 * 64);
+        assert_eq!(server.deadline(), Timestamp::ZERO + timers.wait);
     }
 }

@@ -29,6 +29,8 @@ pub struct ModuleSettings {
     pub max_inv_lifetime: Option<Duration>,
     /// `tm`: how long other transactions may.
     pub max_noninv_lifetime: Option<Duration>,
+    /// `tm`: how long an answered transaction absorbs what is repeated; `None`: as the settings say.
+    pub wt_timer: Option<Duration>,
     /// `tm`: an INVITE is answered with 100 at once.
     pub has_trying: bool,
     /// `tm`: the reason of that.
@@ -80,6 +82,7 @@ impl ModuleSettings {
             fr_inv_timer: span("tm", "fr_inv_timer"),
             max_inv_lifetime: span("tm", "max_inv_lifetime"),
             max_noninv_lifetime: span("tm", "max_noninv_lifetime"),
+            wt_timer: span("tm", "wt_timer").filter(|_| script.is_set("tm", "wt_timer")),
             has_trying: is_on("tm", "auto_inv_100"),
             trying_reason: script.text("tm", "auto_inv_100_reason"),
             remaps_503: is_on("tm", "remap_503_500"),

@@ -389,3 +389,40 @@ fn stored_messages_are_bounded_by_bytes_too() {
     let bytes = bench.shard.load().memory_bytes;
     assert!(bytes < 2_000_000, "{bytes}");
 }
+
+#[test]
+fn a_2xx_that_is_repeated_after_the_transaction_goes_to_the_caller_if_it_is_the_destinations() {
+    let mut bench = Bench::new(crate::proxy::RelayMode::Stateful, 2, 0);
+    let invite = bench.invite("a");
+    bench.answer(&invite, 200, "");
+    bench.wait(Duration::from_millis(4_900));
+    assert_eq!(bench.shard.load().transactions, 1);
+    bench.wait(Duration::from_millis(200));
+    assert_eq!(bench.shard.load().transactions, 0, "wt_timer is over");
+    let sent = bench.answer(&invite, 200, "");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].to.to_string(), CALLER);
+    assert_eq!(sent[0].values("Via").len(), 1, "ours is taken off");
+    let stranger = bench.receive(gateway(2), &reply(&invite, 200, ""));
+    assert!(stranger.is_empty(), "{stranger:?}");
+    assert!(bench.answer(&invite, 486, "").is_empty());
+    let other = reply(&invite, 200, "").replace("a@test", "b@test");
+    assert!(bench.receive(invite.to, &other).is_empty(), "no such call");
+}
+
+#[test]
+fn wt_timer_says_how_long_an_answered_transaction_lasts() {
+    let routes = r#"loadmodule "tm.so"
+        modparam("tm", "wt_timer", 20000)
+        request_route { $du = "sip:10.0.1.1"; t_relay(); }"#;
+    let mut bench = Bench::script(routes, 1);
+    let invite = bench.invite("a");
+    bench.answer(&invite, 200, "");
+    let bye = bench.call(&request("BYE", "a", &gateway_tag(1), ""));
+    bench.answer(&only_to_gateways(&bye), 200, "");
+    bench.wait(Duration::from_millis(19_900));
+    let again = bench.call(&request("BYE", "a", &gateway_tag(1), ""));
+    assert_eq!(again[0].start(), "SIP/2.0 200 Reason");
+    bench.wait(Duration::from_millis(200));
+    assert_eq!(bench.shard.load().transactions, 0);
+}
