@@ -6,9 +6,8 @@ STATELESS_RATE = 6000
 STATEFUL_RATE = 3000
 # What Kamailio carries with Debian's default memory manager.
 LOW_RATE = 1000
-# sipshard keeps an answered transaction for 64 T1, Kamailio for 5 s. Before, their ends cost nothing yet.
-KEPT_SECONDS = {"sipshard": 34.0, "sipshard-cfg": 34.0}
-KEPT_BY_OTHERS_SECONDS = 8.0
+# An answered transaction is kept for 5 s (wt_timer). Before, their ends cost nothing yet.
+KEPT_SECONDS = 8.0
 # About what can be set up in a second.
 FILL_RATE = 12000
 # A start, an end, and what lies between loads.
@@ -70,7 +69,7 @@ def debian():
 def stateful(quick):
     cell = Cell("stateful", "forwarder", STATEFUL_RATE)
     # As long for all: memory is compared as well.
-    full = replace(cell, stateful=True, warm_seconds=max(KEPT_SECONDS.values()))
+    full = replace(cell, stateful=True, warm_seconds=KEPT_SECONDS)
     subjects = ["kamailio-fm", "sipshard"]
     if not quick:
         subjects = ["kamailio-fm", "kamailio-tlsf", "sipshard", "sipshard-cfg"]
@@ -140,5 +139,4 @@ def algorithms():
 
 def with_transactions(cell, rate):
     """The same, stateful."""
-    warm = KEPT_SECONDS.get(cell.subject, KEPT_BY_OTHERS_SECONDS)
-    return replace(cell, stateful=True, rate=rate, warm_seconds=warm)
+    return replace(cell, stateful=True, rate=rate, warm_seconds=KEPT_SECONDS)

@@ -74,8 +74,8 @@ def debian(rounds, folder):
 
 def stateful(rounds, folder):
     cells = rounds.cells("stateful")
-    text = """Transactions: `t_relay()` with failover. The load runs for as long as answered transactions are kept (64
-T1) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
+    text = """Transactions: `t_relay()` with failover. The load runs for longer than answered transactions are kept
+(`wt_timer`, 5 s) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
 by all processes together, shared pages counted once (PSS)."""
     return costs(rounds, folder, "stateful", "Stateful", text, cells, with_memory=True)
 

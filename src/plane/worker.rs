@@ -21,7 +21,7 @@ use mio::{Events, Poll, Token};
 use rustix::thread::set_current_timer_slack;
 
 use super::batch::{ErrorReader, RecvBatch, SendBatch};
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::command::{Command, ShardSnapshot};
 use super::expiry::ExpiryPacer;
 use super::guarded::Guarded;
@@ -190,7 +190,8 @@ impl Worker {
         self.flush();
         self.tell_idleness();
         if self.found > 0 {
-            self.pace.found(self.began, self.found);
+            self.pace
+                .found(self.began, self.found, clock::processor_time);
         }
         go_on
     }
