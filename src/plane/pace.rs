@@ -7,7 +7,8 @@
 //! than half of the time, were it woken for each, does not wait for the next datagram but for a point
 //! in time, and then reads all that has come. Its rounds begin a fixed time apart, the most that a
 //! datagram waits for it. A shard with time to spare reads each datagram when it comes. What a message
-//! costs is measured only while nothing gathers: so the decision does not act back on itself.
+//! costs is measured only while nothing gathers, so that the decision does not act back on itself: for a
+//! tenth of a second when traffic sets in, and then every five seconds.
 
 use std::time::Duration;
 
@@ -16,14 +17,30 @@ use crate::time::Timestamp;
 /// How far apart the rounds of a busy shard begin, unless the operator wants it otherwise.
 pub const DEFAULT_GATHER: Duration = Duration::from_micros(500);
 /// Waiting pays if at least so many datagrams are read at once for it.
-const FEWEST_GATHERED: u128 = 2;
-/// How long the traffic is watched before it is judged.
+const FEWEST_GATHERED: f64 = 2.0;
+/// How long the traffic is counted at a time.
 const WINDOW: Duration = Duration::from_millis(1);
-/// From which part of the thread's time on datagrams gather, and below which they do no more, in percent.
-const BUSY_PERCENT: u128 = 50;
-const CALM_PERCENT: u128 = 40;
-/// The newest window counts for one part in so many of the cost of a message.
-const SMOOTHING: u128 = 16;
+/// How far back the judgement looks: what came longer ago fades.
+const MEMORY: Duration = Duration::from_millis(30);
+/// How long nothing gathers before it is judged what a message costs.
+const TRIAL: Duration = Duration::from_millis(100);
+/// How long the judgement holds.
+const TERM: Duration = Duration::from_secs(5);
+/// From which part of the thread's time on datagrams gather, and below which they do no more.
+const BUSY: f64 = 0.5;
+const CALM: f64 = 0.45;
+
+/// What is done with what comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    /// Each datagram is read when it comes, until it is known what a message costs. A shard with a
+    /// load from `busy` on is busy then.
+    Trial { until: Timestamp, busy: f64 },
+    /// Each datagram is read when it comes: there is time to spare.
+    Calm,
+    /// Datagrams gather; the cost is as measured before, and good until then.
+    Gathering { until: Timestamp },
+}
 
 /// How much comes, and what follows from it.
 #[derive(Debug)]
@@ -35,10 +52,11 @@ pub(super) struct Pace {
     spent: Duration,
     /// What has come since then.
     seen: u64,
-    /// What a message takes of the thread's time if it is woken for each; 0: not known yet.
-    cost_ns: u128,
-    /// Whether datagrams gather.
-    is_busy: bool,
+    /// How many came lately, a second.
+    rate: f64,
+    /// The seconds that a message takes of the thread's time if it is woken for each.
+    cost: f64,
+    state: State,
     /// When the last round began that found something.
     round: Timestamp,
 }
@@ -51,8 +69,9 @@ impl Pace {
             window: now,
             spent: Duration::ZERO,
             seen: 0,
-            cost_ns: 0,
-            is_busy: false,
+            rate: 0.0,
+            cost: 0.0,
+            state: State::Calm,
             round: now,
         }
     }
@@ -72,34 +91,55 @@ impl Pace {
             return;
         }
         let spent = processor_time();
-        if !self.is_busy {
-            let cost_ns = spent.saturating_sub(self.spent).as_nanos() / u128::from(self.seen);
-            self.cost_ns = match self.cost_ns {
-                0 => cost_ns,
-                before => (before * (SMOOTHING - 1) + cost_ns) / SMOOTHING,
+        if watched < TRIAL {
+            self.measure(watched, spent.saturating_sub(self.spent));
+            self.judge(now);
+        } else {
+            // What it did meanwhile was not for these messages.
+            self.state = State::Trial {
+                until: now + TRIAL,
+                busy: BUSY,
             };
         }
-        self.is_busy = self.would_be_busy(watched);
         self.window = now;
         self.spent = spent;
         self.seen = 0;
     }
 
-    /// Whether so many messages keep the thread busy if it is woken for each, and enough of them gather.
-    fn would_be_busy(&self, watched: Duration) -> bool {
-        let (seen, watched_ns) = (u128::from(self.seen), watched.as_nanos());
-        let percent = if self.is_busy {
-            CALM_PERCENT
-        } else {
-            BUSY_PERCENT
+    fn measure(&mut self, watched: Duration, spent: Duration) {
+        let weight = (watched.as_secs_f64() / MEMORY.as_secs_f64()).min(1.0);
+        let seen = self.seen as f64;
+        self.rate += (seen / watched.as_secs_f64() - self.rate) * weight;
+        if !matches!(self.state, State::Gathering { .. }) {
+            self.cost += (spent.as_secs_f64() / seen - self.cost) * weight;
+        }
+    }
+
+    fn judge(&mut self, now: Timestamp) {
+        let from = match self.state {
+            State::Trial { until, .. } if now < until => return,
+            State::Trial { busy, .. } => busy,
+            State::Calm => BUSY,
+            State::Gathering { .. } => CALM,
         };
-        seen * self.cost_ns * 100 >= percent * watched_ns
-            && seen * self.gather.as_nanos() >= FEWEST_GATHERED * watched_ns
+        // As busy as that if it is woken for each message, and enough of them gather.
+        let is_busy = self.rate * self.cost >= from
+            && self.rate * self.gather.as_secs_f64() >= FEWEST_GATHERED;
+        self.state = match self.state {
+            _ if !is_busy => State::Calm,
+            State::Gathering { until } if now >= until => State::Trial {
+                until: now + TRIAL,
+                busy: CALM,
+            },
+            State::Gathering { until } => State::Gathering { until },
+            State::Trial { .. } | State::Calm => State::Gathering { until: now + TERM },
+        };
     }
 
     /// When the round after one that found something should begin; `None`: with the next datagram.
     pub(super) fn next_round(&self) -> Option<Timestamp> {
-        self.is_busy.then(|| self.round + self.gather)
+        let gathers = matches!(self.state, State::Gathering { .. });
+        gathers.then(|| self.round + self.gather)
     }
 
     /// When the window began. It changes once in a millisecond or less often.
@@ -114,14 +154,16 @@ mod tests {
 
     const MILLISECOND: u64 = 1_000_000;
 
-    /// A shard to which a datagram comes every `distance` nanoseconds, for 20 ms, each of which takes
-    /// `cost` nanoseconds of its time.
+    /// A shard that wakes after a while, and to which a datagram comes every `distance` nanoseconds for
+    /// half a second, each of which takes `cost` nanoseconds of its time, the first ones much more.
     fn pace(gather: Duration, distance: u64, cost: u64) -> (Pace, Timestamp) {
         let mut pace = Pace::new(gather, Timestamp::ZERO);
-        let mut last = Timestamp::ZERO;
-        for number in 1..=20 * MILLISECOND / distance {
-            last = Timestamp::from_nanos(number * distance);
-            pace.found(last, 1, || Duration::from_nanos(number * cost));
+        let mut last = Timestamp::from_secs(1);
+        let mut spent = 50 * MILLISECOND;
+        for number in 0..500 * MILLISECOND / distance {
+            last = Timestamp::from_nanos(1_000 * MILLISECOND + number * distance);
+            spent += cost + if number < 20 { 10 * cost } else { 0 };
+            pace.found(last, 1, || Duration::from_nanos(spent));
         }
         (pace, last)
     }
@@ -158,13 +200,39 @@ mod tests {
     #[test]
     fn what_gathering_saves_does_not_end_it() {
         let (mut pace, last) = pace(DEFAULT_GATHER, 25_000, 15_000);
-        let mut spent = Duration::from_secs(1);
-        for round in 1..=100 {
+        let mut spent = Duration::from_millis(400);
+        for round in 1..=1_000 {
             let now = last + DEFAULT_GATHER * round;
             spent += Duration::from_micros(60);
-            pace.found(now, 16, || spent);
+            pace.found(now, 20, || spent);
         }
-        assert!(pace.next_round().is_some(), "it costs a quarter by now");
+        assert!(pace.next_round().is_some(), "it costs an eighth by now");
+    }
+
+    #[test]
+    fn what_a_message_costs_is_measured_again_after_a_while() {
+        let (mut pace, last) = pace(DEFAULT_GATHER, 25_000, 15_000);
+        let mut spent = Duration::from_millis(400);
+        let mut gathered = 0;
+        for round in 1..=20_000 {
+            let now = last + DEFAULT_GATHER * round;
+            spent += Duration::from_micros(20) * 9;
+            pace.found(now, 20, || spent);
+            gathered += u32::from(pace.next_round().is_some());
+        }
+        assert!(
+            gathered > 9_000 && pace.next_round().is_none(),
+            "it has become cheap: {gathered}"
+        );
+    }
+
+    #[test]
+    fn a_burst_makes_no_shard_busy() {
+        let (mut pace, last) = pace(DEFAULT_GATHER, 50_000, 15_000);
+        pace.found(last + Duration::from_millis(2), 200, || {
+            Duration::from_millis(153)
+        });
+        assert!(pace.next_round().is_none());
     }
 
     #[test]
