@@ -15,7 +15,9 @@ use sipshard::control::server::Server;
 use sipshard::control::socket_path;
 use sipshard::dispatch::select::{ALGORITHMS, Algorithm};
 use sipshard::dispatch::{SetId, Sets};
-use sipshard::plane::{DEFAULT_GATHER, Plane, PlaneOptions, SteeringChoice, TimerMode, Wish};
+use sipshard::plane::{
+    DEFAULT_GATHER, Gathering, Plane, PlaneOptions, SteeringChoice, TimerMode, Wish,
+};
 use sipshard::probe::ProbeSettings;
 use sipshard::proxy::{Listener, RelayMode, Settings, script};
 use sipshard::route::host::Level;
@@ -269,7 +271,10 @@ impl Run {
             },
             probe: Arc::new(probe),
             steering: self.steering,
-            gather: Duration::from_micros(self.gather.into()),
+            gathering: Gathering {
+                span: Duration::from_micros(self.gather.into()),
+                ..Gathering::default()
+            },
             ..PlaneOptions::default()
         }
     }

@@ -16,6 +16,24 @@ use crate::time::Timestamp;
 
 /// How far apart the rounds of a busy shard begin, unless the operator wants it otherwise.
 pub const DEFAULT_GATHER: Duration = Duration::from_micros(500);
+
+/// When and for how long datagrams gather.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gathering {
+    /// How far apart the rounds of a busy shard begin; zero: nothing is ever waited for.
+    pub span: Duration,
+    /// From which part of the thread's time on it is busy.
+    pub busy: f64,
+}
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self {
+            span: DEFAULT_GATHER,
+            busy: 0.5,
+        }
+    }
+}
 /// Waiting pays if at least so many datagrams are read at once for it.
 const FEWEST_GATHERED: f64 = 2.0;
 /// How long the traffic is counted at a time.
@@ -26,9 +44,8 @@ const MEMORY: Duration = Duration::from_millis(30);
 const TRIAL: Duration = Duration::from_millis(100);
 /// How long the judgement holds.
 const TERM: Duration = Duration::from_secs(5);
-/// From which part of the thread's time on datagrams gather, and below which they do no more.
-const BUSY: f64 = 0.5;
-const CALM: f64 = 0.45;
+/// A shard that is busy stays so down to this part of what made it busy.
+const STILL_BUSY: f64 = 0.9;
 
 /// What is done with what comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,8 +62,7 @@ enum State {
 /// How much comes, and what follows from it.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// How far apart rounds begin; zero: nothing is ever waited for.
-    gather: Duration,
+    gathering: Gathering,
     /// When the window began, and the thread's processor time then.
     window: Timestamp,
     spent: Duration,
@@ -63,9 +79,9 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The pace of a shard that has seen nothing.
-    pub(super) fn new(gather: Duration, now: Timestamp) -> Self {
+    pub(super) fn new(gathering: Gathering, now: Timestamp) -> Self {
         Self {
-            gather,
+            gathering,
             window: now,
             spent: Duration::ZERO,
             seen: 0,
@@ -87,7 +103,7 @@ impl Pace {
         self.round = now;
         self.seen += count;
         let watched = now.since(self.window);
-        if watched < WINDOW || self.gather.is_zero() {
+        if watched < WINDOW || self.gathering.span.is_zero() {
             return;
         }
         let spent = processor_time();
@@ -98,7 +114,7 @@ impl Pace {
             // What it did meanwhile was not for these messages.
             self.state = State::Trial {
                 until: now + TRIAL,
-                busy: BUSY,
+                busy: self.gathering.busy,
             };
         }
         self.window = now;
@@ -119,17 +135,17 @@ impl Pace {
         let from = match self.state {
             State::Trial { until, .. } if now < until => return,
             State::Trial { busy, .. } => busy,
-            State::Calm => BUSY,
-            State::Gathering { .. } => CALM,
+            State::Calm => self.gathering.busy,
+            State::Gathering { .. } => self.gathering.busy * STILL_BUSY,
         };
         // As busy as that if it is woken for each message, and enough of them gather.
         let is_busy = self.rate * self.cost >= from
-            && self.rate * self.gather.as_secs_f64() >= FEWEST_GATHERED;
+            && self.rate * self.gathering.span.as_secs_f64() >= FEWEST_GATHERED;
         self.state = match self.state {
             _ if !is_busy => State::Calm,
             State::Gathering { until } if now >= until => State::Trial {
                 until: now + TRIAL,
-                busy: CALM,
+                busy: self.gathering.busy * STILL_BUSY,
             },
             State::Gathering { until } => State::Gathering { until },
             State::Trial { .. } | State::Calm => State::Gathering { until: now + TERM },
@@ -139,7 +155,7 @@ impl Pace {
     /// When the round after one that found something should begin; `None`: with the next datagram.
     pub(super) fn next_round(&self) -> Option<Timestamp> {
         let gathers = matches!(self.state, State::Gathering { .. });
-        gathers.then(|| self.round + self.gather)
+        gathers.then(|| self.round + self.gathering.span)
     }
 
     /// When the window began. It changes once in a millisecond or less often.
@@ -157,7 +173,11 @@ mod tests {
     /// A shard that wakes after a while, and to which a datagram comes every `distance` nanoseconds for
     /// half a second, each of which takes `cost` nanoseconds of its time, the first ones much more.
     fn pace(gather: Duration, distance: u64, cost: u64) -> (Pace, Timestamp) {
-        let mut pace = Pace::new(gather, Timestamp::ZERO);
+        let gathering = Gathering {
+            span: gather,
+            ..Gathering::default()
+        };
+        let mut pace = Pace::new(gathering, Timestamp::ZERO);
         let mut last = Timestamp::from_secs(1);
         let mut spent = 50 * MILLISECOND;
         for number in 0..500 * MILLISECOND / distance {

@@ -6,7 +6,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 use std::{fmt, io, mem};
 
 use core_affinity::CoreId;
@@ -20,7 +19,7 @@ use super::command::{Command, ShardPort};
 use super::expiry::{self, ExpiryPacer};
 use super::guarded::{Guarded, Peer};
 use super::handle::{Collected, Inner, Plane};
-use super::pace::DEFAULT_GATHER;
+use super::pace::Gathering;
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
@@ -70,7 +69,7 @@ impl TryFrom<u32> for TimerMode {
 }
 
 /// What a plane is told at start besides what its shards are told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PlaneOptions {
     /// Whether shards are tied to cores.
     pub pinning: Pinning,
@@ -84,22 +83,8 @@ pub struct PlaneOptions {
     pub on_reload: Option<Wish>,
     /// Whether the kernel brings a call's datagrams to the shard that owns it.
     pub steering: SteeringChoice,
-    /// How long datagrams may gather before a busy shard reads them; zero: not at all.
-    pub gather: Duration,
-}
-
-impl Default for PlaneOptions {
-    fn default() -> Self {
-        Self {
-            pinning: Pinning::default(),
-            sockets: SocketOptions::default(),
-            timer_mode: TimerMode::default(),
-            probe: Arc::default(),
-            on_reload: None,
-            steering: SteeringChoice::default(),
-            gather: DEFAULT_GATHER,
-        }
-    }
+    /// When and for how long datagrams gather before a busy shard reads them.
+    pub gathering: Gathering,
 }
 
 /// Something that a shard may ask of the control side, from its own thread: it must not wait.
@@ -381,7 +366,7 @@ impl Blueprint<'_> {
         let (secret, seed) = (self.secret, rand::random());
         let (settings, sets) = (Arc::clone(&self.settings), Arc::clone(self.sets));
         let mut clock = self.clock.clone();
-        let gather = self.options.gather;
+        let gathering = self.options.gathering;
         let on_reload = self.options.on_reload.clone();
         let pacer = match self.options.timer_mode {
             TimerMode::Shards => Some(self.pacer(id)),
@@ -415,7 +400,7 @@ impl Blueprint<'_> {
                 inbox: seat.inbox,
                 sleeper: seat.sleeper,
                 pacer,
-                gather,
+                gathering,
             };
             Worker::new(parts).run();
         })

@@ -25,7 +25,7 @@ use super::clock::{self, Clock};
 use super::command::{Command, ShardSnapshot};
 use super::expiry::ExpiryPacer;
 use super::guarded::Guarded;
-use super::pace::Pace;
+use super::pace::{Gathering, Pace};
 use super::ring::{HandoffReceiver, Sleeper};
 use super::stages::{Stage, Tally};
 use crate::proxy::{Datagram, Outbox, ShardId, SocketId};
@@ -74,8 +74,8 @@ pub(super) struct Parts {
     pub sleeper: Arc<Sleeper>,
     /// When which slots are due; `None` if the timer thread says.
     pub pacer: Option<ExpiryPacer>,
-    /// How long datagrams may gather where there are many.
-    pub gather: Duration,
+    /// When and for how long datagrams gather.
+    pub gathering: Gathering,
 }
 
 /// What a loop knows while its shard is being drained.
@@ -126,7 +126,7 @@ impl Worker {
             now,
             began: now,
             read: now,
-            pace: Pace::new(parts.gather, now),
+            pace: Pace::new(parts.gathering, now),
             found: 0,
             asked: Timestamp::ZERO,
             events: Events::with_capacity(64),
