@@ -75,7 +75,7 @@ def debian(rounds, folder):
 def stateful(rounds, folder):
     cells = rounds.cells("stateful")
     text = """Transactions: `t_relay()` with failover. The load runs for longer than answered transactions are kept
-(`wt_timer`, 5 s) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
+(by sipshard 32 s) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
 by all processes together, shared pages counted once (PSS)."""
     return costs(rounds, folder, "stateful", "Stateful", text, cells, with_memory=True)
 

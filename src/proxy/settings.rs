@@ -92,10 +92,9 @@ pub struct Timers {
     pub t4: Duration,
     /// Timer C: an INVITE branch that rings longer than this is given up.
     pub c: Duration,
-    /// How long an answered transaction absorbs or passes on what is repeated (`wt_timer`): the timers
-    /// J, L and M, that are 64 T1 in the RFCs. As in Kamailio it is less, since most of the memory
-    /// for transactions goes to answered ones; what is repeated later is dealt with without
-    /// transaction.
+    /// How long an answered transaction absorbs or passes on what is repeated (timers J, L and M; a
+    /// configuration's `wt_timer`). Most of the memory for transactions goes to answered ones; what is
+    /// repeated later is dealt with without transaction.
     pub wait: Duration,
 }
 
@@ -106,7 +105,7 @@ impl Default for Timers {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             c: Duration::from_secs(180 + 1),
-            wait: Duration::from_secs(5),
+            wait: Duration::from_secs(32),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::support::*;
 use crate::dispatch::{Attributes, Entry, Flags, Sets};
 use crate::proxy::RelayMode::{Stateful, Stateless};
-use crate::proxy::{Limits, Listener, Settings, Shard};
+use crate::proxy::{Limits, Listener, Settings, Shard, Timers};
 
 /// Settings with room for so many transactions.
 fn room_for(max_transactions: u32) -> Settings {
@@ -392,7 +392,14 @@ fn stored_messages_are_bounded_by_bytes_too() {
 
 #[test]
 fn a_2xx_that_is_repeated_after_the_transaction_goes_to_the_caller_if_it_is_the_destinations() {
-    let mut bench = Bench::new(crate::proxy::RelayMode::Stateful, 2, 0);
+    let settings = Settings {
+        timers: Timers {
+            wait: Duration::from_secs(5),
+            ..Timers::default()
+        },
+        ..Settings::default()
+    };
+    let mut bench = Bench::with(settings, sets(2, 0));
     let invite = bench.invite("a");
     bench.answer(&invite, 200, "");
     bench.wait(Duration::from_millis(4_900));

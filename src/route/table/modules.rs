@@ -168,7 +168,7 @@ const TM: &[ModuleParameter] = &[
     parameter("fr_inv_timer", Number, Used, "120000", "milliseconds that an INVITE may ring"),
     parameter("max_inv_lifetime", Number, Used, "180000", "milliseconds that an INVITE's transaction lives"),
     parameter("max_noninv_lifetime", Number, Used, "32000", "milliseconds that other transactions live"),
-    parameter("wt_timer", Number, Used, "5000", "milliseconds that an answered transaction absorbs retransmissions"),
+    parameter("wt_timer", Number, Used, "5000", "milliseconds that an answered transaction absorbs retransmissions; here 32000 unless it is set"),
     parameter("delete_timer", Number, Accepted("transactions are freed at once"), "200", "milliseconds until it is freed"),
     parameter("retr_timer1", Number, MustBe(500), "500", "milliseconds until the first retransmission"),
     parameter("retr_timer1p1", Number, Unsupported, "", "one of the intervals of retransmission"),
