@@ -168,7 +168,10 @@ const TM: &[ModuleParameter] = &[
     parameter("fr_inv_timer", Number, Used, "120000", "milliseconds that an INVITE may ring"),
     parameter("max_inv_lifetime", Number, Used, "180000", "milliseconds that an INVITE's transaction lives"),
     parameter("max_noninv_lifetime", Number, Used, "32000", "milliseconds that other transactions live"),
-    parameter("wt_timer", Number, Used, "5000", "milliseconds that an answered transaction absorbs retransmissions; here 32000 unless it is set"),
+    ModuleParameter {
+        once: &[("Kamailio", "5000")],
+        ..parameter("wt_timer", Number, Used, "32000", "milliseconds that an answered transaction absorbs retransmissions")
+    },
     parameter("delete_timer", Number, Accepted("transactions are freed at once"), "200", "milliseconds until it is freed"),
     parameter("retr_timer1", Number, MustBe(500), "500", "milliseconds until the first retransmission"),
     parameter("retr_timer1p1", Number, Unsupported, "", "one of the intervals of retransmission"),
@@ -177,8 +180,8 @@ const TM: &[ModuleParameter] = &[
     parameter("restart_fr_on_each_reply", Number, MustBe(1), "1", "each provisional answer starts fr_inv_timer again"),
     parameter("auto_inv_100", Number, Used, "1", "answer an INVITE with 100 at once"),
     parameter("auto_inv_100_reason", Text, Used, "trying -- your call is important to us", "the reason of this 100"),
-    parameter("default_code", Number, Used, "500", "the code of t_reply() when nothing went wrong"),
-    parameter("default_reason", Text, Used, "Server Internal Error", "its reason"),
+    parameter("default_code", Number, Accepted("a script always gives a code"), "500", "the code of an answer without one"),
+    parameter("default_reason", Text, Accepted("a script always gives a code"), "Server Internal Error", "its reason"),
     parameter("failure_reply_mode", Number, MustBe(3), "3", "when a failure_route has tried more, only the new branches count"),
     parameter("failure_exec_mode", Number, MustBe(0), "0", "failure routes for failures of sending"),
     parameter("faked_reply_prio", Number, MustBe(2000), "2000", "how a timeout counts among answers"),
