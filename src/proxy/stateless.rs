@@ -46,6 +46,7 @@ impl Core {
             write_reply(incoming, edits, buffer);
         });
     }
+
     /// A destination repeats its 2xx to an INVITE until the ACK has come, so perhaps for longer than
     /// we keep the transaction: then it goes to who its next Via names. Only for calls that are
     /// known, from where they went: else strangers could send anything to anybody.
