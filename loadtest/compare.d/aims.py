@@ -110,13 +110,15 @@ def added(rounds, cell, what):
 def latency(rounds):
     out = []
     for is_stateful, word in ((False, "stateless"), (True, "stateful")):
-        own = rounds.find("latency", "sipshard", stateful=is_stateful)
         kamailio = rounds.find("latency", "kamailio-fm", stateful=is_stateful)
-        ours, theirs = added(rounds, own, "p99_ms"), added(rounds, kamailio, "p99_ms")
-        part = None
-        if ours and theirs and theirs.median > 0:
-            part = ours.times(1 / theirs.median)
-        out.append(Aim(f"{word}, half the load: p99 of the time added, to Kamailio's", 1 / 2, part))
+        theirs = added(rounds, kamailio, "p99_ms")
+        for gather, how in ((True, ""), (False, ", with `--gather 0`")):
+            own = rounds.find("latency", "sipshard", stateful=is_stateful, gather=gather)
+            ours, part = added(rounds, own, "p99_ms"), None
+            if ours and theirs and theirs.median > 0:
+                part = ours.times(1 / theirs.median)
+            what = f"{word}, half the load: p99 of the time added, to Kamailio's{how}"
+            out.append(Aim(what, 1 / 2, part))
     return out
 
 
@@ -139,8 +141,10 @@ def growth(rounds):
     out.append(
         grown("destinations", 1.5, "CPU for a call, 10,000 destinations to 10", "destinations")
     )
-    out.append(grown("workers", 1.1, "CPU for a call, 2 workers to 1", "workers", stateful=False))
-    if any(cell["stateful"] for cell in rounds.cells("workers")):
-        more = "CPU for a call, 2 workers to 1, stateful"
-        out.append(grown("workers", 1.1, more, "workers", stateful=True))
+    for is_stateful, word in ((False, "stateless"), (True, "stateful")):
+        if not any(cell["stateful"] == is_stateful for cell in rounds.cells("workers")):
+            continue
+        for gather, how in ((False, ", with `--gather 0`"), (True, "")):
+            what = f"CPU for a call, 2 workers to 1, {word}{how}"
+            out.append(grown("workers", 1.1, what, "workers", stateful=is_stateful, gather=gather))
     return out

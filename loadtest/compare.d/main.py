@@ -76,11 +76,11 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(prog="loadtest/compare", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only what the aims need, ten minutes")
+    parser.add_argument("--quick", action="store_true", help="only what the aims need, 12 minutes")
     parser.add_argument("--only", action="append", metavar="NAME", help=f"{', '.join(GROUPS)}")
     parser.add_argument("--subjects", metavar="LIST", help=", ".join(subjects.SUBJECTS))
     parser.add_argument("--rounds", type=int, help="of each cell [3; quick: 2]")
-    parser.add_argument("--seconds", type=float, help="of each measurement [10; quick: 3]")
+    parser.add_argument("--seconds", type=float, help="of each measurement [5; quick: 3]")
     parser.add_argument("--warm", type=float, help="at most so many seconds of load beforehand")
     parser.add_argument("--scale", type=float, default=1.0, help="of all rates, for slow machines")
     parser.add_argument("--keep", action="store_true", help="keep the logs of all programs")
@@ -97,7 +97,7 @@ def arguments():
     options.results = os.path.join(options.out or options.target, "compare.json")
     options.out = options.out or (options.target if is_part else os.path.join(ROOT, "docs"))
     options.rounds = options.rounds or (2 if options.quick else 3)
-    options.seconds = options.seconds or (3 if options.quick else 10)
+    options.seconds = options.seconds or (3 if options.quick else 5)
     folder = os.path.abspath(options.programs or os.path.join(options.target, "release"))
     options.programs = {name: os.path.join(folder, name) for name in ("sipshard", "sipload")}
     options.wants = lambda group: not options.only or group in options.only

@@ -119,6 +119,11 @@ def name_and_rate(cells):
     return label
 
 
+def subject_name(cell):
+    """What a subject is called where its options differ."""
+    return SUBJECTS[cell["subject"]] + ("" if cell["gather"] else ", `--gather 0`")
+
+
 def rate_of(cell, cpu):
     """The part of a core that a subject needs at its rate."""
     return f"{cpu.median * cell['rate'] * 6 / 1e4:.0f} %" if cpu else ""
@@ -138,11 +143,12 @@ def workers(rounds, folder):
     def label(cell):
         kind = "stateful" if cell["stateful"] else "stateless"
         number = "1 worker" if cell["workers"] == 1 else f"{cell['workers']} workers"
-        return f"{number}, {kind}, {SUBJECTS[cell['subject']]}"
+        return f"{number}, {kind}, {subject_name(cell)}"
 
     cells = rounds.cells("workers")
     text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. On a machine with
-two cores the load has the same cores. """
+two cores the load has the same cores. One worker may be busy enough to let datagrams gather where two are not; what two
+cost more for being two shows with `--gather 0`. """
     if any(cell["subject"].startswith("kamailio") for cell in cells):
         text += "A worker of Kamailio is a process that receives. "
     hows = sorted({row["steering"] for row in rounds.rows if "steering" in row})
@@ -179,7 +185,7 @@ def latency(rounds, folder):
         kind = "stateful" if cell["stateful"] else "stateless"
         if cell["subject"] in ("direct", "forwarder", "nginx"):
             kind = ""
-        name = ", ".join(part for part in [SUBJECTS[cell["subject"]], kind] if part)
+        name = ", ".join(part for part in [subject_name(cell), kind] if part)
         row = [name, f"{cell['rate']:,}"]
         row += [micro(rounds.value(cell, "p50_ms")), micro(rounds.value(cell, "p99_ms"))]
         values = [aims.added(rounds, cell, what) for what in ("p50_ms", "p99_ms")]
@@ -198,7 +204,8 @@ def latency(rounds, folder):
         file.write(picture.bars(title, "us", bars))
     names = ["", "calls/s", "p50, us", "p99, us", "added to p50, us", "added to p99, us"]
     text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
-percentile of calls through it less that of the same calls with no one between."""
+percentile of calls through it less that of the same calls with no one between. A busy shard of sipshard lets datagrams
+gather for up to half a millisecond, each way; `--gather 0` gives this time back for the processor's."""
     image = f"![{title}]({path})" if bars else ""
     return f"## Time added\n\n{filled(text)}\n\n{table(names, rows)}\n\n{image}"
 
@@ -293,7 +300,8 @@ def commands(run):
     found = {}
     for row in run["results"]:
         if row.get("command"):
-            found[row["cell"]["subject"], row["cell"]["stateful"]] = row["command"]
+            cell = row["cell"]
+            found[cell["subject"], cell["stateful"], cell["gather"]] = row["command"]
     return "\n".join(found.values())
 
 
