@@ -17,6 +17,7 @@ pub mod control;
 pub mod demo;
 pub mod dispatch;
 pub mod index;
+pub mod listener;
 pub mod load;
 pub mod plane;
 pub mod probe;

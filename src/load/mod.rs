@@ -11,11 +11,13 @@
 mod cell;
 mod expiry;
 pub mod owner;
+mod settings;
 pub mod table;
 
 pub use cell::{CellId, CellView, Hold, Phase, Side};
 pub use expiry::Progress;
-pub use owner::Ownership;
+pub use owner::{Ownership, ShardId};
+pub use settings::CallLoadSettings;
 pub use table::{ByeOutcome, CallTable, Confirmation, InsertError};
 
 #[cfg(test)]

@@ -16,7 +16,8 @@
 
 use std::ops::Range;
 
-use crate::proxy::ShardId;
+/// The number of a shard, 0 up to the number of shards less one.
+pub type ShardId = u16;
 
 /// Largest `ds_hash_size`.
 pub const MAX_HASH_SIZE: u32 = 24;

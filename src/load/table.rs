@@ -9,11 +9,11 @@ use ahash::RandomState;
 
 use super::cell::{Cell, CellId, CellView, Hold, NEVER, NIL, Phase, Side, TagHash, deadline};
 use super::expiry::Sweep;
-use super::owner::Ownership;
+use super::owner::{Ownership, ShardId};
+use super::settings::CallLoadSettings;
 use crate::arena::{Arena, Bytes};
 use crate::chunked::Chunked;
 use crate::index::Index;
-use crate::proxy::{CallLoadSettings, ShardId};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 

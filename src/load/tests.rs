@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::dispatch::{Attributes, Destination, Entry, Flags};
-use crate::proxy::CallLoadSettings;
+use crate::load::CallLoadSettings;
 use crate::time::Timestamp;
 
 const LINGER: Duration = Duration::from_secs(32);

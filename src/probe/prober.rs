@@ -15,7 +15,8 @@ use super::message::{self, Marks};
 use super::settings::{ProbeSettings, ProbingMode};
 use super::tokens::Tokens;
 use crate::dispatch::{Destination, Latency, Sets};
-use crate::proxy::{Listener, Outbox, ProbeAnswer, SocketId};
+use crate::listener::{Listener, SocketId};
+use crate::proxy::{Outbox, ProbeAnswer};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 

@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use ahash::RandomState;
 
 use super::settings::SocketId;
-use super::shard::ShardId;
+use crate::load::ShardId;
 use crate::sip::{Identity, Message, Name};
 use crate::transaction::key::MAGIC_COOKIE;
 

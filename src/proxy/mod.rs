@@ -30,11 +30,12 @@ mod stateless;
 pub mod stats;
 mod timers;
 
+pub use crate::load::ShardId;
 pub use outbox::{Outbox, Packet, ProbeAnswer, StateChange};
 pub use settings::{
     CallLoadSettings, FailoverSettings, Limits, Listener, RelayMode, Settings, SocketId, Timers,
 };
-pub use shard::{Datagram, Shard, ShardId, Verdict};
+pub use shard::{Datagram, Shard, Verdict};
 pub use stats::{Counters, DestinationStats, Load, SeenDestination, Snapshot};
 
 #[cfg(test)]

@@ -5,72 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dispatch::{SetId, Thresholds};
+pub use crate::listener::{Listener, SocketId};
+pub use crate::load::CallLoadSettings;
 use crate::route::host::Level;
 use crate::route::program::Program;
-
-/// The index of a listen address; every shard has one socket for each.
-pub type SocketId = u16;
-
-/// One listen address (UDP).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// The address that the sockets are bound to: never a wildcard.
-    pub address: SocketAddr,
-    /// What Via and Record-Route name instead, with or without a port.
-    pub advertise: Option<String>,
-    /// Its name, for the attribute `sockname`, the parameter `ds_default_sockname` and routing
-    /// configurations. What a wildcard stands for has the wildcard's name; of several of one name the
-    /// first counts.
-    pub name: Option<Box<str>>,
-}
-
-impl From<SocketAddr> for Listener {
-    /// One without a name.
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            address,
-            advertise: None,
-            name: None,
-        }
-    }
-}
-
-impl Listener {
-    /// What Via and Record-Route name: an address with its port.
-    pub fn sent_by(&self) -> String {
-        let Some(advertise) = &self.advertise else {
-            return self.address.to_string();
-        };
-        let has_port = match advertise.rsplit_once(':') {
-            Some((host, _)) => !host.contains(':') || host.ends_with(']'),
-            None => false,
-        };
-        if has_port {
-            advertise.clone()
-        } else {
-            format!("{advertise}:{}", self.address.port())
-        }
-    }
-
-    /// Whether this is its name.
-    pub fn is_named(&self, name: &str) -> bool {
-        self.name.as_deref() == Some(name)
-    }
-
-    /// Whether its sockets may come to be bound to this address: a wildcard to any of its family, port
-    /// 0 to any port.
-    pub fn may_become(&self, address: SocketAddr) -> bool {
-        let own = self.address;
-        let is_ip = own.ip() == address.ip()
-            || own.ip().is_unspecified() && own.is_ipv4() == address.is_ipv4();
-        is_ip && (own.port() == 0 || own.port() == address.port())
-    }
-
-    /// The address of a socket as lists and configurations write it: `udp:IP:PORT`.
-    pub fn parse_address(socket: &str) -> Option<SocketAddr> {
-        socket.strip_prefix("udp:").unwrap_or(socket).parse().ok()
-    }
-}
+pub use crate::transaction::Timers;
 
 /// How requests are relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,35 +18,6 @@ pub enum RelayMode {
     Stateless,
     /// With transactions: 100 at once, retransmission, failover, CANCEL hop by hop.
     Stateful,
-}
-
-/// The timers of RFC 3261 (table 4) and section 16.6 step 11.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timers {
-    /// Estimate of the round trip; timeouts are 64 times this.
-    pub t1: Duration,
-    /// Longest interval between retransmissions of non-INVITE requests and INVITE answers.
-    pub t2: Duration,
-    /// Longest time that a message stays in the network.
-    pub t4: Duration,
-    /// Timer C: an INVITE branch that rings longer than this is given up.
-    pub c: Duration,
-    /// How long an answered transaction absorbs or passes on what is repeated (timers J, L and M; a
-    /// configuration's `wt_timer`). Most of the memory for transactions goes to answered ones; what is
-    /// repeated later is dealt with without transaction.
-    pub wait: Duration,
-}
-
-impl Default for Timers {
-    fn default() -> Self {
-        Self {
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-            c: Duration::from_secs(180 + 1),
-            wait: Duration::from_secs(32),
-        }
-    }
 }
 
 /// When the next destination is tried.
@@ -127,33 +37,6 @@ impl Default for FailoverSettings {
             no_answer: Duration::from_secs(2),
             codes: vec![408, 500, 503],
             max_branches: 12,
-        }
-    }
-}
-
-/// The call-load table's parameters (`ds_hash_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallLoadSettings {
-    /// log2 of the number of slots over all shards.
-    pub hash_size: u32,
-    /// A confirmed call is forgotten this long after its last 2xx.
-    pub expire: Duration,
-    /// A call that was never answered is forgotten after this.
-    pub initexpire: Duration,
-    /// How often every slot is looked at.
-    pub check_interval: Duration,
-    /// Most cells over all shards; beyond it new calls get 503.
-    pub max_calls: u32,
-}
-
-impl Default for CallLoadSettings {
-    fn default() -> Self {
-        Self {
-            hash_size: 16,
-            expire: Duration::from_secs(7200),
-            initexpire: Duration::from_secs(7200),
-            check_interval: Duration::from_secs(30),
-            max_calls: 4_000_000,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::settings::{Settings, SocketId, Timers};
 use super::stats::{Drop, Load, SeenDestination, Snapshot, Stats};
 use crate::arena::Arena;
 use crate::dispatch::Sets;
-use crate::load::{CallTable, Ownership, Progress};
+use crate::load::{CallTable, Ownership, Progress, ShardId};
 use crate::rng::Rng;
 use crate::route::machine::Machine;
 use crate::route::program::Program;
@@ -25,9 +25,6 @@ use crate::transaction::KeyMaker;
 
 /// Cells looked at for expiry in one tick: some microseconds.
 const EXPIRY_BUDGET: usize = 256;
-
-/// The number of a shard, 0 up to the number of shards less one.
-pub type ShardId = u16;
 
 /// A datagram as received.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,13 @@
 pub mod client;
 pub mod key;
 pub mod server;
+pub mod timers;
 pub mod wheel;
 
 pub use client::{ClientEvent, ClientTransaction, ReplyAction};
 pub use key::{KeyMaker, TransactionKey};
 pub use server::{AckAction, RepeatAction, ServerEvent, ServerTransaction};
+pub use timers::Timers;
 
 /// The two kinds of transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

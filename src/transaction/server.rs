@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use super::Kind;
-use crate::proxy::Timers;
+use super::{Kind, Timers};
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::dispatch::target::Target;
+use crate::listener::Listener;
 use crate::probe::ReplyCodes;
-use crate::proxy::Listener;
 use crate::sip::Uri;
 
 /// Any text but none.
