@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use super::key::{self, Key};
 use super::story::Violation;
-use super::watch::{Key, Watch};
+use super::watch::Watch;
 use crate::proxy::RelayMode;
 use crate::sip::{HeaderIndex, Message, Method, Name, scan};
 
@@ -46,7 +47,7 @@ impl Watch {
 
     /// The branches that a caller's CANCEL must be passed on to: those that ring.
     fn to_be_cancelled(&self, message: Message<'_>) -> Option<Vec<Vec<u8>>> {
-        let invite = Self::invite_of(message)?;
+        let invite = key::invite_of(message)?;
         let transaction = self.transactions.get(&invite)?;
         if !transaction.finals.is_empty() {
             return None;

@@ -41,6 +41,7 @@ mod checks;
 mod config;
 mod duties;
 mod faults;
+mod key;
 mod ledger;
 mod licence;
 mod life;

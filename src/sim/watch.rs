@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::duties::Duty;
+use super::key::{self, Key, key_of};
 use super::ledger::Ledger;
 use super::licence::Licence;
 use super::story::Violation;
 use super::strangers::{forger, vandal};
 use crate::proxy::RelayMode;
-use crate::sip::{HeaderIndex, Message, Method, Name, StartLine, Via, scan};
+use crate::sip::{HeaderIndex, Message, Method, Name, StartLine, scan};
 use crate::time::Timestamp;
 
 /// An ended call is forgotten after 64 * T1; so long a retransmission finds its way.
@@ -49,8 +50,12 @@ pub(super) struct Transaction {
     pub in_dialog: bool,
     /// Its INVITE is of a call that was known: it goes where that went.
     pub follows: bool,
-    /// The caller wants no answer any more.
+    /// The caller wants no answer any more, or so it seems.
     pub cancelled: bool,
+    /// Its CANCEL was answered with 200.
+    cancel_accepted: bool,
+    /// The proxy itself ended it: it took too long, or could not be delivered.
+    by_itself: bool,
     /// When its final answer passed.
     answered_at: Option<Timestamp>,
 }
@@ -82,9 +87,6 @@ pub(super) struct Sent {
     /// A CANCEL was sent after it.
     pub cancelled: bool,
 }
-
-/// What names a transaction: Via and CSeq, Call-ID and caller.
-pub(super) type Key = Vec<u8>;
 
 /// Reads what passes.
 #[derive(Debug)]
@@ -179,7 +181,7 @@ impl Watch {
             return;
         }
         if method == Some(Method::Cancel)
-            && let Some(invite) = Self::invite_of(message)
+            && let Some(invite) = key::invite_of(message)
         {
             let transaction = self.transactions.entry(invite).or_default();
             transaction.cancelled |= !transaction.asked.is_empty();
@@ -297,20 +299,25 @@ impl Watch {
         if is_stranger {
             return Ok(());
         }
-        self.answer_sent(now, &key, message)
+        self.answer_sent(now, cause, &key, message)
     }
 
     /// An answer went to who asked.
     fn answer_sent(
         &mut self,
         now: Timestamp,
+        cause: Cause,
         key: &Key,
         message: Message<'_>,
     ) -> Result<(), Violation> {
+        let code = message.reply_code().unwrap_or(0);
+        if key.last() == Some(&(Method::Cancel as u8)) && code == 200 {
+            let invite = self.transactions.entry(key::invite_by_name(key));
+            invite.or_default().cancel_accepted = true;
+        }
         let Some(transaction) = self.transactions.get_mut(key) else {
             return Ok(());
         };
-        let code = message.reply_code().unwrap_or(0);
         let answer = (code, message.to_tag().unwrap_or_default().to_vec());
         let is_new = !transaction.finals.contains(&answer);
         if code >= 200 {
@@ -331,7 +338,10 @@ impl Watch {
         let is_invite = key.last() == Some(&(Method::Invite as u8));
         let is_success = code < 300 && is_invite;
         let forked = transaction.forwards.len() > 1 || self.licence.memories_lost;
-        let allowed = transaction.finals.is_empty() || is_success && forked;
+        // What was given up may be answered all the same: then that is told (RFC 3261 section 16.7, step 5).
+        let given_up = transaction.by_itself;
+        let allowed = transaction.finals.is_empty() || is_success && (forked || given_up);
+        transaction.by_itself |= cause == Cause::Itself;
         transaction.finals.push(answer);
         if !allowed {
             let finals: Vec<u16> = transaction.finals.iter().map(|(code, _)| *code).collect();
@@ -446,7 +456,9 @@ impl Watch {
             },
         );
         let by_stranger = matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
-        if method == Some(Method::Cancel) && !by_stranger {
+        let invite = self.transactions.get(&key::invite_by_name(&transaction));
+        let of_stranger = by_stranger || invite.is_some_and(|invite| invite.by_stranger);
+        if method == Some(Method::Cancel) && !of_stranger {
             return Err(Violation::new(5, "a CANCEL has the branch of no INVITE"));
         }
         if message.to_tag().is_none() {
@@ -486,7 +498,7 @@ impl Watch {
         if message.method() != Some(Method::Invite) {
             return Ok(());
         }
-        if is_sure && transaction.cancelled && !earlier.is_empty() {
+        if is_sure && transaction.cancel_accepted && !earlier.is_empty() {
             let what = format!("a cancelled call was sent on to {to}");
             return Err(Violation::new(8, what));
         }
@@ -538,10 +550,6 @@ impl Watch {
     }
 
     /// The transaction that a CANCEL is about.
-    pub(super) fn invite_of(cancel: Message<'_>) -> Option<Key> {
-        key_as(cancel, &cancel.top_via().ok()?, Method::Invite)
-    }
-
     /// Whether the proxy itself is at this address.
     pub fn is_listener(&self, address: SocketAddr) -> bool {
         self.listeners.contains(&address)
@@ -567,31 +575,4 @@ fn reason(message: Message<'_>) -> &[u8] {
         StartLine::Reply { reason, .. } => reason,
         StartLine::Request { .. } => b"",
     }
-}
-
-/// The name of the transaction of a request with this Via, or of the request that a reply answers.
-fn key_of(message: Message<'_>, via: &Via<'_>) -> Option<Key> {
-    let method = match message.cseq().ok()?.method {
-        Method::Ack => Method::Invite,
-        other => other,
-    };
-    key_as(message, via, method)
-}
-
-fn key_as(message: Message<'_>, via: &Via<'_>, method: Method) -> Option<Key> {
-    let cseq = message.cseq().ok()?;
-    let mut key = Vec::with_capacity(128);
-    for part in [
-        via.branch.unwrap_or_default(),
-        via.host,
-        message.call_id()?,
-        message.from_tag().unwrap_or_default(),
-    ] {
-        key.extend_from_slice(part);
-        key.push(b'\n');
-    }
-    key.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
-    key.extend_from_slice(&cseq.number.to_be_bytes());
-    key.push(method as u8);
-    Some(key)
 }
