@@ -118,6 +118,11 @@ impl ClientTransaction {
                 ReplyAction::Pass
             }
             (State::Accepted, _, 200..=299) => ReplyAction::Pass,
+            // Given up, and yet answered: the caller has to know (RFC 3261 section 16.7 step 5).
+            (State::Terminated, Kind::Invite, 200..=299) => {
+                self.settle(State::Accepted, now + timers.wait);
+                ReplyAction::Pass
+            }
             (State::Completed, Kind::Invite, 300..) => ReplyAction::AckAgain,
             _ => ReplyAction::Absorb,
         }
@@ -278,5 +283,17 @@ mod tests {
             client.on_deadline(now + TIMERS.t4, &TIMERS),
             ClientEvent::Terminated
         );
+    }
+
+    #[test]
+    fn an_invite_that_was_given_up_may_be_answered_all_the_same() {
+        let mut client = ClientTransaction::start(Kind::Invite, Timestamp::ZERO, &TIMERS);
+        client.fail();
+        let now = Timestamp::from_secs(3);
+        assert_eq!(client.on_reply(180, now, &TIMERS), ReplyAction::Absorb);
+        assert_eq!(client.on_reply(486, now, &TIMERS), ReplyAction::Absorb);
+        assert_eq!(client.on_reply(200, now, &TIMERS), ReplyAction::Pass);
+        assert_eq!(client.on_reply(200, now, &TIMERS), ReplyAction::Pass);
+        assert_eq!(client.deadline(), now + TIMERS.wait);
     }
 }
