@@ -222,12 +222,12 @@ pub fn remove_value(edits: &mut Edits, message: Message<'_>, name: Name, value: 
     let Some(line) = line else {
         return;
     };
-    let before_end = &message.bytes()[..line.value_range.end];
-    let second = value_end(before_end, value.end) + 1;
-    if second >= line.value_range.end {
+    let end = line.value_range.end;
+    let second = value_end(message.bytes(), value.end, end) + 1;
+    if second >= end {
         edits.remove(line.range);
     } else {
-        let second = super::text::skip_lws(before_end, second);
+        let second = super::text::skip_lws(&message.bytes()[..end], second);
         edits.remove(line.value_range.start..second);
     }
 }

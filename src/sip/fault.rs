@@ -3,8 +3,8 @@
 
 use super::basics::Basics;
 use super::error::HeaderError;
-use super::header::StartLine;
 use super::message::Message;
+use super::method::Method;
 use super::name::Name;
 use super::scan::{Length, Start};
 use super::uri::Uri;
@@ -200,20 +200,20 @@ impl<'a> Message<'a> {
         if !via.well_formed {
             return Err(Fault::Via);
         }
-        let from = self.from().map_err(|_| Fault::From)?;
-        let to = self.to().map_err(|_| Fault::To)?;
+        let from_tag = self.tag_of(Name::From).map_err(|_| Fault::From)?;
+        let to_tag = self.tag_of(Name::To).map_err(|_| Fault::To)?;
         let call_id = self.call_id().ok_or(Fault::Missing(Name::CallId))?;
         let cseq = self.cseq().map_err(missing_or(Name::CSeq, Fault::CSeq))?;
-        if let StartLine::Request { token, .. } = self.start()
-            && token != cseq.token
+        if let Some(method) = self.method()
+            && (method != cseq.method || method == Method::Other && self.token() != cseq.token)
         {
             return Err(Fault::CSeqMethod);
         }
         let max_forwards = self.max_forwards().map_err(|_| Fault::MaxForwards)?;
         Ok(Basics {
             via,
-            from_tag: from.tag().unwrap_or_default(),
-            to_tag: to.tag().unwrap_or_default(),
+            from_tag,
+            to_tag,
             call_id,
             cseq,
             max_forwards,

@@ -57,6 +57,28 @@ pub struct CSeq<'a> {
 impl<'a> CSeq<'a> {
     /// Decodes the value of a CSeq line.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        match Self::usual(value) {
+            Some(cseq) => Ok(cseq),
+            None => Self::any(value),
+        }
+    }
+
+    /// Decodes a value as nearly all are: a number of few digits, one space, a known method.
+    #[inline]
+    fn usual(value: &'a [u8]) -> Option<Self> {
+        let space = value.iter().take(10).position(|&byte| byte == b' ')?;
+        let token = &value[space + 1..];
+        let method = Method::parse(token);
+        let number = text::number(&value[..space]).filter(|_| method != Method::Other)?;
+        Some(Self {
+            number,
+            method,
+            token,
+        })
+    }
+
+    /// Decodes a value however it is written.
+    fn any(value: &'a [u8]) -> Result<Self, HeaderError> {
         let start = text::skip_lws(value, 0);
         let digits_end = value[start..]
             .iter()

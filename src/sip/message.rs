@@ -10,7 +10,7 @@ use super::name::Name;
 use super::name_addr::NameAddr;
 use super::scan::{Ending, Entry, HeaderIndex, Length, Start};
 use super::text;
-use super::values::{Values, first_value};
+use super::values::Values;
 use super::via::Via;
 
 /// A message as [`super::scan`] found it. Every range and offset is relative to [`Message::bytes`].
@@ -59,6 +59,14 @@ impl<'a> Message<'a> {
         match self.index.start {
             Start::Request { method, .. } => Some(method),
             Start::Reply { .. } => None,
+        }
+    }
+
+    /// The text of a request's method; empty for a reply.
+    pub(super) fn token(self) -> &'a [u8] {
+        match self.start() {
+            StartLine::Request { token, .. } => token,
+            StartLine::Reply { .. } => b"",
         }
     }
 
@@ -186,6 +194,17 @@ impl<'a> Message<'a> {
         self.address(Name::To)
     }
 
+    /// The tag of From or To; empty if there is none.
+    pub(super) fn tag_of(self, name: Name) -> Result<&'a [u8], HeaderError> {
+        let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
+        let range = entry.value_start as usize..entry.value_end as usize;
+        if let Some(tag) = NameAddr::usual_tag(self.bytes, range) {
+            return Ok(tag);
+        }
+        let address = NameAddr::parse(self.value_of(entry), entry.value_start as usize)?;
+        Ok(address.tag().unwrap_or_default())
+    }
+
     /// The tag of From; `None` if there is none or an empty one.
     pub fn from_tag(self) -> Option<&'a [u8]> {
         self.from().ok()?.tag()
@@ -205,20 +224,18 @@ impl<'a> Message<'a> {
     /// The topmost Via value.
     pub fn top_via(self) -> Result<Via<'a>, HeaderError> {
         let entry = self.first_entry(Name::Via).ok_or(HeaderError::Missing)?;
-        let line = &self.bytes[entry.value_start as usize..entry.value_end as usize];
-        match first_value(line) {
-            Some(range) => Via::parse(
-                &line[range.clone()],
-                entry.value_start as usize + range.start,
-            ),
+        let range = entry.value_start as usize..entry.value_end as usize;
+        match Via::usual(self.bytes, range) {
+            Some(via) => Ok(via),
             None => self.vias().next().unwrap_or(Err(HeaderError::Missing)),
         }
     }
 
     /// Every Via value below this one.
     pub fn vias_below(self, via: &Via<'a>) -> impl Iterator<Item = Result<Via<'a>, HeaderError>> {
-        Values::behind(self, Name::Via, &via.range)
-            .map(|(value, range)| Via::parse(value, range.start))
+        Values::behind(self, Name::Via, &via.range).map(move |(value, range)| {
+            Via::usual(self.bytes, range.clone()).map_or_else(|| Via::parse(value, range.start), Ok)
+        })
     }
 
     /// Whether there is a Via value below this one.
@@ -244,10 +261,10 @@ impl<'a> Message<'a> {
 
     /// Max-Forwards, if present. RFC 3261 ends at 255; larger numbers are read nevertheless.
     pub fn max_forwards(self) -> Result<Option<u32>, HeaderError> {
-        let Some(line) = self.first(Name::MaxForwards) else {
+        let Some(entry) = self.first_entry(Name::MaxForwards) else {
             return Ok(None);
         };
-        text::number(line.value)
+        text::number(self.value_of(entry))
             .map(Some)
             .ok_or(HeaderError::Number)
     }
@@ -264,18 +281,21 @@ impl<'a> Message<'a> {
 
     fn address(self, name: Name) -> Result<NameAddr<'a>, HeaderError> {
         let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
-        let value = &self.bytes[entry.value_start as usize..entry.value_end as usize];
-        NameAddr::parse(value, entry.value_start as usize)
+        NameAddr::parse(self.value_of(entry), entry.value_start as usize)
     }
 
     /// The value of the first line of this name, unless that is empty.
     fn first_value(self, name: Name) -> Result<&'a [u8], HeaderError> {
         let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
-        let value = &self.bytes[entry.value_start as usize..entry.value_end as usize];
+        let value = self.value_of(entry);
         if value.is_empty() {
             return Err(HeaderError::Missing);
         }
         Ok(value)
+    }
+
+    fn value_of(self, entry: &Entry) -> &'a [u8] {
+        &self.bytes[entry.value_start as usize..entry.value_end as usize]
     }
 
     fn first_entry(self, name: Name) -> Option<&'a Entry> {

@@ -19,6 +19,7 @@ mod edit;
 mod error;
 mod fault;
 mod header;
+mod marks;
 mod message;
 mod method;
 mod name;

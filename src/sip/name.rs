@@ -1,33 +1,8 @@
 //! Header field names: case-insensitive, with compact forms (RFC 3261 7.3.3).
 
+use wide::u8x16;
+
 use super::text::is_token;
-
-/// The same byte eight times.
-const fn splat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// A mark at the colons of a word; the lowest mark is right, those above it may not be.
-const fn colons(word: u64) -> u64 {
-    let other = word ^ splat(b':');
-    other.wrapping_sub(splat(1)) & !other & splat(0x80)
-}
-
-/// Ones in all bytes below the lowest mark.
-const fn below(marks: u64) -> u64 {
-    (marks ^ marks.wrapping_sub(1)) >> 8
-}
-
-/// Up to sixteen bytes as a number, lower-cased, little end first, filled up with zeros.
-const fn key(text: &[u8]) -> u128 {
-    let mut value = 0_u128;
-    let mut at = 0;
-    while at < text.len() && at < 16 {
-        value |= (text[at].to_ascii_lowercase() as u128) << (8 * at);
-        at += 1;
-    }
-    value
-}
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $text:literal $(| $compact:literal)? ;)*) => {
@@ -189,69 +164,83 @@ pub(super) const NAMES: usize = Name::Other as usize + 1;
 // A set of names is one 64-bit word.
 const _: () = assert!(NAMES <= 64);
 
-/// One way to write a name, as [`key`].
+/// One way to write a name.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Form {
-    key: u128,
-    name: Name,
+    /// Its text in lower case, filled up with zeros.
+    text: [u8; MOST],
     length: u8,
+    name: Name,
 }
 
-/// An open-addressed hash table of all forms that fit a key, built by the compiler. A place in
-/// `slots` is zero or one more than a place in `forms`.
-struct Table {
-    slots: [u8; SLOTS],
-    forms: [Form; FORMS],
+impl Form {
+    const fn new(name: Name, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut lower = [0; MOST];
+        let mut at = 0;
+        while at < text.len() {
+            lower[at] = text[at].to_ascii_lowercase();
+            at += 1;
+        }
+        Self {
+            text: lower,
+            length: text.len() as u8,
+            name,
+        }
+    }
+
+    /// Of all forms the only one that can have these letters, in lower case, and this length.
+    #[inline]
+    fn by_shape(first: u8, middle: u8, length: usize) -> &'static Self {
+        &FORMS[slot(first, middle, length)]
+    }
 }
+
+/// The text of a form is shorter, so that a colon behind it is within reach.
+const MOST: usize = 16;
 
 const SLOTS: usize = 256;
-const FORMS: usize = Name::ALL.len() + Name::COMPACT.len();
 
-/// With this factor no two names share a slot. Any odd one works, with a longer search.
-const FACTOR: u64 = 0x656d_f212_e8df_ecef;
+/// With this factor no two forms share a slot; the compiler would say so.
+const FACTOR: u32 = 0x79a5_1699;
 
-const fn slot(key: u128) -> usize {
-    let (low, high) = (key as u64, (key >> 64) as u64);
-    ((low ^ high.rotate_left(5)).wrapping_mul(FACTOR) >> 56) as usize
+/// The slot of a form, by its first letter, the one in its middle and its length.
+const fn slot(first: u8, middle: u8, length: usize) -> usize {
+    let shape = u32::from_le_bytes([first, middle, length as u8, 0]);
+    (shape.wrapping_mul(FACTOR) >> 24) as usize
 }
 
-static TABLE: Table = {
-    let unused = Form {
-        key: 0,
+/// A hash table of all forms, built by the compiler.
+static FORMS: [Form; SLOTS] = {
+    const UNUSED: u8 = u8::MAX;
+    let mut forms = [Form {
+        text: [0; MOST],
+        length: UNUSED,
         name: Name::Other,
-        length: 0,
-    };
-    let mut table = Table {
-        slots: [0; SLOTS],
-        forms: [unused; FORMS],
-    };
+    }; SLOTS];
     let mut place = 0;
-    while place < FORMS {
+    while place < Name::ALL.len() + Name::COMPACT.len() {
         let (name, text) = if place < Name::ALL.len() {
             (Name::ALL[place], Name::ALL[place].as_str())
         } else {
             Name::COMPACT[place - Name::ALL.len()]
         };
-        if text.len() <= 16 {
-            let key = key(text.as_bytes());
-            table.forms[place] = Form {
-                key,
-                name,
-                length: text.len() as u8,
-            };
-            let mut slot = slot(key);
-            while table.slots[slot] != 0 {
-                slot = (slot + 1) % SLOTS;
-            }
-            table.slots[slot] = place as u8 + 1;
+        if text.len() < MOST {
+            let form = Form::new(name, text);
+            let slot = slot(form.text[0], form.text[text.len() / 2], text.len());
+            assert!(forms[slot].length == UNUSED, "take another factor");
+            forms[slot] = form;
         }
         place += 1;
     }
-    table
+    forms
 };
 
-/// Names too long for a key.
-const LONG_NAMES: [Name; 6] = [
+/// Names too long for a form.
+const LONG_NAMES: [Name; 8] = [
+    Name::ContentEncoding,
+    Name::WwwAuthenticate,
     Name::PAssertedIdentity,
     Name::ProxyAuthorization,
     Name::ProxyAuthenticate,
@@ -263,31 +252,22 @@ const LONG_NAMES: [Name; 6] = [
 impl Name {
     /// The name with this text, whatever its case, long or compact.
     pub fn parse(text: &[u8]) -> Self {
-        if text.len() <= 16 {
-            return Self::by_key(key(text), text.len());
+        if let Some(&middle) = text.get(text.len() / 2)
+            && text.len() < MOST
+        {
+            let lower = |letter: u8| letter.to_ascii_lowercase();
+            let form = Form::by_shape(lower(text[0]), lower(middle), text.len());
+            let same = text.eq_ignore_ascii_case(&form.text[..text.len()]);
+            return if same && form.length as usize == text.len() {
+                form.name
+            } else {
+                Self::Other
+            };
         }
         LONG_NAMES
             .into_iter()
             .find(|name| text.eq_ignore_ascii_case(name.as_str().as_bytes()))
             .unwrap_or(Self::Other)
-    }
-
-    /// The name with this key, of a text of `length` bytes. The length tells a zero byte in the text
-    /// from the filling of the key.
-    #[inline]
-    fn by_key(key: u128, length: usize) -> Self {
-        let mut slot = slot(key);
-        loop {
-            let place = TABLE.slots[slot] as usize;
-            if place == 0 {
-                return Self::Other;
-            }
-            let form = &TABLE.forms[place - 1];
-            if form.key == key && form.length as usize == length {
-                return form.name;
-            }
-            slot = (slot + 1) % SLOTS;
-        }
     }
 
     /// This name's place in a set of names.
@@ -301,23 +281,19 @@ impl Name {
     /// A CR in the place of a hyphen is not noticed, so the caller has to look for CRs in the name.
     #[inline]
     pub(super) fn at_head(bytes: &[u8]) -> Option<(Self, usize)> {
-        let head = u128::from_le_bytes(*bytes.first_chunk::<16>()?);
-        let (low, high) = (head as u64, (head >> 64) as u64);
-        let (in_low, in_high) = (colons(low), colons(high));
         // Setting one bit lower-cases letters and changes no hyphen. Whatever else it changes is no
         // part of a name that is in the table, but for the CR.
-        let (low, high) = (low | splat(0x20), high | splat(0x20));
-        let (low, high, length) = if in_low != 0 {
-            (low & below(in_low), 0, in_low.trailing_zeros() / 8)
-        } else if in_high != 0 {
-            (low, high & below(in_high), 8 + in_high.trailing_zeros() / 8)
-        } else {
-            return None;
-        };
-        match Self::by_key(u128::from(low) | (u128::from(high) << 64), length as usize) {
-            Self::Other => None,
-            name => Some((name, length as usize)),
-        }
+        const LOWER: u8 = 0x20;
+        let head = bytes.first_chunk::<MOST>()?;
+        let lanes = u8x16::new(*head);
+        let colons = lanes.simd_eq(u8x16::splat(b':')).to_bitmask();
+        let length = colons.trailing_zeros() as usize;
+        let middle = head.get(length / 2)?;
+        let form = Form::by_shape(head[0] | LOWER, middle | LOWER, length);
+        let same = (lanes | u8x16::splat(LOWER)).simd_eq(u8x16::new(form.text));
+        let before_colon = colons.wrapping_sub(1) & !colons;
+        let is_it = form.length as usize == length && !same.to_bitmask() & before_colon == 0;
+        is_it.then_some((form.name, length))
     }
 
     /// Whether `text` may be the name of a header field at all.
@@ -387,8 +363,11 @@ mod tests {
     }
 
     #[test]
-    fn names_longer_than_a_key_are_all_listed() {
-        let mut long: Vec<_> = Name::ALL.iter().filter(|n| n.as_str().len() > 16).collect();
+    fn names_too_long_for_a_form_are_all_listed() {
+        let mut long: Vec<_> = Name::ALL
+            .iter()
+            .filter(|n| n.as_str().len() >= MOST)
+            .collect();
         let mut listed: Vec<_> = LONG_NAMES.iter().collect();
         long.sort();
         listed.sort();

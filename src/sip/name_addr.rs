@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::error::HeaderError;
+use super::marks;
 use super::param::Params;
 use super::text;
 
@@ -60,6 +61,24 @@ impl<'a> NameAddr<'a> {
             range: offset..offset + value.len(),
             uri_range: offset + uri.start..offset + uri.end,
         })
+    }
+
+    /// The tag of the value that lies at `range` of `bytes`, empty if it has none, where it is written as
+    /// nearly all are: the URI in brackets, no quotes before it, no parameter but the tag. What is not
+    /// so, or not right, is `None`.
+    pub(super) fn usual_tag(bytes: &'a [u8], range: Range<usize>) -> Option<&'a [u8]> {
+        let open = marks::find(bytes, range.clone(), [b'<', b';', b'"'])?;
+        let close = marks::find(bytes, open..range.end, [b'>'])?;
+        if bytes[open] != b'<' || !bytes[open + 1..close].starts_with(b"sip:") {
+            return None;
+        }
+        let params = &bytes[close + 1..range.end];
+        if params.is_empty() {
+            return Some(params);
+        }
+        params
+            .strip_prefix(b";tag=")
+            .filter(|tag| text::is_token(tag))
     }
 
     /// A parameter of the header by its name, whatever the case: `None` if there is none,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::error::ScanError;
+use super::marks::{self, BLOCK};
 use super::message::Message;
 use super::method::Method;
 use super::name::{NAMES, Name};
@@ -127,7 +128,9 @@ impl HeaderIndex {
         self.malformed = false;
     }
 
-    fn push(&mut self, name: Name, entry: Entry) -> Result<(), ScanError> {
+    #[inline]
+    fn push(&mut self, entry: Entry) -> Result<(), ScanError> {
+        let name = entry.name;
         let place = self.entries.len();
         if place == MAX_HEADERS {
             return Err(ScanError::TooManyHeaders);
@@ -169,14 +172,12 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
         return Err(ScanError::TooLong);
     }
     index.clear();
-    let line = line_end(bytes, 0);
+    let mut lines = Lines::new(bytes);
+    let line = lines.next_end_or_last(index);
     start_line(bytes, line.text_end, index)?;
-    index.malformed = line.bare_cr;
     index.headers_start = line.next as u16;
-    if !line.ended {
-        index.ending = Ending::NoLineEnd;
-    }
-    let body_start = header_lines(bytes, line.next, index)?;
+    let body_start = header_lines(&mut lines, line.next, index)?;
+    index.malformed |= lines.saw_bare_cr(body_start);
     index.body_start = body_start as u16;
     let mut end = bytes.len();
     if index.seen & Name::ContentLength.bit() != 0 {
@@ -193,83 +194,153 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
 }
 
 /// Where a line ends.
+#[derive(Clone, Copy)]
 struct LineEnd {
     /// The end of its text.
     text_end: usize,
     /// The beginning of what follows.
     next: usize,
-    /// Whether there is a line end at all.
-    ended: bool,
-    /// Whether the text has a CR without LF.
-    bare_cr: bool,
 }
 
-#[inline]
-fn line_end(bytes: &[u8], from: usize) -> LineEnd {
-    let mut bare_cr = false;
-    let mut at = from;
-    while let Some(distance) = memchr::memchr2(b'\r', b'\n', &bytes[at..]) {
-        let found = at + distance;
-        let next = if bytes[found] == b'\n' {
-            found + 1
-        } else if bytes.get(found + 1) == Some(&b'\n') {
-            found + 2
-        } else {
-            bare_cr = true;
-            at = found + 1;
-            continue;
+/// The lines of a message, found block by block.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    /// Where the block at hand begins.
+    block: usize,
+    /// Its LFs that were not reached yet.
+    feeds: u64,
+    /// What follows a CR in it and is no LF.
+    odd: u64,
+    /// Whether its last byte is a CR.
+    ends_with_cr: bool,
+    /// Whether there was something odd in an earlier block.
+    was_odd: bool,
+}
+
+impl<'a> Lines<'a> {
+    #[inline]
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut lines = Self {
+            bytes,
+            block: 0,
+            feeds: 0,
+            odd: 0,
+            ends_with_cr: false,
+            was_odd: false,
         };
-        return LineEnd {
-            text_end: found,
-            next,
-            ended: true,
-            bare_cr,
-        };
+        lines.look(0);
+        lines
     }
-    LineEnd {
-        text_end: bytes.len(),
-        next: bytes.len(),
-        ended: false,
-        bare_cr,
+
+    /// Looks at the block that begins here.
+    #[inline]
+    fn look(&mut self, block: usize) {
+        let (feeds, crs) = marks::with_block(self.bytes, block, |block| {
+            (marks::equal(block, [b'\n']), marks::equal(block, [b'\r']))
+        });
+        self.was_odd |= self.odd != 0;
+        self.odd = (crs << 1 | u64::from(self.ends_with_cr)) & !feeds;
+        self.ends_with_cr = crs >> (BLOCK - 1) != 0;
+        self.feeds = feeds;
+        self.block = block;
+    }
+
+    /// Where the next line ends; `None` if it ends with the datagram alone.
+    #[inline]
+    fn next_end(&mut self) -> Option<LineEnd> {
+        while self.feeds == 0 {
+            if self.block + BLOCK >= self.bytes.len() {
+                return None;
+            }
+            self.look(self.block + BLOCK);
+        }
+        let feed = self.block + self.feeds.trailing_zeros() as usize;
+        self.feeds &= self.feeds - 1;
+        // No line begins behind a CR, so this one is of the same line.
+        let has_cr = feed > 0 && self.bytes[feed - 1] == b'\r';
+        Some(LineEnd {
+            text_end: feed - usize::from(has_cr),
+            next: feed + 1,
+        })
+    }
+
+    /// As [`Lines::next_end`]; the end of the datagram is noted and ends the line.
+    fn next_end_or_last(&mut self, index: &mut HeaderIndex) -> LineEnd {
+        self.next_end().unwrap_or_else(|| {
+            index.ending = Ending::NoLineEnd;
+            LineEnd {
+                text_end: self.bytes.len(),
+                next: self.bytes.len(),
+            }
+        })
+    }
+
+    /// Whether there is a CR without LF before `end`, where the line that was asked for last ends.
+    fn saw_bare_cr(&self, end: usize) -> bool {
+        let rest = self.bytes.len() - end;
+        let odd = if rest == 0 {
+            self.odd != 0 || self.ends_with_cr
+        } else {
+            self.odd & marks::below(end - self.block) != 0
+        };
+        odd || self.was_odd
     }
 }
 
 /// Reads the header lines from `at` on; returns where the body begins.
-fn header_lines(bytes: &[u8], mut at: usize, index: &mut HeaderIndex) -> Result<usize, ScanError> {
-    loop {
-        match bytes.get(at) {
-            None => {
-                if index.ending == Ending::EmptyLine {
-                    index.ending = Ending::NoEmptyLine;
-                }
-                return Ok(at);
-            }
-            Some(b'\n') => return Ok(at + 1),
-            Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => return Ok(at + 2),
-            Some(_) => at = header_line(bytes, at, index)?,
+fn header_lines(
+    lines: &mut Lines<'_>,
+    mut at: usize,
+    index: &mut HeaderIndex,
+) -> Result<usize, ScanError> {
+    let bytes = lines.bytes;
+    while at < bytes.len() {
+        let Some(line) = lines.next_end() else {
+            at = odd_line(lines, at, None, index)?;
+            continue;
+        };
+        if line.text_end == at {
+            return Ok(line.next);
         }
+        let is_folded = matches!(bytes.get(line.next), Some(b' ' | b'\t'));
+        let known = Name::at_head(&bytes[at..]).filter(|_| !is_folded);
+        let Some((name, length)) = known else {
+            at = odd_line(lines, at, Some(line), index)?;
+            continue;
+        };
+        let value = trim_value(bytes, at + length + 1, line.text_end);
+        index.push(Entry {
+            start: at as u16,
+            name_end: (at + length) as u16,
+            value_start: value.start as u16,
+            value_end: value.end as u16,
+            end: line.next as u16,
+            name,
+        })?;
+        at = line.next;
     }
+    if index.ending == Ending::EmptyLine {
+        index.ending = Ending::NoEmptyLine;
+    }
+    Ok(at)
 }
 
-/// Reads the header line that begins at `at`; returns where the next one begins.
-#[inline]
-fn header_line(bytes: &[u8], at: usize, index: &mut HeaderIndex) -> Result<usize, ScanError> {
-    let known = Name::at_head(&bytes[at..]);
-    let mut line = line_end(bytes, at);
-    // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
+/// Reads a header line that is folded, or whose name is not a common one, or that has no `end`.
+#[cold]
+fn odd_line(
+    lines: &mut Lines<'_>,
+    at: usize,
+    end: Option<LineEnd>,
+    index: &mut HeaderIndex,
+) -> Result<usize, ScanError> {
+    let bytes = lines.bytes;
+    let mut line = end.unwrap_or_else(|| lines.next_end_or_last(index));
     let first_end = line.text_end;
+    // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
     while let Some(b' ' | b'\t') = bytes.get(line.next) {
-        let more = line_end(bytes, line.next);
-        line = LineEnd {
-            bare_cr: line.bare_cr | more.bare_cr,
-            ..more
-        };
+        line = lines.next_end_or_last(index);
     }
-    index.malformed |= line.bare_cr;
-    if !line.ended {
-        index.ending = Ending::NoLineEnd;
-    }
-    let (name, name_end, value_from) = if let Some((name, length)) = known {
+    let (name, name_end, value_from) = if let Some((name, length)) = Name::at_head(&bytes[at..]) {
         (name, at + length, at + length + 1)
     } else if let Some(colon) = memchr::memchr(b':', &bytes[at..first_end]) {
         // Space before the colon is allowed (RFC 3261 7.3.1), nothing else is.
@@ -281,16 +352,15 @@ fn header_line(bytes: &[u8], at: usize, index: &mut HeaderIndex) -> Result<usize
         index.malformed = true;
         (Name::Other, first_end, line.text_end)
     };
-    let value = trim_value(bytes, value_from, line.text_end);
-    let entry = Entry {
+    let value = text::trim(bytes, value_from..line.text_end);
+    index.push(Entry {
         start: at as u16,
         name_end: name_end as u16,
         value_start: value.start as u16,
         value_end: value.end as u16,
         end: line.next as u16,
         name,
-    };
-    index.push(name, entry)?;
+    })?;
     Ok(line.next)
 }
 
@@ -335,11 +405,42 @@ fn announced_length(bytes: &[u8], index: &mut HeaderIndex) -> Option<usize> {
 
 /// Reads the start line, which ends at `end`.
 fn start_line(bytes: &[u8], end: usize, index: &mut HeaderIndex) -> Result<(), ScanError> {
-    if bytes.len() >= 4 && bytes[..4].eq_ignore_ascii_case(b"SIP/") {
+    index.version_2 = true;
+    index.odd_start = false;
+    if let Some(start) = usual_start(bytes, end) {
+        index.start = start;
+        Ok(())
+    } else if bytes.len() >= 4 && bytes[..4].eq_ignore_ascii_case(b"SIP/") {
         status_line(bytes, end, index)
     } else {
         request_line(bytes, end, index)
     }
+}
+
+/// A start line as nearly all are: version 2.0, a known method, single spaces.
+fn usual_start(bytes: &[u8], end: usize) -> Option<Start> {
+    let line = &bytes[..end];
+    if let Some(status) = line.strip_prefix(b"SIP/2.0 ") {
+        let (digits, reason) = status.split_first_chunk::<3>()?;
+        let code = text::port(digits)?;
+        return matches!(reason, [b' ', first, .., last] if *first > b' ' && *last > b' ')
+            .then_some(Start::Reply {
+                code,
+                reason_start: (end - reason.len() + 1) as u16,
+                reason_end: end as u16,
+            });
+    }
+    let front = line.strip_suffix(b" SIP/2.0")?;
+    let token_end = front.iter().position(|&byte| byte == b' ')?;
+    let method = Method::parse(&front[..token_end]);
+    let is_usual = method != Method::Other
+        && matches!(&front[token_end + 1..], [first, .., last] if *first > b' ' && *last > b' ');
+    is_usual.then_some(Start::Request {
+        method,
+        token_end: token_end as u16,
+        uri_start: token_end as u16 + 1,
+        uri_end: front.len() as u16,
+    })
 }
 
 const fn is_blank(byte: u8) -> bool {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::UriError;
+use super::marks;
 use super::param::Params;
 use super::text;
 
@@ -200,13 +201,15 @@ impl<'a> Uri<'a> {
 }
 
 /// Whether a byte is among `text` that no URI may have: white space, controls, `<`, `>`, `"`.
-/// Looks at every byte, so that the compiler can look at many at once.
 fn has_forbidden(text: &[u8]) -> bool {
-    let found = text.iter().fold(0_u8, |found, &byte| {
-        let control = u8::from(byte <= b' ') | u8::from(byte == 0x7f);
-        found | control | u8::from(matches!(byte, b'<' | b'>' | b'"'))
-    });
-    found != 0
+    let is_forbidden = |&byte: &u8| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f);
+    let Some(last) = text.last_chunk() else {
+        return text.iter().any(is_forbidden);
+    };
+    // The last sixteen bytes may have been seen before.
+    let (parts, _) = text.as_chunks();
+    let mut parts = parts.iter().chain([last]);
+    parts.any(|part| marks::has_blank_or(part, [b'<', b'>', b'"', 0x7f]))
 }
 
 /// The scheme at the head of a URI, and where the colon after it lies.

@@ -2,34 +2,30 @@
 
 use std::ops::Range;
 
+use super::marks;
 use super::message::Message;
 use super::name::Name;
 use super::scan::Entry;
 use super::text;
 
-/// Where the value that begins at `from` ends: at a comma that is neither inside a quoted string nor
-/// inside angle brackets, else at the end. What is opened and never closed reaches to the end.
-pub(super) fn value_end(line: &[u8], from: usize) -> usize {
+/// Where the value that begins at `from` on the line which ends at `end` is over: at a comma that is
+/// neither inside a quoted string nor inside angle brackets, else at the end. What is opened and never
+/// closed reaches to the end.
+pub(super) fn value_end(bytes: &[u8], from: usize, end: usize) -> usize {
+    let line = &bytes[..end];
     let mut at = from;
-    while let Some(distance) = memchr::memchr3(b',', b'"', b'<', &line[at..]) {
-        let found = at + distance;
+    while let Some(found) = marks::find(bytes, at..end, [b',', b'"', b'<']) {
         let next = match line[found] {
             b',' => return found,
             b'"' => text::quoted_end(line, found),
-            _ => memchr::memchr(b'>', &line[found..]).map(|length| found + length + 1),
+            _ => marks::find(bytes, found..end, [b'>']).map(|close| close + 1),
         };
         match next {
             Some(next) => at = next,
             None => break,
         }
     }
-    line.len()
-}
-
-/// The first value of a line, trimmed; `None` if nothing stands before the first comma.
-pub(super) fn first_value(line: &[u8]) -> Option<Range<usize>> {
-    let range = text::trim(line, 0..value_end(line, 0));
-    (!range.is_empty()).then_some(range)
+    end
 }
 
 /// The values of one header, over lines and commas, each with where it lies in the message. Empty
@@ -59,8 +55,11 @@ impl<'a> Values<'a> {
         let mut values = Self::new(message, name);
         let holds = |entry: &&Entry| entry.name == name && range.end <= entry.value_end as usize;
         if let Some(entry) = values.entries.by_ref().find(holds) {
-            values.at = value_end(&message.bytes()[..entry.value_end as usize], range.end) + 1;
             values.line_end = entry.value_end as usize;
+            values.at = range.end;
+            if values.at < values.line_end {
+                values.at = value_end(message.bytes(), range.end, values.line_end) + 1;
+            }
         }
         values
     }
@@ -72,12 +71,12 @@ impl<'a> Iterator for Values<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             while self.at < self.line_end {
-                let line = &self.message.bytes()[..self.line_end];
-                let end = value_end(line, self.at);
-                let range = text::trim(line, self.at..end);
+                let bytes = self.message.bytes();
+                let end = value_end(bytes, self.at, self.line_end);
+                let range = text::trim(bytes, self.at..end);
                 self.at = end + 1;
                 if !range.is_empty() {
-                    return Some((&line[range.clone()], range));
+                    return Some((&bytes[range.clone()], range));
                 }
             }
             let name = self.name;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::error::HeaderError;
+use super::marks::{self, BLOCK};
 use super::param::Params;
 use super::text;
 
@@ -28,10 +29,6 @@ pub struct Via<'a> {
     pub received: Option<&'a [u8]>,
     /// `None` without `rport`, `Some(None)` for one that still has no (usable) value.
     pub rport: Option<Option<u16>>,
-    /// The multicast address, or whatever stands there.
-    pub maddr: Option<&'a [u8]>,
-    /// The time to live of multicast.
-    pub ttl: Option<&'a [u8]>,
     /// All parameters, from behind their first semicolon.
     pub params: &'a [u8],
     /// Where this value lies in the message.
@@ -46,7 +43,84 @@ pub struct Via<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// Decodes one value, which lies at `offset` in its message.
+    /// Decodes the value that lies at `range` of `bytes`, if it is written as nearly all are: UDP, a
+    /// single space, nothing quoted or empty, no second value. What is not so, or not right, is `None`.
+    #[inline]
+    pub(super) fn usual(bytes: &'a [u8], range: Range<usize>) -> Option<Self> {
+        const HEAD: &[u8] = b"SIP/2.0/UDP ";
+        let value = &bytes[range.clone()];
+        let mut start = range.start + HEAD.len();
+        let mut via = value
+            .starts_with(HEAD)
+            .then(|| Self::new(value, range.start, &value[8..11], b""))?;
+        let mut block = start;
+        while block < range.end {
+            let (unusual, semicolons) = marks::with_block(bytes, block, |bytes| {
+                let unusual = marks::blank_or(bytes, [b',', b'"', b'<']);
+                (unusual, marks::equal(bytes, [b';']))
+            });
+            let within = marks::below(range.end - block);
+            if unusual & within != 0 {
+                return None;
+            }
+            let mut semicolons = semicolons & within;
+            while semicolons != 0 {
+                let end = block + semicolons.trailing_zeros() as usize;
+                semicolons &= semicolons - 1;
+                via.take_part(bytes, start..end)?;
+                start = end + 1;
+            }
+            block += BLOCK;
+        }
+        via.take_part(bytes, start..range.end)?;
+        Some(via)
+    }
+
+    /// Takes what stands between two semicolons: sent-by first, then parameters.
+    fn take_part(&mut self, bytes: &'a [u8], range: Range<usize>) -> Option<()> {
+        let part = &bytes[range.clone()];
+        if self.host.is_empty() {
+            let host_end = text::skip_host_name(part, 0);
+            self.host = &part[..host_end];
+            self.port = match part[host_end..].split_first() {
+                None => None,
+                Some((b':', port)) => Some(text::port(port)?),
+                Some(_) => return None,
+            };
+            let params = range.end + 1..self.range.end;
+            self.params = bytes.get(params).unwrap_or_default();
+            return (host_end > 0).then_some(());
+        }
+        if let Some(branch) = part.strip_prefix(b"branch=")
+            && self.branch.is_none()
+        {
+            self.branch = Some(branch);
+            return Some(());
+        }
+        let equals = part.iter().position(|&byte| byte == b'=');
+        let name = &part[..equals.unwrap_or(part.len())];
+        let value = equals.map(|equals| &part[equals + 1..]);
+        self.take_param(name, value, range.start + name.len()..range.end);
+        (!part.is_empty()).then_some(())
+    }
+
+    fn new(value: &'a [u8], offset: usize, transport: &'a [u8], host: &'a [u8]) -> Self {
+        Self {
+            transport,
+            host,
+            port: None,
+            branch: None,
+            received: None,
+            rport: None,
+            params: b"",
+            range: offset..offset + value.len(),
+            well_formed: true,
+            received_tail: None,
+            rport_tail: None,
+        }
+    }
+
+    /// Decodes one value, which lies at `offset` in its message, however it is written.
     pub fn parse(value: &'a [u8], offset: usize) -> Result<Self, HeaderError> {
         let transport_start = protocol_end(value).ok_or(HeaderError::SentProtocol)?;
         let transport_end = text::skip_token(value, transport_start);
@@ -55,21 +129,9 @@ impl<'a> Via<'a> {
             return Err(HeaderError::SentProtocol);
         }
         let sent_by = SentBy::parse(value, host_start)?;
-        let mut via = Self {
-            transport: &value[transport_start..transport_end],
-            host: sent_by.host,
-            port: sent_by.port,
-            branch: None,
-            received: None,
-            rport: None,
-            maddr: None,
-            ttl: None,
-            params: b"",
-            range: offset..offset + value.len(),
-            well_formed: true,
-            received_tail: None,
-            rport_tail: None,
-        };
+        let transport = &value[transport_start..transport_end];
+        let mut via = Self::new(value, offset, transport, sent_by.host);
+        via.port = sent_by.port;
         match value.get(sent_by.end) {
             None => {}
             Some(b';') => {
@@ -83,34 +145,38 @@ impl<'a> Via<'a> {
         Ok(via)
     }
 
-    /// Fills in the parameters, which lie at `offset` in the message. The first of a name counts.
+    /// Fills in the parameters, which lie at `offset` in the message.
     fn read_params(&mut self, offset: usize) {
         let mut params = Params::new(self.params);
         for param in params.by_ref() {
-            let tail = || offset + param.name_range.end..offset + param.end;
-            match param.name.len() {
-                6 if self.branch.is_none() && param.is(b"branch") => {
-                    self.branch = param.value;
-                }
-                5 if self.rport.is_none() && param.is(b"rport") => {
-                    self.rport = Some(param.value.and_then(text::port));
-                    self.rport_tail = Some(tail());
-                }
-                8 if self.received_tail.is_none() && param.is(b"received") => {
-                    self.received = param.value;
-                    self.received_tail = Some(tail());
-                }
-                5 if self.maddr.is_none() && param.is(b"maddr") => {
-                    self.maddr = param.value;
-                }
-                3 if self.ttl.is_none() && param.is(b"ttl") => {
-                    self.ttl = param.value;
-                }
-                _ => {}
-            }
+            let tail = offset + param.name_range.end..offset + param.end;
+            self.take_param(param.name, param.value, tail);
         }
         let trailing = self.params.last().is_none_or(|&last| last == b';');
         self.well_formed = !params.saw_empty() && !trailing;
+    }
+
+    /// Takes one parameter; `tail` is what follows its name. The first of a name counts.
+    fn take_param(&mut self, name: &[u8], value: Option<&'a [u8]>, tail: Range<usize>) {
+        let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+        match name.len() {
+            6 if self.branch.is_none() && is(b"branch") => self.branch = value,
+            5 if self.rport.is_none() && is(b"rport") => {
+                self.rport = Some(value.and_then(text::port));
+                self.rport_tail = Some(tail);
+            }
+            8 if self.received_tail.is_none() && is(b"received") => {
+                self.received = value;
+                self.received_tail = Some(tail);
+            }
+            _ => {}
+        }
+    }
+
+    /// A parameter by its name, whatever the case: `None` if there is none, `Some(None)` if it has no
+    /// value.
+    pub fn param(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
+        Params::new(self.params).find(name)
     }
 
     /// Whether the branch is unique in space and time: the cookie and something behind it

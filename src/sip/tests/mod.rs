@@ -7,6 +7,7 @@ mod oracle;
 mod property;
 mod scanning;
 mod uri;
+mod usual;
 mod via;
 
 use super::{HeaderIndex, Message, scan};

@@ -107,7 +107,7 @@ fn check_uri(text: &[u8]) {
 fn check_via(text: &[u8]) {
     let Ok(via) = Via::parse(text, 7) else { return };
     assert_eq!(via.range, 7..7 + text.len());
-    let options = [via.branch, via.received, via.maddr, via.ttl];
+    let options = [via.branch, via.received, via.param(b"ttl").flatten()];
     let parts = [via.transport, via.host, via.params];
     let mut parts = parts.into_iter().chain(options.into_iter().flatten());
     assert!(parts.all(|part| inside(text, part)));

@@ -25,8 +25,8 @@ fn a_via_with_everything() {
     assert_eq!(via.host, b"host.example.com");
     assert_eq!(via.port, Some(5061));
     assert_eq!(via.branch, Some(&b"z9hG4bKx"[..]));
-    assert_eq!(via.ttl, Some(&b"16"[..]));
-    assert_eq!(via.maddr, Some(&b"224.0.0.1"[..]));
+    assert_eq!(via.param(b"ttl"), Some(Some(&b"16"[..])));
+    assert_eq!(via.param(b"MADDR"), Some(Some(&b"224.0.0.1"[..])));
     assert_eq!(via.received, Some(&b"192.0.2.9"[..]));
     assert_eq!(via.rport, Some(Some(6060)));
     assert!(via.well_formed);

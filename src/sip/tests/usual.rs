@@ -1,0 +1,126 @@
+//! The short ways for what nearly all messages look like: they read what the long ways read.
+
+use proptest::prelude::*;
+
+use crate::sip::{CSeq, HeaderIndex, NameAddr, StartLine, Via, scan};
+
+/// Values of Via that are usual or nearly so.
+fn via() -> impl Strategy<Value = String> {
+    let host = "10\\.0\\.0\\.1|[a-z.-]{0,60}|\\[::1\\]|::1";
+    let port = "(:[0-9]{0,6})?| : 5060|:x";
+    let param = "branch=z9hG4bK[a-z0-9.]{0,50}|Branch=[a-z]?|rport(=[0-9]{0,6})?|received=[0-9.]{0,9}|\
+        ttl=16|x|=x||x=\"a;b\"|x=y,|received|rport = 7| ";
+    let params = prop::collection::vec(param, 0..6).prop_map(|params| {
+        let with_semicolon = params.into_iter().map(|param| format!(";{param}"));
+        with_semicolon.collect::<String>()
+    });
+    (
+        "SIP/2.0/UDP |SIP/2.0/TCP |SIP/2.0/UDP  ",
+        host,
+        port,
+        params,
+    )
+        .prop_map(|(head, host, port, params)| format!("{head}{host}{port}{params}"))
+}
+
+/// Values of From that are usual or nearly so.
+fn address() -> impl Strategy<Value = String> {
+    let parts = (
+        "|bob |\"b <sip:x> b\" |b;b |b> ",
+        "<|",
+        "sip:[a-z@:]{0,60}|sips:a@b|a|sip:a;tag=7| sip:a",
+        ">|>>|",
+        "|;tag=|;tag=[a-z0-9]{1,60}|;TAG=x|;tag=a b|;tag=a;b=c|;b=c;tag=a|;|tag=a| ;tag=a|;tag=\"a\"",
+    );
+    parts.prop_map(|(display, open, uri, close, params)| {
+        format!("{display}{open}{uri}{close}{params}")
+    })
+}
+
+/// Where lines of `bytes` end, and whether there is a CR without LF, up to and with the first empty one.
+fn lines(bytes: &[u8]) -> (Vec<usize>, bool) {
+    let (mut ends, mut start, mut bare_cr) = (Vec::new(), 0, false);
+    for (at, &byte) in bytes.iter().enumerate() {
+        bare_cr |= byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+        if byte == b'\n' {
+            ends.push(at + 1);
+            if matches!(&bytes[start..at], b"" | b"\r") {
+                break;
+            }
+            start = at + 1;
+        }
+    }
+    (ends, bare_cr)
+}
+
+proptest! {
+    #[test]
+    fn a_usual_via_is_read_as_any(value in via(), before in "x{0,70}", after in "[;,a-z\r\n]{0,70}") {
+        let text = format!("{before}{value}{after}");
+        let range = before.len()..before.len() + value.len();
+        if let Some(via) = Via::usual(text.as_bytes(), range.clone()) {
+            prop_assert_eq!(Ok(via), Via::parse(value.as_bytes(), range.start));
+        }
+    }
+
+    #[test]
+    fn a_usual_tag_is_read_as_any(value in address(), before in "x{0,70}", after in "[;>a-z\r\n]{0,70}") {
+        let text = format!("{before}{value}{after}");
+        let range = before.len()..before.len() + value.len();
+        if let Some(tag) = NameAddr::usual_tag(text.as_bytes(), range.clone()) {
+            let address = NameAddr::parse(value.as_bytes(), range.start);
+            prop_assert_eq!(address.map(|address| address.tag().unwrap_or_default()), Ok(tag));
+        }
+    }
+
+    /// A blank before it makes a value unusual and changes nothing.
+    #[test]
+    fn a_usual_cseq_is_read_as_any(value in "[0-9]{0,12} ?(INVITE|BYE|bye|X)?( x)?") {
+        let unusual = format!(" {value}");
+        prop_assert_eq!(CSeq::parse(value.as_bytes()), CSeq::parse(unusual.as_bytes()));
+    }
+
+    /// The version in lower case makes a start line unusual and changes nothing.
+    #[test]
+    fn a_usual_start_line_is_read_as_any(
+        line in "(INVITE|BYE|X|A B)[ \t]{0,2}(sip:a@b|a|sip:a b)?[ \t]{0,2}SIP/2\\.0 ?|\
+            SIP/2\\.0[ \t]{0,2}[0-9]{2,4}( OK| Not Found|  | |X|\tOK)?",
+    ) {
+        let unusual = line.replace("SIP", "sip");
+        let (mut one, mut other) = (HeaderIndex::new(), HeaderIndex::new());
+        let read = |result: Result<crate::sip::Message<'_>, _>| {
+            result.map(|message| {
+                let uri = message.request_uri().map(<[u8]>::to_vec);
+                let token = match message.start() {
+                    StartLine::Request { token, .. } => token.to_vec(),
+                    StartLine::Reply { .. } => Vec::new(),
+                };
+                let what = (message.method(), token, uri);
+                let reply = (message.reply_code(), message.reason().to_vec());
+                (what, reply, message.headers_start(), message.fault())
+            })
+        };
+        let usual = read(scan(line.as_bytes(), &mut one));
+        prop_assert_eq!(usual, read(scan(unusual.as_bytes(), &mut other)));
+    }
+
+    #[test]
+    fn lines_end_where_they_end_byte_by_byte(
+        parts in prop::collection::vec("a{0,70}|Via: a{0,70}|\r|\n|\r\n|\r\n|\r\n\r\n", 0..30),
+    ) {
+        let text = format!("BYE sip:a SIP/2.0{}", parts.concat());
+        let mut index = HeaderIndex::new();
+        if let Ok(message) = scan(text.as_bytes(), &mut index) {
+            let (mut ends, bare_cr) = lines(text.as_bytes());
+            if message.headers_end() < message.body_start() {
+                // The empty line is no line.
+                prop_assert_eq!(ends.pop(), Some(message.body_start()));
+            } else if ends.last() != Some(&text.len()) {
+                ends.push(text.len());
+            }
+            let found = std::iter::once(message.headers_start()).chain(message.lines().map(|line| line.range.end));
+            prop_assert_eq!(found.collect::<Vec<_>>(), ends);
+            prop_assert!(!bare_cr || message.malformed());
+        }
+    }
+}
