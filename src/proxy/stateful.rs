@@ -231,7 +231,8 @@ impl Core {
             bytes: message,
         };
         if let Ok(message) = scan(message, &mut index)
-            && let Ok(request) = Request::read(message, &datagram, &self.locals)
+            && let Ok(basics) = &message.basics()
+            && let Ok(request) = Request::read(message, basics, &datagram, &self.locals)
         {
             act(self, &request, record_routes);
         }
