@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
@@ -152,6 +153,11 @@ impl Core {
             act.run(route);
         }
         act.finish();
+    }
+
+    /// The time since 1970.
+    pub(super) fn unix_time(&self, now: Timestamp) -> Duration {
+        self.settings.unix_origin + Duration::from_nanos(now.as_nanos())
     }
 
     /// The transaction that a request belongs to.
