@@ -162,6 +162,7 @@ impl CallTable {
     }
 
     /// What is known of a call; `None` if it was forgotten.
+    #[inline]
     pub fn get(&self, cell: CellId) -> Option<CellView<'_>> {
         self.view(self.live(cell)?)
     }
@@ -407,6 +408,8 @@ impl CallTable {
     }
 
     /// What the cell of this number says, unless it is free.
+    // Nobody asks for all that it says: in line, the rest is not made.
+    #[inline]
     pub(super) fn view(&self, index: u32) -> Option<CellView<'_>> {
         let cell = &self.cells[index];
         let hold = cell.hold.as_ref()?;

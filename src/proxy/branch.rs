@@ -104,14 +104,14 @@ impl Branch {
         let (&kind, mut rest) = rest.split_first()?;
         let branch = match kind {
             b's' => Self::Stateless {
-                mac: take_hex(&mut rest, 16)?,
-                socket: take_hex(&mut rest, 4)? as SocketId,
+                mac: take_hex::<16>(&mut rest)?,
+                socket: take_hex::<4>(&mut rest)? as SocketId,
                 loop_mark: take_loop_mark(&mut rest)?,
             },
             b't' => Self::Stateful {
-                shard: take_hex(&mut rest, 4)? as ShardId,
-                index: take_hex(&mut rest, 8)? as u32,
-                token: take_hex(&mut rest, 16)?,
+                shard: take_hex::<4>(&mut rest)? as ShardId,
+                index: take_hex::<8>(&mut rest)? as u32,
+                token: take_hex::<16>(&mut rest)?,
                 loop_mark: take_loop_mark(&mut rest)?,
                 number: {
                     let number = std::str::from_utf8(rest).ok()?.parse().ok()?;
@@ -120,7 +120,7 @@ impl Branch {
                 },
             },
             b'p' => Self::Probe {
-                token: take_hex(&mut rest, 16)?,
+                token: take_hex::<16>(&mut rest)?,
             },
             _ => return None,
         };
@@ -142,23 +142,42 @@ impl Branch {
 
 fn take_loop_mark(rest: &mut &[u8]) -> Option<u32> {
     *rest = rest.strip_prefix(b".")?;
-    let mark = take_hex(rest, 8)? as u32;
+    let mark = take_hex::<8>(rest)? as u32;
     *rest = rest.strip_prefix(b".")?;
     Some(mark)
 }
 
 fn write_hex<const DIGITS: usize>(value: u64, out: &mut Vec<u8>) {
-    let digits: [u8; DIGITS] =
-        std::array::from_fn(|place| hex_digit(value, (DIGITS - 1 - place) as u32));
-    out.extend_from_slice(&digits);
+    out.extend_from_slice(&hex_digits(value)[16 - DIGITS..]);
 }
 
-const fn hex_digit(value: u64, place: u32) -> u8 {
-    b"0123456789abcdef"[(value >> (4 * place) & 0xf) as usize]
+/// The lower-case hexadecimal digits of a number.
+fn hex_digits(value: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (half, part) in digits
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .zip([value >> 32, value])
+    {
+        // Each half byte gets a byte of its own,
+        let spread = part & 0xffff_ffff;
+        let spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff;
+        let spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+        let spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        // and those above 9 are letters.
+        let letters = (spread + 6 * ONES) >> 4 & ONES;
+        let text = spread + u64::from(b'0') * ONES + u64::from(b'a' - b'0' - 10) * letters;
+        *half = text.to_be_bytes();
+    }
+    digits
 }
 
-fn take_hex(rest: &mut &[u8], digits: usize) -> Option<u64> {
-    let (head, tail) = rest.split_at_checked(digits)?;
+/// 1 in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+fn take_hex<const COUNT: usize>(rest: &mut &[u8]) -> Option<u64> {
+    let (head, tail) = rest.split_first_chunk::<COUNT>()?;
     let (mut value, mut all) = (0, 0);
     for &byte in head {
         let digit = DIGITS[usize::from(byte)];
@@ -174,7 +193,7 @@ const DIGITS: [u8; 256] = {
     let mut table = [255; 256];
     let mut value = 0;
     while value < 16 {
-        table[hex_digit(value, 0) as usize] = value as u8;
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
         value += 1;
     }
     table
@@ -243,8 +262,7 @@ impl BranchKeys {
     pub fn tag(&self, of: Identity<'_>) -> [u8; TAG_BYTES] {
         let mut hasher = self.tag.build_hasher();
         hash_identity(of, &mut hasher);
-        let value = hasher.finish();
-        std::array::from_fn(|place| hex_digit(value, 15 - place as u32))
+        hex_digits(hasher.finish())
     }
 }
 
@@ -296,6 +314,23 @@ mod tests {
             assert_eq!(Branch::parse(&text), Some(branch));
         }
         round_trip(Branch::Probe { token: 5 });
+    }
+
+    #[test]
+    fn a_number_is_written_in_all_its_digits() {
+        for value in [
+            0,
+            9,
+            10,
+            0xf,
+            0x10,
+            0x0123_4567_89ab_cdef,
+            0xfedc_ba98_7654_3210,
+            u64::MAX,
+        ] {
+            let expected = format!("{value:016x}");
+            assert_eq!(hex_digits(value).as_slice(), expected.as_bytes());
+        }
     }
 
     #[test]

@@ -49,6 +49,10 @@ impl Core {
     /// answer to the INVITE that opened a call decides on it.
     pub(super) fn observe_stateless(&mut self, now: Timestamp, incoming: &Incoming<'_>) {
         let code = incoming.message.reply_code().unwrap_or(0);
+        if code < 200 {
+            // It decides nothing.
+            return;
+        }
         let reply = incoming.basics;
         let cseq = reply.cseq;
         if cseq.method == Method::Bye {

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
@@ -123,7 +124,12 @@ impl Core {
         out: &mut Outbox,
     ) {
         self.stats.counters.requests += 1;
-        let request = match Request::read(message, datagram, &self.locals) {
+        let basics = message.basics();
+        let basics = match &basics {
+            Ok(basics) => basics,
+            Err(fault) => return self.answer_unread(datagram, message, (*fault).into(), out),
+        };
+        let request = match Request::read(message, basics, datagram, &self.locals) {
             Ok(request) => request,
             Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
         };
@@ -149,11 +155,16 @@ impl Core {
         act.finish();
     }
 
+    /// The time since 1970.
+    pub(super) fn unix_time(&self, now: Timestamp) -> Duration {
+        self.settings.unix_origin + Duration::from_nanos(now.as_nanos())
+    }
+
     /// The transaction that a request belongs to.
     pub(super) fn key_of(&self, request: &Request<'_>) -> TransactionKey {
         let (message, method) = (request.message, request.method);
         self.keys
-            .key(message, request.identity(), &request.via, method)
+            .key(message, request.identity(), request.via, method)
     }
 
     /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.

@@ -51,6 +51,20 @@ pub enum NextHop {
     Destination(Arc<Destination>),
 }
 
+impl NextHop {
+    /// The destination that it is, given that which the Request-URI stands for.
+    pub fn destination<'a>(
+        &'a self,
+        of_uri: Option<&'a Arc<Destination>>,
+    ) -> Option<&'a Arc<Destination>> {
+        match self {
+            Self::Destination(destination) => Some(destination),
+            Self::RequestUri => of_uri,
+            Self::Uri(_) => None,
+        }
+    }
+}
+
 /// What becomes of the Route headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Routes {
@@ -303,6 +317,11 @@ impl Draft {
                 texts.extend_from_within(text.start as usize..text.end as usize);
             }
         })
+    }
+
+    /// The destination that it goes to, if it goes to one.
+    pub fn destination(&self) -> Option<&Arc<Destination>> {
+        self.next_hop.destination(self.uri_destination.as_ref())
     }
 
     /// One of its texts, or the Request-URI as received.

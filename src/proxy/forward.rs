@@ -102,7 +102,7 @@ pub fn write_request(
         via: (after_via - start) as u16,
         record_routes: (out.len() - after_via) as u16,
     };
-    amendment(request).apply(&request.via, message, edits);
+    amendment(request).apply(request.via, message, edits);
     if let Some(left) = draft.max_forwards {
         write_max_forwards(left, message, edits);
     }

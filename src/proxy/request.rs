@@ -11,7 +11,7 @@ use super::local::Locals;
 use super::routing::{Routing, RoutingError};
 use super::settings::SocketId;
 use super::shard::Datagram;
-use crate::sip::{Amend, Identity, Message, Method, Name, Via};
+use crate::sip::{Amend, Basics, Fault, Identity, Message, Method, Name, Via};
 
 /// The answer that a request gets instead of being relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,12 @@ impl Refusal {
     }
 }
 
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.code(), fault.reason())
+    }
+}
+
 /// The answer to a request that demands an extension of proxies; we have none.
 pub const BAD_EXTENSION: Refusal = Refusal::new(420, "Bad Extension");
 
@@ -55,7 +61,7 @@ pub struct Request<'a> {
     /// Its method.
     pub method: Method,
     /// Its top Via.
-    pub via: Via<'a>,
+    pub via: &'a Via<'a>,
     /// The number in its CSeq.
     pub cseq: u32,
     /// Its Call-ID.
@@ -82,12 +88,10 @@ impl<'a> Request<'a> {
     /// Reads a request that a scan found. The refusal is for requests that cannot be relayed.
     pub fn read(
         message: Message<'a>,
+        basics: &'a Basics<'a>,
         datagram: &Datagram<'_>,
         locals: &Locals,
     ) -> Result<Self, Refusal> {
-        let basics = message
-            .basics()
-            .map_err(|fault| Refusal::new(fault.code(), fault.reason()))?;
         let routing = Routing::read(message, locals).map_err(|error| match error {
             RoutingError::Malformed => Refusal::new(400, "Bad Route"),
             RoutingError::TooMany => Refusal::new(400, "Too Many Route Values"),
@@ -96,7 +100,7 @@ impl<'a> Request<'a> {
         Ok(Self {
             message,
             method: basics.cseq.method,
-            via: basics.via,
+            via: &basics.via,
             cseq: basics.cseq.number,
             call_id: basics.call_id,
             from_tag: basics.from_tag,
@@ -168,8 +172,8 @@ impl<'a> Request<'a> {
                     .sent_by_ip()
                     .is_some_and(|ip| locals.is_ours(ip, via.port.unwrap_or(5060)))
         };
-        is_loop(&self.via) || {
-            let mut below = self.message.vias_below(&self.via).flatten();
+        is_loop(self.via) || {
+            let mut below = self.message.vias_below(self.via).flatten();
             below.any(|via| is_loop(&via))
         }
     }
@@ -188,7 +192,7 @@ pub fn reply_address(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
 
 /// The amendment of the top Via that makes [`reply_address`] readable in the reply.
 pub fn amendment(request: &Request<'_>) -> Amend {
-    let amend = Amend::for_source(&request.via, request.source);
+    let amend = Amend::for_source(request.via, request.source);
     if !request.forced_rport.get() {
         return amend;
     }

@@ -3,6 +3,8 @@
 //! Owns: the decision which Route values go, which R-URI is sent on and whose host is the next hop.
 //! Strict routers (RFC 2543) before and after us are served.
 
+use std::ops::Range;
+
 use arrayvec::ArrayVec;
 
 use super::local::Locals;
@@ -33,8 +35,10 @@ pub struct Routing<'a> {
     pub leaves_by: Option<SocketId>,
     /// Whether a Route value was ours, or the R-URI.
     pub was_ours: bool,
-    /// The Route values that stay, in order; `None` when the headers stay as they are.
-    remaining: Option<ArrayVec<&'a [u8], MAX_ROUTES>>,
+    /// Which of the Route values stay; `None` when the headers stay as they are.
+    kept: Option<Range<usize>>,
+    /// The value that is put behind them.
+    added: Option<&'a [u8]>,
 }
 
 impl<'a> Routing<'a> {
@@ -47,7 +51,8 @@ impl<'a> Routing<'a> {
                 new_request_uri: None,
                 leaves_by: None,
                 was_ours: false,
-                remaining: None,
+                kept: None,
+                added: None,
             });
         }
         let mut routes = ArrayVec::<NameAddr<'a>, MAX_ROUTES>::new();
@@ -61,34 +66,33 @@ impl<'a> Routing<'a> {
     fn decide(message: Message<'a>, routes: &[NameAddr<'a>], locals: &Locals) -> Self {
         let request_uri = message.request_uri().unwrap_or_default();
         let mut target = request_uri;
-        let mut rest = routes;
+        let mut kept = 0..routes.len();
         // A strict router put our Record-Route value into the R-URI; the real one is the last Route.
-        if let Some((last, front)) = routes.split_last()
+        if let Some(last) = routes.last()
             && is_our_record_route(request_uri, locals)
         {
             target = last.uri;
-            rest = front;
+            kept.end -= 1;
         }
         // Two values are ours when the dialog crosses between two of our sockets.
         let mut leaves_by = None;
-        while let Some((first, tail)) = rest.split_first()
+        while let Some(first) = routes[kept.clone()].first()
             && let Ok(uri) = Uri::parse(first.uri)
             && let Some(socket) = locals.named_by(&uri)
         {
             leaves_by = Some(socket);
-            rest = tail;
+            kept.start += 1;
         }
-        let text_of = |route: &NameAddr<'a>| message.bytes().get(route.range.clone());
-        let mut remaining: ArrayVec<&'a [u8], MAX_ROUTES> =
-            rest.iter().filter_map(text_of).collect();
+        let was_ours = kept.len() < routes.len();
         let mut next_uri = target;
-        if let Some(first) = rest.first() {
+        let mut added = None;
+        if let Some(first) = routes[kept.clone()].first() {
             next_uri = first.uri;
             let is_strict = Uri::parse(first.uri).is_ok_and(|uri| !uri.is_loose());
             if is_strict {
                 // The next hop is a strict router: it wants itself in the R-URI and the target last.
-                remaining.remove(0);
-                remaining.push(target);
+                kept.start += 1;
+                added = Some(target);
                 target = first.uri;
             }
         }
@@ -96,14 +100,15 @@ impl<'a> Routing<'a> {
             next_uri,
             new_request_uri: (target != request_uri).then_some(target),
             leaves_by,
-            was_ours: rest.len() < routes.len(),
-            remaining: Some(remaining),
+            was_ours,
+            kept: Some(kept),
+            added,
         }
     }
 
     /// Writes what stays of the Route headers into the edits of the request that it was read from.
     pub fn apply(&self, message: Message<'a>, edits: &mut Edits) {
-        let Some(remaining) = &self.remaining else {
+        let Some(kept) = &self.kept else {
             return;
         };
         let mut at = None;
@@ -112,7 +117,11 @@ impl<'a> Routing<'a> {
             edits.remove(line.range);
         }
         let Some(at) = at else { return };
-        for value in remaining {
+        // They are seldom any, and were read before.
+        let values = message.routes().flatten();
+        let kept = values.skip(kept.start).take(kept.len());
+        let kept = kept.filter_map(|route| message.bytes().get(route.range));
+        for value in kept.chain(self.added) {
             edits.insert_with(at, |text| {
                 text.extend_from_slice(b"Route: ");
                 if value.contains(&b'<') {

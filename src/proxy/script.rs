@@ -255,7 +255,7 @@ impl Host for Act<'_> {
     }
 
     fn unix_time(&mut self) -> Duration {
-        self.core.settings.unix_origin + Duration::from_nanos(self.now.as_nanos())
+        self.core.unix_time(self.now)
     }
 
     fn is_logged(&mut self, level: Level) -> bool {

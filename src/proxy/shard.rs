@@ -297,12 +297,13 @@ impl Core {
         out: &mut Outbox,
     ) {
         self.stats.counters.replies += 1;
-        let Ok(basics) = reply.basics() else {
+        let basics = reply.basics();
+        let Ok(basics) = &basics else {
             return self.on_faulty_reply(reply, out);
         };
         let incoming = Incoming {
             message: reply,
-            basics: &basics,
+            basics,
             source: datagram.source,
             socket: datagram.socket,
         };

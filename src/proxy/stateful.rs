@@ -207,13 +207,35 @@ impl Core {
         act: impl FnOnce(&mut Self, &Request<'_>, &[u8]),
     ) {
         let context = self.contexts.get(index);
+        let (socket, source) = (context.socket, context.source);
+        self.with_base_text(index, |core, message, record_routes| {
+            let datagram = Datagram {
+                socket,
+                source,
+                received: Timestamp::ZERO,
+                bytes: message.bytes(),
+            };
+            if let Ok(basics) = &message.basics()
+                && let Ok(request) = Request::read(message, basics, &datagram, &core.locals)
+            {
+                act(core, &request, record_routes);
+            }
+        });
+    }
+
+    /// The same, for who does not need it decoded.
+    pub(super) fn with_base_text(
+        &mut self,
+        index: u32,
+        act: impl FnOnce(&mut Self, Message<'_>, &[u8]),
+    ) {
+        let context = self.contexts.get(index);
         let first = context.branches.first();
         let of_first = first.map(|first| (first.sent, first.head));
         let Some((sent, head)) = context.base.or(of_first) else {
             debug_assert!(false, "only what was sent can fail");
             return;
         };
-        let (socket, source) = (context.socket, context.source);
         let sent = self.arena.get(sent);
         let (record_routes, end) = head.places();
         let mut index = self.bench.stored_index.take().unwrap_or_default();
@@ -224,16 +246,8 @@ impl Core {
         let message_end = bytes.len();
         bytes.extend_from_slice(&sent[record_routes..end]);
         let (message, record_routes) = bytes.split_at(message_end);
-        let datagram = Datagram {
-            socket,
-            source,
-            received: Timestamp::ZERO,
-            bytes: message,
-        };
-        if let Ok(message) = scan(message, &mut index)
-            && let Ok(request) = Request::read(message, &datagram, &self.locals)
-        {
-            act(self, &request, record_routes);
+        if let Ok(message) = scan(message, &mut index) {
+            act(self, message, record_routes);
         }
         self.bench.stored_index = Some(index);
         self.bench.stored = bytes;

@@ -6,7 +6,7 @@
 use regex::bytes::Regex;
 
 use super::ast::{BinaryOperator, RouteKind, UnaryOperator};
-use super::host::Level;
+use super::host::Argument;
 use super::settings::ScriptSettings;
 use super::shared::SharedVariables;
 use super::transform::{Step, Substitution};
@@ -325,9 +325,8 @@ pub(super) enum Function {
 /// What a call is given, before it is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ArgumentSource {
-    Missing,
-    Number(i64),
-    Text(TextRef),
+    /// It is the same each time.
+    Known(Argument),
     Format(FormatId),
     /// A variable's value as a number.
     NumberOf(VariableId),
@@ -335,14 +334,7 @@ pub(super) enum ArgumentSource {
     NumberIn(FormatId),
     /// A variable's value as a text.
     TextOf(VariableId),
-    Regex(RegexId),
-    Substitution(SubstitutionId),
-    Methods(u32, TextRef),
-    Route(Option<RouteId>),
     RouteNamed(RouteKind, FormatId),
-    Flag(u8),
-    Variable(VariableId),
-    Level(Level),
     LevelOf(FormatId),
 }
 

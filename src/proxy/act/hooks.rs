@@ -125,7 +125,8 @@ impl Core {
             bytes: bytes.as_bytes(),
         };
         if let Ok(message) = scan(bytes.as_bytes(), index)
-            && let Ok(request) = Request::read(message, &datagram, &self.locals)
+            && let Ok(basics) = &message.basics()
+            && let Ok(request) = Request::read(message, basics, &datagram, &self.locals)
         {
             let mut act = Act::on_event(self, now, &request, change, out);
             act.run(route);

@@ -48,7 +48,7 @@ impl Act<'_> {
             return self.fail(NO_BRANCH);
         }
         if begin == 0
-            && let Err(error) = self.first_leg()
+            && let Err(error) = self.first_hop()
         {
             self.note_unsent(request, error);
             return Err(error);
@@ -231,7 +231,7 @@ impl Act<'_> {
         let Some(request) = self.request else {
             return self.fail(UNRESOLVABLE);
         };
-        let leg = self.first_leg()?;
+        let hop = self.first_hop()?;
         self.open_call(request, true)?;
         self.unsent = None;
         if request.method == Method::Ack && self.core.modules.accounting.acks {
@@ -240,7 +240,7 @@ impl Act<'_> {
         let core = &mut *self.core;
         let draft = &*self.draft;
         if draft.is_dispatched
-            && let Some(destination) = &leg.destination
+            && let Some(destination) = draft.destination()
         {
             core.stats.of(destination).selected += 1;
         }
@@ -258,14 +258,14 @@ impl Act<'_> {
                 .loop_mark(request.message, request.source.ip()),
         };
         let way = Way {
-            hop: leg.hop,
+            hop,
             branch: &branch,
-            uri: draft.uri_or_received(leg.uri, request.message),
+            uri: draft.uri_or_received(draft.uri, request.message),
             record_route: draft.record_route.map(|text| draft.text(text)),
             is_doubled: core.modules.has_double_rr,
         };
         let (locals, edits) = (&core.locals, &mut core.bench.edits);
-        self.out.send(leg.hop.socket, leg.hop.address, |buffer| {
+        self.out.send(hop.socket, hop.address, |buffer| {
             write_request(request, draft, &way, locals, edits, buffer);
         });
         Ok(())
@@ -314,19 +314,24 @@ impl Act<'_> {
         }
     }
 
-    /// The branch that the draft itself describes.
-    pub(super) fn first_leg(&mut self) -> Result<Leg, Refusal> {
+    /// How the branch is reached that the draft itself describes.
+    fn first_hop(&mut self) -> Result<Hop, Refusal> {
         let draft = &*self.draft;
-        let leg = self.leg(
-            draft.uri,
-            draft.uri_destination.as_ref(),
-            &draft.next_hop,
-            self.socket(),
-        );
-        match leg {
-            Some(leg) => Ok(leg),
+        let destination = draft.destination();
+        match self.hop(draft.uri, destination, &draft.next_hop, self.socket()) {
+            Some(hop) => Ok(hop),
             None => self.fail(UNRESOLVABLE),
         }
+    }
+
+    /// The branch that the draft itself describes.
+    pub(super) fn first_leg(&mut self) -> Result<Leg, Refusal> {
+        let hop = self.first_hop()?;
+        Ok(Leg {
+            hop,
+            destination: self.draft.destination().cloned(),
+            uri: self.draft.uri,
+        })
     }
 
     /// A branch by its number; the first is the draft's own.
@@ -335,40 +340,35 @@ impl Act<'_> {
             return self.first_leg().ok();
         };
         let branch = self.draft.further.get(further)?;
-        self.leg(
-            branch.uri,
-            branch.uri_destination.as_ref(),
-            &branch.next_hop,
-            branch.socket.unwrap_or_else(|| self.socket()),
-        )
+        let destination = branch.next_hop.destination(branch.uri_destination.as_ref());
+        let socket = branch.socket.unwrap_or_else(|| self.socket());
+        Some(Leg {
+            hop: self.hop(branch.uri, destination, &branch.next_hop, socket)?,
+            destination: destination.cloned(),
+            uri: branch.uri,
+        })
     }
 
-    fn leg(
+    /// How a branch is reached; `destination` is the one that it goes to, if it goes to one.
+    fn hop(
         &self,
         uri: Option<Text>,
-        uri_destination: Option<&Arc<Destination>>,
+        destination: Option<&Arc<Destination>>,
         next_hop: &NextHop,
         socket: SocketId,
-    ) -> Option<Leg> {
+    ) -> Option<Hop> {
         if uri.is_some_and(Text::is_empty) {
             return None;
         }
-        let (destination, next) = match next_hop {
-            NextHop::Destination(destination) => (Some(destination), None),
-            NextHop::RequestUri => (uri_destination, uri),
-            NextHop::Uri(text) => (None, Some(*text)),
+        if let Some(destination) = destination {
+            return self.core.hop_to(destination, socket);
+        }
+        let next = match next_hop {
+            NextHop::Uri(text) => Some(*text),
+            NextHop::RequestUri | NextHop::Destination(_) => uri,
         };
-        let hop = if let Some(destination) = destination {
-            self.core.hop_to(destination, socket)
-        } else {
-            let next = self.draft.uri_or_received(next, self.message);
-            Next::of(next, socket, &self.core.locals).hop()
-        };
-        Some(Leg {
-            hop: hop?,
-            destination: destination.cloned(),
-            uri,
-        })
+        let next = self.draft.uri_or_received(next, self.message);
+        Next::of(next, socket, &self.core.locals).hop()
     }
 
     /// The socket that the request leaves by if nothing else speaks for another.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ALL_BUSY, Act, Aim, NO_KEY, NONE_ACTIVE, Stage, Standing};
 use crate::dispatch::select::{Candidates, Keys, SelectError, SelectOptions, select};
-use crate::dispatch::{Destination, Reservation, Set, SetId};
+use crate::dispatch::{Destination, Reservation, SetId};
 use crate::load::{Hold, Side};
 use crate::proxy::draft::{Choice, FurtherBranch, MAX_FURTHER, NextHop, Text};
 use crate::proxy::request::{Refusal, Request};
@@ -42,8 +42,7 @@ impl Act<'_> {
             let destination = Arc::clone(call.destination);
             return self.follow(destination, aim).map(|()| true);
         }
-        let sets = Arc::clone(&self.core.sets);
-        let Some(of_set) = sets.get(set) else {
+        let Some(of_set) = self.core.sets.get(set) else {
             return self.fail(NONE_ACTIVE);
         };
         // What was chosen before is given back first, so that its place is free.
@@ -76,17 +75,18 @@ impl Act<'_> {
             }
         };
         let first = (selection.destination, selection.reservation);
-        self.choose(set, of_set, Some(first), selection.candidates, aim)?;
+        self.choose(set, Some(first), selection.candidates, aim)?;
         if !self.core.settings.keeps_others || is_parallel {
             self.draft.choice = None;
         }
-        Ok(!is_parallel || self.add_all_behind(of_set, aim))
+        Ok(!is_parallel || self.add_all_behind(set, aim))
     }
 
     /// Algorithm 12: every usable destination behind the chosen one becomes a branch. False if there
     /// are too many.
-    fn add_all_behind(&mut self, set: &Set, aim: Aim) -> bool {
-        let Some(chosen) = self.draft.current.clone() else {
+    fn add_all_behind(&mut self, set: SetId, aim: Aim) -> bool {
+        let sets = Arc::clone(&self.core.sets);
+        let (Some(set), Some(chosen)) = (sets.get(set), self.draft.current.clone()) else {
             return true;
         };
         let all = set.destinations.iter();
@@ -121,45 +121,39 @@ impl Act<'_> {
         let Some(choice) = self.draft.choice else {
             return self.fail(NONE_ACTIVE);
         };
-        let sets = Arc::clone(&self.core.sets);
-        let Some(set) = sets.get(choice.set) else {
-            return self.fail(NONE_ACTIVE);
-        };
         self.draft.hold = None;
-        self.choose(choice.set, set, None, choice.candidates, aim)
+        self.choose(choice.set, None, choice.candidates, aim)
     }
 
-    /// Takes the first destination that can be sent to, from `chosen` on.
+    /// Takes the first destination of a set that can be sent to, from `chosen` on.
     fn choose(
         &mut self,
         id: SetId,
-        set: &Set,
-        mut chosen: Option<Chosen>,
+        chosen: Option<Chosen>,
         mut candidates: Candidates,
         aim: Aim,
     ) -> Result<(), Refusal> {
-        loop {
-            let next = chosen.take().or_else(|| candidates.next(set));
-            let Some((destination, reservation)) = next else {
-                self.draft.choice = None;
-                return self.fail(NONE_ACTIVE);
-            };
-            if !self.can_try(&destination) {
-                continue;
-            }
-            if self.opens_call() {
-                let hold = reservation
-                    .map_or_else(|| Hold::Pinned(Arc::clone(&destination)), Hold::Counted);
-                self.draft.hold = Some(hold);
-            }
-            self.draft.is_dispatched = true;
-            self.aim(destination, aim);
-            self.draft.choice = Some(Choice {
-                set: id,
-                candidates,
-            });
-            return Ok(());
+        let found = self.core.sets.get(id).and_then(|set| {
+            let others = std::iter::from_fn(|| candidates.next(set));
+            let mut all = chosen.into_iter().chain(others);
+            all.find(|(destination, _)| self.can_try(destination))
+        });
+        let Some((destination, reservation)) = found else {
+            self.draft.choice = None;
+            return self.fail(NONE_ACTIVE);
+        };
+        if self.opens_call() {
+            let hold =
+                reservation.map_or_else(|| Hold::Pinned(Arc::clone(&destination)), Hold::Counted);
+            self.draft.hold = Some(hold);
         }
+        self.draft.is_dispatched = true;
+        self.aim(destination, aim);
+        self.draft.choice = Some(Choice {
+            set: id,
+            candidates,
+        });
+        Ok(())
     }
 
     /// Whether a destination can be sent to, and was not tried by this transaction. (After a reload

@@ -4,6 +4,7 @@
 //! transaction is answered; one that the script answers, when the script has run.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use super::{Function, function, text};
 use crate::arena::Bytes;
@@ -14,6 +15,7 @@ use crate::proxy::outbox::Outbox;
 use crate::route::host::{Argument, Host as _, Level, Outcome};
 use crate::route::machine::Machine;
 use crate::route::settings::ScriptSettings;
+use crate::route::value::write_number;
 use crate::route::write_time;
 use crate::sip::build::reason_phrase;
 use crate::sip::{Message, Method, Name, StartLine, scan};
@@ -162,6 +164,73 @@ impl AccountingSettings {
             Event::Answered | Event::Acknowledged => has(self.logs),
         }
     }
+
+    /// Writes the fields of every line. With the request comes whether the callee sent it, and accounting
+    /// wants to know.
+    fn write_fixed(
+        &self,
+        now: Duration,
+        event: Event,
+        told: Told<'_>,
+        (request, is_upstream): (Message<'_>, bool),
+        line: &mut Vec<u8>,
+    ) {
+        line.extend_from_slice(event.words());
+        line.extend_from_slice(b"timestamp=");
+        write_number(line, now.as_secs() as i64);
+        self.write_time(now, line);
+        let method = match request.start() {
+            StartLine::Request { token, .. } => token,
+            StartLine::Reply { .. } => b"",
+        };
+        let mut tags = [request.from_tag().unwrap_or_default(), told.to_tag];
+        if is_upstream && request.to_tag().is_some() {
+            tags.reverse();
+        }
+        let fields: [(&[u8], &[u8]); 4] = [
+            (b";method=", method),
+            (b";from_tag=", tags[0]),
+            (b";to_tag=", tags[1]),
+            (b";call_id=", request.call_id().unwrap_or_default()),
+        ];
+        for (name, value) in fields {
+            line.extend_from_slice(name);
+            write_value(value, line);
+        }
+        line.extend_from_slice(b";code=");
+        if told.code != 0 {
+            // Three digits, as every code has.
+            line.extend_from_slice(if told.code < 100 { b"0" } else { b"" });
+            line.extend_from_slice(if told.code < 10 { b"0" } else { b"" });
+            write_number(line, i64::from(told.code));
+        }
+        let line_of_reason = if self.reads_reason {
+            request.first(Name::Reason)
+        } else {
+            None
+        };
+        line.extend_from_slice(b";reason=");
+        write_value(line_of_reason.map_or(told.reason, |line| line.value), line);
+    }
+
+    /// The finer time, if one is asked for.
+    fn write_time(&self, now: Duration, line: &mut Vec<u8>) {
+        let (name, seconds) = (&self.time_name, now.as_secs());
+        // Writing to a vector cannot fail.
+        match self.time {
+            TimeField::None => {}
+            TimeField::Microseconds => {
+                write!(line, ";{name}={}", now.subsec_micros()).ok();
+            }
+            TimeField::Milliseconds => {
+                write!(line, ";{name}={seconds}.{:03}", now.subsec_millis()).ok();
+            }
+            TimeField::Text => {
+                write!(line, ";{name}=").ok();
+                write_time(self.time_form.as_bytes(), seconds as i64, line);
+            }
+        }
+    }
 }
 
 /// A comment that begins with a code says what is accounted for: `404 lost`.
@@ -234,70 +303,18 @@ impl Act<'_> {
         if !self.is_logged(level) {
             return;
         }
+        let of_transaction = self.transaction().map(|context| context.options);
+        let options = [Some(self.draft.options), of_transaction];
+        let mut options = options.into_iter().flatten();
+        let is_upstream = options.any(|one| one.has(Options::UPSTREAM));
+        let now = self.unix_time();
         let mut line = std::mem::take(&mut self.core.bench.line);
         line.clear();
-        self.write_fixed(event, told, &mut line);
+        let accounting = &self.core.modules.accounting;
+        accounting.write_fixed(now, event, told, (self.message, is_upstream), &mut line);
         self.write_further(machine, &mut line);
         self.log(level, &line);
         self.core.bench.line = line;
-    }
-
-    /// The fields of every line.
-    fn write_fixed(&mut self, event: Event, told: Told<'_>, line: &mut Vec<u8>) {
-        let now = self.unix_time();
-        let accounting = &self.core.modules.accounting;
-        let (name, seconds) = (&accounting.time_name, now.as_secs());
-        line.extend_from_slice(event.words());
-        // Writing to a vector cannot fail.
-        write!(line, "timestamp={seconds}").ok();
-        match accounting.time {
-            TimeField::None => {}
-            TimeField::Microseconds => {
-                write!(line, ";{name}={}", now.subsec_micros()).ok();
-            }
-            TimeField::Milliseconds => {
-                write!(line, ";{name}={seconds}.{:03}", now.subsec_millis()).ok();
-            }
-            TimeField::Text => {
-                write!(line, ";{name}=").ok();
-                write_time(accounting.time_form.as_bytes(), seconds as i64, line);
-            }
-        }
-        let reads_reason = accounting.reads_reason;
-        let message = self.message;
-        let method = match message.start() {
-            StartLine::Request { token, .. } => token,
-            StartLine::Reply { .. } => b"",
-        };
-        let mut tags = [message.from_tag().unwrap_or_default(), told.to_tag];
-        let of_transaction = self
-            .context
-            .map(|index| self.core.contexts.get(index).options);
-        let mut options = [Some(self.draft.options), of_transaction]
-            .into_iter()
-            .flatten();
-        if message.to_tag().is_some() && options.any(|one| one.has(Options::UPSTREAM)) {
-            tags.reverse();
-        }
-        let reason = message.first(Name::Reason).filter(|_| reads_reason);
-        let reason = reason.map_or(told.reason, |line| line.value);
-        for (name, value) in [
-            ("method", method),
-            ("from_tag", tags[0]),
-            ("to_tag", tags[1]),
-            ("call_id", message.call_id().unwrap_or_default()),
-        ] {
-            write!(line, ";{name}=").ok();
-            write_value(value, line);
-        }
-        match told.code {
-            0 => line.extend_from_slice(b";code="),
-            code => {
-                write!(line, ";code={code:03}").ok();
-            }
-        }
-        line.extend_from_slice(b";reason=");
-        write_value(reason, line);
     }
 
     /// The fields of `log_extra`.
@@ -340,6 +357,9 @@ impl Core {
         }
         // Only now: nearly no transaction is accounted for, and this reads the To.
         let told = Told::by(reply);
+        if self.script.program.log_extra().is_empty() {
+            return self.account_plainly(now, index, events, told, out);
+        }
         self.with_base(index, |core, request, _| {
             let mut act = Act::on_failure(core, now, request, index, out);
             act.with_machine(|act, machine| {
@@ -348,6 +368,40 @@ impl Core {
                 }
             });
             act.finish();
+        });
+    }
+
+    /// The same without fields of `log_extra`: no variable has to be read, and so the request need not
+    /// be decoded as a whole.
+    fn account_plainly(
+        &mut self,
+        now: Timestamp,
+        index: u32,
+        events: [Event; 2],
+        told: Told<'_>,
+        out: &mut Outbox,
+    ) {
+        let unix_time = self.unix_time(now);
+        self.with_base_text(index, |core, request, _| {
+            let accounting = &core.modules.accounting;
+            let level = Level::of_number(accounting.level);
+            for event in events {
+                let context = core.contexts.get_mut(index);
+                if !accounting.wants(event, context.flags, context.method, told.code) {
+                    continue;
+                }
+                if event == Event::Missed {
+                    context.flags &= !accounting.missed;
+                }
+                if level > core.settings.log_level {
+                    continue;
+                }
+                let is_upstream = context.options.has(Options::UPSTREAM);
+                let line = &mut core.bench.line;
+                line.clear();
+                accounting.write_fixed(unix_time, event, told, (request, is_upstream), line);
+                out.log(level, line);
+            }
         });
     }
 

@@ -2,9 +2,10 @@
 
 use super::Compiler;
 use crate::route::ast::{Call, Expression, ExpressionKind, RouteKind, Text, UnaryOperator};
-use crate::route::host::Level;
+use crate::route::host::{Argument, Level};
 use crate::route::own::own_function;
-use crate::route::program::{self, ArgumentSource, Function, Stretch};
+use crate::route::program::ArgumentSource::{self, Known};
+use crate::route::program::{self, Function, Stretch};
 use crate::route::source::Span;
 use crate::route::table::{self, ArgumentKind};
 use crate::route::value::number_of;
@@ -27,7 +28,7 @@ impl Compiler<'_> {
         let sources: Vec<ArgumentSource> = rows
             .map(|(at, row)| match call.arguments.get(at) {
                 Some(given) => self.argument(row.kind, given),
-                None => ArgumentSource::Missing,
+                None => Known(Argument::Missing),
             })
             .collect();
         let arguments = Stretch {
@@ -51,32 +52,32 @@ impl Compiler<'_> {
             ExpressionKind::Variable(variable) => {
                 let id = self.variable(variable, given.span);
                 match kind {
-                    ArgumentKind::Variable | ArgumentKind::Out => ArgumentSource::Variable(id),
+                    ArgumentKind::Variable | ArgumentKind::Out => Known(Argument::Variable(id)),
                     ArgumentKind::Int => ArgumentSource::NumberOf(id),
                     _ => ArgumentSource::TextOf(id),
                 }
             }
-            ExpressionKind::Number(number) => self.number_argument(kind, *number),
+            ExpressionKind::Number(number) => Known(self.number_argument(kind, *number)),
             ExpressionKind::Unary(UnaryOperator::Minus, of) => match of.kind {
-                ExpressionKind::Number(number) => self.number_argument(kind, -number),
-                _ => ArgumentSource::Missing,
+                ExpressionKind::Number(number) => Known(self.number_argument(kind, -number)),
+                _ => Known(Argument::Missing),
             },
-            ExpressionKind::Word(word) if kind == ArgumentKind::Flag => {
-                ArgumentSource::Flag(self.flags.get(word.as_str()).copied().unwrap_or(0))
-            }
+            ExpressionKind::Word(word) if kind == ArgumentKind::Flag => Known(Argument::Flag(
+                self.flags.get(word.as_str()).copied().unwrap_or(0),
+            )),
             ExpressionKind::Word(word) | ExpressionKind::Address(word) => {
-                ArgumentSource::Text(self.text(word.as_bytes()))
+                Known(Argument::Text(self.text(word.as_bytes())))
             }
-            _ => ArgumentSource::Missing,
+            _ => Known(Argument::Missing),
         }
     }
 
-    fn number_argument(&mut self, kind: ArgumentKind, number: i64) -> ArgumentSource {
+    fn number_argument(&mut self, kind: ArgumentKind, number: i64) -> Argument {
         match kind {
-            ArgumentKind::Int => ArgumentSource::Number(number),
-            ArgumentKind::Flag => ArgumentSource::Flag(number as u8),
-            ArgumentKind::Level => ArgumentSource::Level(Level::of_number(number)),
-            _ => ArgumentSource::Text(self.text(number.to_string().as_bytes())),
+            ArgumentKind::Int => Argument::Number(number),
+            ArgumentKind::Flag => Argument::Flag(number as u8),
+            ArgumentKind::Level => Argument::Level(Level::of_number(number)),
+            _ => Argument::Text(self.text(number.to_string().as_bytes())),
         }
     }
 
@@ -84,7 +85,7 @@ impl Compiler<'_> {
         let value = text.value.as_str();
         match kind {
             ArgumentKind::Int => match number_of(value.trim().as_bytes()) {
-                Some(number) => ArgumentSource::Number(number),
+                Some(number) => Known(Argument::Number(number)),
                 None => match single(value) {
                     Some(variable) => ArgumentSource::NumberOf(self.variable(&variable, text.span)),
                     None => ArgumentSource::NumberIn(self.format(value, text.span)),
@@ -95,15 +96,15 @@ impl Compiler<'_> {
                 None if value.contains('$') => {
                     ArgumentSource::Format(self.format(value, text.span))
                 }
-                None => ArgumentSource::Text(self.text(value.as_bytes())),
+                None => Known(Argument::Text(self.text(value.as_bytes()))),
             },
             ArgumentKind::Plain | ArgumentKind::Address => {
-                ArgumentSource::Text(self.text(value.as_bytes()))
+                Known(Argument::Text(self.text(value.as_bytes())))
             }
-            ArgumentKind::Regex => ArgumentSource::Regex(self.line_regex(value, text.span)),
+            ArgumentKind::Regex => Known(Argument::Regex(self.line_regex(value, text.span))),
             ArgumentKind::Substitution => match self.substitution(value, text.span) {
-                Some(substitution) => ArgumentSource::Substitution(substitution),
-                None => ArgumentSource::Missing,
+                Some(substitution) => Known(Argument::Substitution(substitution)),
+                None => Known(Argument::Missing),
             },
             ArgumentKind::Methods => {
                 let methods = value
@@ -111,22 +112,22 @@ impl Compiler<'_> {
                     .map(|method| Method::parse(method.trim().as_bytes()))
                     .filter(|method| *method != Method::Other)
                     .fold(0, |methods, method| methods | 1 << method as u32);
-                ArgumentSource::Methods(methods, self.text(value.as_bytes()))
+                Known(Argument::Methods(methods, self.text(value.as_bytes())))
             }
             ArgumentKind::FailureRoute => self.armed(RouteKind::Failure, value, text.span),
             ArgumentKind::ReplyRoute => self.armed(RouteKind::Reply, value, text.span),
             ArgumentKind::BranchRoute => self.armed(RouteKind::Branch, value, text.span),
             ArgumentKind::Variable | ArgumentKind::Out => match Variable::parse(value) {
-                Ok(variable) => ArgumentSource::Variable(self.variable(&variable, text.span)),
-                Err(_) => ArgumentSource::Missing,
+                Ok(variable) => Known(Argument::Variable(self.variable(&variable, text.span))),
+                Err(_) => Known(Argument::Missing),
             },
             ArgumentKind::Flag => {
                 let number = value.trim().parse().ok();
                 let flag = number.or_else(|| self.flags.get(value).copied());
-                ArgumentSource::Flag(flag.unwrap_or(0))
+                Known(Argument::Flag(flag.unwrap_or(0)))
             }
             ArgumentKind::Level => match Level::of_name(value) {
-                Some(level) => ArgumentSource::Level(level),
+                Some(level) => Known(Argument::Level(level)),
                 None => ArgumentSource::LevelOf(self.format(value, text.span)),
             },
         }
@@ -136,7 +137,9 @@ impl Compiler<'_> {
         if name.contains('$') {
             return ArgumentSource::RouteNamed(kind, self.format(name, span));
         }
-        ArgumentSource::Route(self.route(kind, name).filter(|_| name != "0"))
+        Known(Argument::Route(
+            self.route(kind, name).filter(|_| name != "0"),
+        ))
     }
 }
 

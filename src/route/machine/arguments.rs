@@ -16,23 +16,20 @@ pub(in crate::route) type Arguments = ArrayVec<Argument, MAX_ARGUMENTS>;
 impl Machine {
     pub(super) fn call<H: Host>(&mut self, host: &mut H, call: u32) -> Outcome {
         let call = self.program.calls[call as usize];
-        if let Function::Own(OwnFunction::Log(level, line)) = call.function {
-            let outcome = self.log(host, &call, level, line);
-            if let Outcome::Code(code) = outcome
-                && call.sets_code
-            {
-                self.code = code;
+        let outcome = if let Function::Own(OwnFunction::Log(level, line)) = call.function {
+            self.log(host, &call, level, line)
+        } else {
+            let mut arguments = Arguments::new();
+            for at in call.arguments.range() {
+                arguments.push(match self.program.arguments[at] {
+                    ArgumentSource::Known(argument) => argument,
+                    source => self.argument(host, source),
+                });
             }
-            return outcome;
-        }
-        let mut arguments = Arguments::new();
-        for at in call.arguments.range() {
-            let argument = self.program.arguments[at];
-            arguments.push(self.argument(host, argument));
-        }
-        let outcome = match call.function {
-            Function::Host(function) => host.call(function, &arguments, self),
-            Function::Own(function) => self.own(host, function, &arguments),
+            match call.function {
+                Function::Host(function) => host.call(function, &arguments, self),
+                Function::Own(function) => self.own(host, function, &arguments),
+            }
         };
         if let Outcome::Code(code) = outcome
             && call.sets_code
@@ -72,9 +69,7 @@ impl Machine {
 
     fn argument<H: Host>(&mut self, host: &mut H, source: ArgumentSource) -> Argument {
         match source {
-            ArgumentSource::Missing => Argument::Missing,
-            ArgumentSource::Number(number) => Argument::Number(number),
-            ArgumentSource::Text(text) => Argument::Text(text),
+            ArgumentSource::Known(argument) => argument,
             ArgumentSource::Format(format) => Argument::Text(self.format(host, format)),
             ArgumentSource::NumberOf(variable) => match self.get(host, variable) {
                 Value::Null => Argument::Null,
@@ -91,10 +86,6 @@ impl Machine {
                 Value::Null => Argument::Null,
                 value => Argument::Text(self.to_text(value)),
             },
-            ArgumentSource::Regex(regex) => Argument::Regex(regex),
-            ArgumentSource::Substitution(substitution) => Argument::Substitution(substitution),
-            ArgumentSource::Methods(methods, text) => Argument::Methods(methods, text),
-            ArgumentSource::Route(route) => Argument::Route(route),
             ArgumentSource::RouteNamed(kind, format) => {
                 let name = self.format(host, format);
                 match self.program.route(kind, self.bytes(name)) {
@@ -102,9 +93,6 @@ impl Machine {
                     None => Argument::Null,
                 }
             }
-            ArgumentSource::Flag(flag) => Argument::Flag(flag),
-            ArgumentSource::Variable(variable) => Argument::Variable(variable),
-            ArgumentSource::Level(level) => Argument::Level(level),
             ArgumentSource::LevelOf(format) => {
                 let text = self.format(host, format);
                 let number = number_of(self.bytes(text)).unwrap_or(-1);

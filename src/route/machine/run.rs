@@ -1,7 +1,7 @@
 //! The loop over instructions.
 
 use super::{End, Ended, Frame, MAX_DEPTH, MAX_STEPS, Machine};
-use crate::route::ast::RouteKind;
+use crate::route::ast::{RouteKind, UnaryOperator};
 use crate::route::host::{Host, Outcome};
 use crate::route::program::{Label, Op, RouteId, Switch, Use};
 use crate::route::value::Value;
@@ -9,6 +9,8 @@ use crate::route::value::Value;
 /// What to do after an instruction.
 enum Next {
     Go(u32),
+    /// With a truth in hand.
+    Decide(bool, u32),
     End(End, i64),
 }
 
@@ -22,6 +24,7 @@ impl Machine {
         let ended = loop {
             match self.step(host, at, frames) {
                 Next::Go(next) => at = next,
+                Next::Decide(truth, next) => at = self.decide(truth, next),
                 Next::End(by, code) => break Ended { code, by },
             }
         };
@@ -53,7 +56,12 @@ impl Machine {
             Op::Match(regex) => {
                 let value = self.pop();
                 let text = self.to_text(value);
-                self.stack.push(Value::truth(self.is_match(regex, text)));
+                let is_match = self.is_match(regex, text);
+                return Next::Decide(is_match, at + 1);
+            }
+            Op::Defined(variable) => {
+                let is_defined = !self.get(host, variable).is_null();
+                return Next::Decide(is_defined, at + 1);
             }
             Op::And(target) => {
                 if self.to_number(self.top()) == 0 {
@@ -76,19 +84,13 @@ impl Machine {
             Op::Jump(target) => return Next::Go(target),
             Op::JumpUnless(target) => {
                 let value = self.pop();
-                self.last = 1;
-                let is_failed = std::mem::take(&mut self.is_failed);
-                if is_failed || !self.is_true(value) {
-                    return Next::Go(target);
-                }
+                let is_true = self.is_true(value);
+                return Next::Go(self.branch(is_true, at + 1, target));
             }
             Op::JumpIf(target) => {
                 let value = self.pop();
-                self.last = 1;
-                let is_failed = std::mem::take(&mut self.is_failed);
-                if is_failed || self.to_number(value) != 0 {
-                    return Next::Go(target);
-                }
+                let is_zero = self.to_number(value) == 0;
+                return Next::Go(self.branch(is_zero, at + 1, target));
             }
             Op::JumpIfZero(target) => {
                 let value = self.pop();
@@ -129,10 +131,6 @@ impl Machine {
     /// Instructions that are not worth a place in the loop.
     fn rare<H: Host>(&mut self, host: &mut H, op: Op, at: u32, frames: usize) -> Next {
         match op {
-            Op::Defined(variable) => {
-                let is_defined = !self.get(host, variable).is_null();
-                self.stack.push(Value::truth(is_defined));
-            }
             Op::MatchText => self.match_text(),
             Op::InNetwork(network) => self.in_network(network),
             Op::RouteNamed(use_of_code) => {
@@ -214,8 +212,42 @@ impl Machine {
             return self.stop();
         }
         self.last = code;
-        self.push_code(use_of_code, code);
+        match use_of_code {
+            Use::Statement => {}
+            Use::Truth => return Next::Decide(code > 0, at + 1),
+            Use::Code => self.stack.push(Value::Number(code)),
+        }
         Next::Go(at + 1)
+    }
+
+    /// Where it goes on with a truth in hand. What only asks for it is done at once, so that the answers
+    /// to most conditions never come to lie on the stack.
+    fn decide(&mut self, mut truth: bool, mut at: u32) -> u32 {
+        loop {
+            at = match self.program.code[at as usize] {
+                Op::Unary(UnaryOperator::Not) => {
+                    truth = !truth;
+                    at + 1
+                }
+                Op::Truth => at + 1,
+                Op::And(target) if !truth => target,
+                Op::Or(target) if truth => target,
+                Op::And(_) | Op::Or(_) => return at + 1,
+                Op::JumpUnless(target) => return self.branch(truth, at + 1, target),
+                Op::JumpIf(target) => return self.branch(!truth, at + 1, target),
+                _ => {
+                    self.stack.push(Value::truth(truth));
+                    return at;
+                }
+            };
+        }
+    }
+
+    /// Where `if` goes on: into its statement, or past it.
+    fn branch(&mut self, is_true: bool, inside: u32, past: u32) -> u32 {
+        self.last = 1;
+        let is_failed = std::mem::take(&mut self.is_failed);
+        if is_true && !is_failed { inside } else { past }
     }
 
     fn push_code(&mut self, use_of_code: Use, code: i64) {

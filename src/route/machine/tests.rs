@@ -69,6 +69,60 @@ fn what_is_not_above_zero_is_not_true() {
 }
 
 #[test]
+fn answers_are_joined_as_values_are() {
+    // The same with functions, with questions to variables, and with plain values.
+    let yes = [
+        "is_method(\"INVITE\")",
+        "$rU != $null",
+        "$rU =~ \"^bo\"",
+        "$rU == \"bob\"",
+    ];
+    let no = [
+        "is_method(\"BYE\")",
+        "$avp(none) != $null",
+        "$rU =~ \"^x\"",
+        "$rU == \"x\"",
+    ];
+    for (yes, no) in yes.into_iter().zip(no) {
+        let conditions = [
+            (format!("{yes} && {yes} && {yes}"), 1),
+            (format!("{yes} && {no} && {yes}"), 0),
+            (format!("{no} || {no} || {yes}"), 1),
+            (format!("{no} || {no}"), 0),
+            (format!("{yes} || {no} && {no}"), 1),
+            (format!("!({yes} && {no}) && !({no})"), 1),
+            (format!("!({yes} || {no})"), 0),
+            (format!("!!({yes})"), 1),
+            (format!("({no} || {yes}) && ({yes} && !({no}))"), 1),
+        ];
+        for (condition, truth) in conditions {
+            let body = format!(
+                "$var(v) = ({condition}); if ({condition}) $var(b) = 1; else $var(b) = 0;
+                 $var(n) = 0; while (({condition}) && $var(n) < 1) $var(n) = $var(n) + 1;
+                 xlog(\"$var(v) $var(b) $var(n)\");"
+            );
+            let expected = format!("{truth} {truth} {truth}");
+            assert_eq!(logged(&body), expected, "{condition}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_value_is_not_made_good_by_an_answer() {
+    for condition in [
+        "5 / $var(z) == 0 || is_method(\"INVITE\")",
+        "5 / $var(z) == 0 && is_method(\"INVITE\")",
+        "!(5 / $var(z) == 1 && is_method(\"INVITE\"))",
+    ] {
+        let body = format!(
+            "$var(z) = 0; if ({condition}) xlog(\"yes\"); else xlog(\"no\");
+             if (is_method(\"INVITE\")) xlog(\", and then yes\");"
+        );
+        assert_eq!(logged(&body), "no, and then yes", "{condition}");
+    }
+}
+
+#[test]
 fn routes_return_codes_to_those_who_call() {
     let routes = r#"
 route[NEGATIVE] { return -1; }
