@@ -1,5 +1,6 @@
 //! The command line. Options carry SIPp's names where they mean the same.
 
+pub mod addresses;
 pub mod parse;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use clap::{Args, ValueEnum};
 use crate::script::inject::Injection;
 use crate::script::program::Program;
 
+use self::addresses::{Addresses, parse_addresses};
 use self::parse::{
     Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
     parse_target, parse_user,
@@ -82,12 +84,14 @@ pub struct Options {
     #[arg(short = 'l', long, value_name = "CALLS", default_value_t = 1_000_000)]
     pub limit: u32,
 
-    /// Own address [default: the one from which the target is reached, else 127.0.0.1]
-    #[arg(short = 'i', long, value_name = "IP")]
-    pub local_ip: Option<IpAddr>,
+    /// Own addresses, with commas or repeated: each an address, a range as 127.0.0.1-127.0.0.16, or the
+    /// hosts of a net as 127.0.0.0/28. Calls leave by them in turn; gateways are on each of them
+    /// [default: the one from which the target is reached, else 127.0.0.1]
+    #[arg(short = 'i', long, value_name = "IPS", value_delimiter = ',', value_parser = parse_addresses)]
+    pub local_ip: Vec<Addresses>,
 
     /// Ports of the gateways, with commas, or the first of --ports; with --role uac the first of the
-    /// callers' ports [default: free ones; with --role uas 5060]
+    /// callers' ports; the same on each address [default: free ones; with --role uas 5060]
     #[arg(short = 'p', long, value_name = "PORTS", value_delimiter = ',')]
     pub port: Vec<u16>,
 
@@ -95,11 +99,13 @@ pub struct Options {
     #[arg(long)]
     pub any_address: bool,
 
-    /// Number of gateways [default: as many as -p names, else one for each thread]
+    /// Number of gateways on each address, a port each [default: as many as -p names, else one for each
+    /// thread, shared by the addresses]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub ports: Option<u16>,
 
-    /// Number of local ports that calls leave by, in turn [default: 4 for each thread]
+    /// Number of ports of each address that calls leave by, in turn [default: 4 for each thread, shared by
+    /// the addresses, and one for each address at least]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub sockets: Option<u16>,
 

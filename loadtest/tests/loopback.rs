@@ -43,6 +43,99 @@ fn ipv6_works_as_well() {
     assert_eq!(summary.caller.unwrap().counts.completed, 50);
 }
 
+/// SIPp's scenario for callers as a file.
+fn sipps_uac(directory: &std::path::Path) -> String {
+    let dumped = Command::new("sipp").args(["-sd", "uac"]).output().unwrap();
+    let file = directory.join("uac.xml");
+    std::fs::write(&file, dumped.stdout).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn calls_come_from_each_address_and_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!("-sf {}", sipps_uac(directory.path()));
+    for (list, scenario) in [
+        ("127.0.0.20-127.0.0.22,127.0.0.24/30", "--role uac"),
+        ("127.0.0.20-127.0.0.22,127.0.0.24/30", script.as_str()),
+        ("::1", "--role uac"),
+    ] {
+        let ip = list.split(['-', ',']).next().unwrap();
+        let target = std::net::UdpSocket::bind((ip, 0)).unwrap();
+        let address = target.local_addr().unwrap();
+        let arguments = "-q -r 1000 -m 20 --threads 1 --sockets 1 --t1 60000";
+        let mut caller = start(&format!("{arguments} {scenario} -i {list} {address}"));
+        let mut calls = std::collections::BTreeMap::new();
+        for _ in 0..20 {
+            let mut bytes = [0; 2_000];
+            let (length, source) = target.recv_from(&mut bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            let family = if source.is_ipv4() { "IP4" } else { "IP6" };
+            for part in [
+                format!("Via: SIP/2.0/UDP {source};"),
+                format!("@{source}>"),
+                format!("c=IN {family} {}\r\n", source.ip()),
+            ] {
+                assert!(text.contains(&part), "no {part} in {text}");
+            }
+            *calls.entry(source).or_insert(0) += 1;
+        }
+        let each = if list == "::1" { 20 } else { 4 };
+        assert_eq!(calls.len(), 20 / each, "{calls:?}");
+        assert!(calls.values().all(|number| *number == each), "{calls:?}");
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_gateway_is_on_each_address_and_sees_its_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = "127.0.0.30,127.0.0.31,127.0.0.32";
+    let (mut gateway, mut errors, first) = start_gateway(&format!("-i {list} --ports 1"));
+    let mut addresses = vec![first];
+    for _ in 1..3 {
+        let mut line = String::new();
+        errors.read_line(&mut line).unwrap();
+        addresses.push(line.trim().strip_prefix("gateway ").unwrap().to_owned());
+    }
+    let file = sipps_uac(directory.path());
+    for (number, address) in addresses.iter().enumerate() {
+        assert!(
+            address.starts_with(&format!("127.0.0.3{number}:")),
+            "{address}"
+        );
+        let script = format!("-sf {file} --threads 1 --sockets 1");
+        let mut caller = start(&format!(
+            "-q {script} -r 300 -m 30 -d 5 -i {list} {address}"
+        ));
+        assert_eq!(row(&output(&mut caller), "Successful call"), "30");
+        assert!(caller.wait().unwrap().success());
+    }
+    interrupt(&gateway);
+    let table = output(&mut gateway);
+    for address in addresses {
+        let line = table.lines().find(|line| line.contains(&address)).unwrap();
+        // Its calls, 180, 200, ACK and BYE.
+        let counts: Vec<&str> = line.split_whitespace().skip(1).take(5).collect();
+        assert_eq!(counts, ["30"; 5], "{line}");
+    }
+    assert!(gateway.wait().unwrap().success());
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    let mut wrong = start("--role uas -q -i 127.0.0.1,192.0.2.7 -p 0");
+    let mut text = String::new();
+    let errors = wrong.stderr.as_mut().unwrap();
+    errors.read_to_string(&mut text).unwrap();
+    assert!(
+        text.contains("cannot bind UDP 192.0.2.7:0: Cannot assign"),
+        "{text}"
+    );
+    assert_eq!(wrong.wait().unwrap().code(), Some(2));
+}
+
 #[test]
 fn a_closed_loop_keeps_its_number_of_calls() {
     let (_, summary) = sipload("-q -users 7 -m 200 -d 5 --threads 2");
