@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod parse;
 #[cfg(test)]
 mod tests;
+pub mod threshold;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use self::parse::{
     Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
     parse_target, parse_user,
 };
+use self::threshold::{Threshold, parse_threshold};
 
 /// What a run is told.
 #[derive(Clone, Debug, Args)]
@@ -182,18 +184,9 @@ pub struct Options {
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_millis)]
     pub t1: Duration,
 
-    /// Exit status 1 if more of the calls fail (skipped ones count as failed) [default: 0]
-    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
-    pub max_failed: Option<f64>,
-
-    /// Exit status 1 if the 99th percentile of the answer time, from the schedule, is above this
-    #[arg(long, value_name = "MS", value_parser = parse_millis)]
-    pub max_p99_answer: Option<Duration>,
-
-    /// Exit status 1 if the 99th percentile of the lateness of INVITEs is above this: the generator
-    /// itself did not keep up
-    #[arg(long, value_name = "MS", value_parser = parse_millis)]
-    pub max_p99_lateness: Option<Duration>,
+    /// What a run must keep to.
+    #[command(flatten)]
+    pub limits: Limits,
 
     /// What is played.
     #[command(flatten)]
@@ -259,6 +252,33 @@ impl Scenario {
         let read = |path: &PathBuf| Injection::read(path).map(Arc::new);
         self.inf.iter().map(read).collect()
     }
+}
+
+/// What a run must keep to; it ends with status 1 if it did not.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Thresholds (exit status 1 if one is missed)")]
+pub struct Limits {
+    /// What must hold, e.g. 'p99(answer)<5ms' or 'retransmissions<=0.1%'; may be given several times.
+    /// Times: pN, max or mean of setup (INVITE to 180), answer (INVITE to 200), bye, lateness or rtd:NAME
+    /// (of a script), from the schedule, or from sending with -sent behind the name; in us, ms (if nothing
+    /// is said) or s. Numbers: failed, successful, skipped, retransmissions, unexpected, late(TIME): calls
+    /// that began later than scheduled by more than that; with % of all calls; calls; rate (begun a second).
+    /// With <, <=, > or >=
+    #[arg(long, value_name = "MEASURE<LIMIT", value_parser = parse_threshold)]
+    pub threshold: Vec<Threshold>,
+
+    /// failed<=PERCENT% (skipped and unfinished calls count as failed) [default: 0, if no --threshold
+    /// says otherwise]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub max_failed: Option<f64>,
+
+    /// p99(answer)<=MS
+    #[arg(long, value_name = "MS", value_parser = parse_millis)]
+    pub max_p99_answer: Option<Duration>,
+
+    /// p99(lateness)<=MS: else the generator itself did not keep up
+    #[arg(long, value_name = "MS", value_parser = parse_millis)]
+    pub max_p99_lateness: Option<Duration>,
 }
 
 /// What is written down of a run.

@@ -18,6 +18,7 @@ use crate::script::actor::ActorConfig;
 use crate::script::call::Fixed;
 use crate::script::inject::Injection;
 use crate::script::program::Program;
+use crate::verdict;
 
 /// How long calls start if nothing says otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
@@ -67,6 +68,7 @@ impl Plan {
             "-rate_interval must be above zero"
         );
         ensure!(!options.t1.is_zero(), "--t1 must be above zero");
+        verdict::check_measurable(options)?;
         let threads = match options.threads {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16),

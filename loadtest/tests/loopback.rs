@@ -15,6 +15,10 @@ fn sipload(arguments: &str) -> (Options, Summary) {
     (options, summary)
 }
 
+fn missed(options: &Options, summary: &Summary) -> Vec<String> {
+    verdict::missed(&verdict::checks(options, summary))
+}
+
 #[test]
 fn callers_and_gateways_of_one_process_agree() {
     let (options, summary) = sipload("-q -r 500 -m 400 -d 100 --threads 2 --ports 3");
@@ -34,7 +38,7 @@ fn callers_and_gateways_of_one_process_agree() {
     assert_eq!(sum(|counts| counts.acked), 400);
     assert_eq!(sum(|counts| counts.byes), 400);
     assert_eq!(sum(|counts| counts.live), 0);
-    assert_eq!(verdict::missed(&options, &summary), [""; 0]);
+    assert_eq!(missed(&options, &summary), [""; 0]);
 }
 
 #[test]
@@ -180,7 +184,7 @@ fn scenario(
     sipshard::agent::GatewayCounts,
 ) {
     let (options, summary) = sipload(&format!("-q --threads 1 -r 200 -m 40 {arguments}"));
-    assert_eq!(verdict::missed(&options, &summary), [""; 0], "{arguments}");
+    assert_eq!(missed(&options, &summary), [""; 0], "{arguments}");
     let counts = summary.caller.unwrap().counts;
     assert_eq!((counts.started, counts.live), (40, 0), "{arguments}");
     (counts, summary.gateways[0].1.counts)
@@ -237,7 +241,7 @@ fn refused_calls_miss_the_threshold() {
     let refused = caller.refused[&486];
     assert!((50..150).contains(&refused));
     assert_eq!(caller.counts.failed, refused);
-    assert_eq!(verdict::missed(&options, &summary).len(), 1);
+    assert_eq!(missed(&options, &summary).len(), 1);
 }
 
 #[test]
@@ -249,7 +253,7 @@ fn nobody_home_is_a_failure_that_ends_in_time() {
     let counts = &summary.caller.as_ref().unwrap().counts;
     assert_eq!((counts.failed, counts.invite_timeouts), (5, 5));
     assert!(summary.traffic.undeliverable > 0);
-    assert_eq!(verdict::missed(&options, &summary).len(), 1);
+    assert_eq!(missed(&options, &summary).len(), 1);
 }
 
 fn start(arguments: &str) -> Child {
@@ -362,4 +366,51 @@ fn the_exit_status_tells_a_missed_threshold_from_a_wrong_option() {
     errors.read_to_string(&mut text).unwrap();
     assert!(text.contains("--role uac needs a TARGET"), "{text}");
     assert_eq!(wrong.wait().unwrap().code(), Some(2));
+}
+
+#[test]
+fn every_threshold_is_in_the_table_and_in_the_report() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = directory.path().join("run");
+    let mut child = start(&format!(
+        "-q -r 200 -m 60 -d 5 --report {} --threshold p99.9(answer)<10s --threshold max(setup-sent)<0.001us \
+         --threshold rate>=150 --threshold late(10s)<=0% --max-failed 1",
+        prefix.display()
+    ));
+    let table = output(&mut child);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let (_, thresholds) = table.split_once("---- Thresholds").unwrap();
+    let page = std::fs::read_to_string(prefix.with_extension("html")).unwrap();
+    for (threshold, verdict) in [
+        ("failed <= 1 %", "met"),
+        ("p99.9(answer) < 10000 ms", "met"),
+        ("max(setup-sent) < 0.000001 ms", "MISSED"),
+        ("rate >= 150", "met"),
+        ("late(10000 ms) <= 0 %", "met"),
+    ] {
+        let line = thresholds.lines().find(|line| line.contains(threshold));
+        let line = line.unwrap_or_else(|| panic!("no {threshold} in {thresholds}"));
+        assert!(line.ends_with(verdict), "{line}");
+        let cell = threshold.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(page.contains(&format!("<td>{cell}</td>")), "{cell}");
+    }
+    let mut errors = String::new();
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut errors).unwrap();
+    assert_eq!(errors.matches("missed: ").count(), 1, "{errors}");
+}
+
+#[test]
+fn thresholds_of_a_script_judge_its_timers() {
+    for (threshold, status) in [
+        ("p50(rtd:1)<10s", 0),
+        ("p50(rtd:1)>10s", 1),
+        ("p99(rtd:2)<10s", 2),
+    ] {
+        let mut child = start(&format!(
+            "-q -sn options -r 200 -m 20 --threshold {threshold}"
+        ));
+        output(&mut child);
+        assert_eq!(child.wait().unwrap().code(), Some(status), "{threshold}");
+    }
 }
