@@ -234,6 +234,14 @@ pub struct Scenario {
     #[arg(long)]
     pub aa: bool,
 
+    /// The user of [authentication] that names none (also -au) [default: -s]
+    #[arg(long, value_name = "USER")]
+    pub au: Option<String>,
+
+    /// The password of [authentication] that names none (also -ap) [default: password]
+    #[arg(long, value_name = "PASSWORD")]
+    pub ap: Option<String>,
+
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]
     pub sd: Option<String>,

@@ -68,6 +68,11 @@ impl Plan {
             "-rate_interval must be above zero"
         );
         ensure!(!options.t1.is_zero(), "--t1 must be above zero");
+        let scenario = &options.scenario;
+        ensure!(
+            scenario.program.is_some() || (scenario.au.is_none() && scenario.ap.is_none()),
+            "-au and -ap are for scenarios with [authentication] (-sf)"
+        );
         verdict::check_measurable(options)?;
         let threads = match options.threads {
             Some(threads) => threads,
@@ -440,6 +445,7 @@ mod tests {
             (&["-p", "7001,7002", "--ports", "3"], "names 2 ports"),
             (&["-p", "65535", "--ports", "2"], "above 65535"),
             (&["--t1", "0"], "above zero"),
+            (&["-au", "ann"], "-au and -ap are for scenarios"),
             (
                 &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],
                 "-i names 127.0.0.2 twice",
