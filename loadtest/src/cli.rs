@@ -38,6 +38,8 @@ pub enum Verb {
 /// Options that SIPp writes with one dash, though their names are long.
 const SIPP_LONG: &[&str] = &[
     "-aa",
+    "-ap",
+    "-au",
     "-inf",
     "-key",
     "-mi",

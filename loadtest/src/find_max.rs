@@ -11,8 +11,9 @@ use clap::Args;
 
 use crate::options::Options;
 use crate::options::parse::{parse_percent, parse_rate, parse_seconds};
+use crate::options::threshold::{Counted, Measure};
 use crate::run::{Summary, run_within};
-use crate::verdict::{failures, missed, percentage};
+use crate::verdict::{checks, failures, missed, percentage};
 
 /// What `sipload find-max` is told.
 #[derive(Clone, Debug, Args)]
@@ -197,8 +198,19 @@ fn attempt(options: &FindMaxOptions, rate: f64) -> Result<Summary> {
 /// Why a run was not clean; empty if it was.
 fn verdict(options: &FindMaxOptions, summary: &Summary) -> String {
     let (failed, calls) = failures(summary);
-    if calls == 0 || percentage(failed, calls) >= options.run.max_failed.unwrap_or(CLEAN) {
+    let mut limits = options.run.clone();
+    let named = &limits.limits;
+    let failures_named = named.max_failed.is_none()
+        && named
+            .threshold
+            .iter()
+            .any(|one| one.measure == Measure::Count(Counted::Failed));
+    let most = limits.limits.max_failed.take().unwrap_or(CLEAN);
+    if calls == 0 || (!failures_named && percentage(failed, calls) >= most) {
         return "too many failed".to_owned();
+    }
+    if !failures_named {
+        limits.limits.max_failed = Some(100.0);
     }
     let late = summary
         .caller
@@ -207,9 +219,7 @@ fn verdict(options: &FindMaxOptions, summary: &Summary) -> String {
     if Duration::from_nanos(late) > MOST_LATENESS {
         return "the generator was late".to_owned();
     }
-    let mut limits = options.run.clone();
-    limits.max_failed = Some(100.0);
-    missed(&limits, summary).join("; ")
+    missed(&checks(&limits, summary)).join("; ")
 }
 
 fn row(step: u32, rate: f64, summary: &Summary, verdict: &str) -> String {

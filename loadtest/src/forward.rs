@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::cpu;
 use crate::options::Options;
-use crate::plan;
+use crate::plan::sockets;
 use crate::screen;
 
 /// How long a thread without traffic sleeps before it looks whether it shall stop.
@@ -110,7 +110,10 @@ pub fn run(options: &Options) -> Result<()> {
     let target = options
         .target
         .context("--role forward needs a TARGET: where requests go")?;
-    let ip = plan::local_ip(options)?;
+    let ips = sockets::local_ips(options)?;
+    let [ip] = ips[..] else {
+        bail!("--role forward takes one address by -i, not {}", ips.len());
+    };
     let ports = match options.port.as_slice() {
         [first] => {
             let last = first.checked_add(options.ports.unwrap_or(1) - 1);

@@ -42,6 +42,7 @@ fn command(cli: &Cli) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let summary = run::run(options)?;
-    print!("{}", screen::table(&summary));
-    Ok(verdict::missed(options, &summary))
+    let checks = verdict::checks(options, &summary);
+    print!("{}", screen::table(&summary, &checks));
+    Ok(verdict::missed(&checks))
 }

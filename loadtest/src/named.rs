@@ -146,11 +146,13 @@ pub fn apply(options: &mut Options) -> Result<()> {
     let keys: Vec<(String, String)> = pairs
         .map(|pair| (pair[0].clone(), pair[1].clone()))
         .collect();
+    let user = scenario.au.as_deref().unwrap_or(&options.service);
     let program = compile(
         &source,
         Surroundings {
             files: &files,
             keys: &keys,
+            credentials: (user, scenario.ap.as_deref().unwrap_or("password")),
         },
     )?;
     // Whoever names a target has gateways of his own there.

@@ -1,8 +1,10 @@
 //! The command line. Options carry SIPp's names where they mean the same.
 
+pub mod addresses;
 pub mod parse;
 #[cfg(test)]
 mod tests;
+pub mod threshold;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -14,10 +16,12 @@ use clap::{Args, ValueEnum};
 use crate::script::inject::Injection;
 use crate::script::program::Program;
 
+use self::addresses::{Addresses, parse_addresses};
 use self::parse::{
     Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
     parse_target, parse_user,
 };
+use self::threshold::{Threshold, parse_threshold};
 
 /// What a run is told.
 #[derive(Clone, Debug, Args)]
@@ -82,12 +86,14 @@ pub struct Options {
     #[arg(short = 'l', long, value_name = "CALLS", default_value_t = 1_000_000)]
     pub limit: u32,
 
-    /// Own address [default: the one from which the target is reached, else 127.0.0.1]
-    #[arg(short = 'i', long, value_name = "IP")]
-    pub local_ip: Option<IpAddr>,
+    /// Own addresses, with commas or repeated: each an address, a range as 127.0.0.1-127.0.0.16, or the
+    /// hosts of a net as 127.0.0.0/28. Calls leave by them in turn; gateways are on each of them
+    /// [default: the one from which the target is reached, else 127.0.0.1]
+    #[arg(short = 'i', long, value_name = "IPS", value_delimiter = ',', value_parser = parse_addresses)]
+    pub local_ip: Vec<Addresses>,
 
     /// Ports of the gateways, with commas, or the first of --ports; with --role uac the first of the
-    /// callers' ports [default: free ones; with --role uas 5060]
+    /// callers' ports; the same on each address [default: free ones; with --role uas 5060]
     #[arg(short = 'p', long, value_name = "PORTS", value_delimiter = ',')]
     pub port: Vec<u16>,
 
@@ -95,11 +101,13 @@ pub struct Options {
     #[arg(long)]
     pub any_address: bool,
 
-    /// Number of gateways [default: as many as -p names, else one for each thread]
+    /// Number of gateways on each address, a port each [default: as many as -p names, else one for each
+    /// thread, shared by the addresses]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub ports: Option<u16>,
 
-    /// Number of local ports that calls leave by, in turn [default: 4 for each thread]
+    /// Number of ports of each address that calls leave by, in turn [default: 4 for each thread, shared by
+    /// the addresses, and one for each address at least]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub sockets: Option<u16>,
 
@@ -176,18 +184,9 @@ pub struct Options {
     #[arg(long, value_name = "MS", default_value = "500", value_parser = parse_millis)]
     pub t1: Duration,
 
-    /// Exit status 1 if more of the calls fail (skipped ones count as failed) [default: 0]
-    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
-    pub max_failed: Option<f64>,
-
-    /// Exit status 1 if the 99th percentile of the answer time, from the schedule, is above this
-    #[arg(long, value_name = "MS", value_parser = parse_millis)]
-    pub max_p99_answer: Option<Duration>,
-
-    /// Exit status 1 if the 99th percentile of the lateness of INVITEs is above this: the generator
-    /// itself did not keep up
-    #[arg(long, value_name = "MS", value_parser = parse_millis)]
-    pub max_p99_lateness: Option<Duration>,
+    /// What a run must keep to.
+    #[command(flatten)]
+    pub limits: Limits,
 
     /// What is played.
     #[command(flatten)]
@@ -235,6 +234,14 @@ pub struct Scenario {
     #[arg(long)]
     pub aa: bool,
 
+    /// The user of [authentication] that names none (also -au) [default: -s]
+    #[arg(long, value_name = "USER")]
+    pub au: Option<String>,
+
+    /// The password of [authentication] that names none (also -ap) [default: password]
+    #[arg(long, value_name = "PASSWORD")]
+    pub ap: Option<String>,
+
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]
     pub sd: Option<String>,
@@ -253,6 +260,33 @@ impl Scenario {
         let read = |path: &PathBuf| Injection::read(path).map(Arc::new);
         self.inf.iter().map(read).collect()
     }
+}
+
+/// What a run must keep to; it ends with status 1 if it did not.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Thresholds (exit status 1 if one is missed)")]
+pub struct Limits {
+    /// What must hold, e.g. 'p99(answer)<5ms' or 'retransmissions<=0.1%'; may be given several times.
+    /// Times: pN, max or mean of setup (INVITE to 180), answer (INVITE to 200), bye, lateness or rtd:NAME
+    /// (of a script), from the schedule, or from sending with -sent behind the name; in us, ms (if nothing
+    /// is said) or s. Numbers: failed, successful, skipped, retransmissions, unexpected, late(TIME): calls
+    /// that began later than scheduled by more than that; with % of all calls; calls; rate (begun a second).
+    /// With <, <=, > or >=
+    #[arg(long, value_name = "MEASURE<LIMIT", value_parser = parse_threshold)]
+    pub threshold: Vec<Threshold>,
+
+    /// failed<=PERCENT% (skipped and unfinished calls count as failed) [default: 0, if no --threshold
+    /// says otherwise]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub max_failed: Option<f64>,
+
+    /// p99(answer)<=MS
+    #[arg(long, value_name = "MS", value_parser = parse_millis)]
+    pub max_p99_answer: Option<Duration>,
+
+    /// p99(lateness)<=MS: else the generator itself did not keep up
+    #[arg(long, value_name = "MS", value_parser = parse_millis)]
+    pub max_p99_lateness: Option<Duration>,
 }
 
 /// What is written down of a run.

@@ -1,29 +1,27 @@
 //! From options to threads: which thread has which sockets, callers and gateways.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+pub mod sockets;
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use sipshard::agent::{
     AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share, Stage,
 };
-use sipshard::plane::{SocketOptions, socket};
 use sipshard::proxy::{SocketId, Timers};
 
+use self::sockets::{address_of, bind_callers, bind_gateways, local_ips};
 use crate::options::{Distribution, Options, Role, Side};
 use crate::script::actor::ActorConfig;
 use crate::script::call::Fixed;
 use crate::script::inject::Injection;
 use crate::script::program::Program;
+use crate::verdict;
 
 /// How long calls start if nothing says otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
-const DEFAULT_GATEWAY_PORT: u16 = 5060;
-const SOCKETS_PER_THREAD: u16 = 4;
-/// Some ten thousand datagrams: a third of a second at 10,000 calls a second. What is lost here is
-/// the generator's fault and would look like the subject's.
-const RECEIVE_BUFFER_BYTES: usize = 16 * 1024 * 1024;
 
 /// What one thread is to do.
 #[derive(Debug)]
@@ -70,15 +68,22 @@ impl Plan {
             "-rate_interval must be above zero"
         );
         ensure!(!options.t1.is_zero(), "--t1 must be above zero");
+        let scenario = &options.scenario;
+        ensure!(
+            scenario.program.is_some() || (scenario.au.is_none() && scenario.ap.is_none()),
+            "-au and -ap are for scenarios with [authentication] (-sf)"
+        );
+        verdict::check_measurable(options)?;
         let threads = match options.threads {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16),
         };
-        let ip = local_ip(options)?;
-        let gateways = bind_gateways(options, ip, threads)?;
-        let addresses = addresses_of(&gateways, ip)?;
-        let callers = bind_callers(options, ip, threads)?;
-        let mut crews = share_out(threads, ip, callers, gateways)?;
+        let ips = local_ips(options)?;
+        let gateways = bind_gateways(options, &ips, usize::from(threads))?;
+        let addresses = gateways.iter().map(|socket| address_of(socket, ips[0]));
+        let addresses: Vec<SocketAddr> = addresses.collect::<Result<_>>()?;
+        let callers = bind_callers(options, &ips, usize::from(threads))?;
+        let mut crews = share_out(threads, ips[0], callers, gateways)?;
         for (index, crew) in crews.iter_mut().enumerate() {
             for gateway in &mut crew.gateways {
                 *gateway = gateway_config(options, gateway.address, gateway.socket);
@@ -180,125 +185,8 @@ fn longest(options: &Options) -> Option<Duration> {
     Some(starts.saturating_add(call))
 }
 
-/// The address under which the target can speak to us.
-///
-/// # Errors
-/// If `-i` names no real address, or there is no way to the target.
-pub fn local_ip(options: &Options) -> Result<IpAddr> {
-    if let Some(ip) = options.local_ip {
-        ensure!(
-            !ip.is_unspecified(),
-            "-i {ip}: peers must be told a real address"
-        );
-        return Ok(ip);
-    }
-    let Some(target) = options.target else {
-        return Ok(Ipv4Addr::LOCALHOST.into());
-    };
-    let any: SocketAddr = if target.is_ipv4() {
-        "0.0.0.0:0".parse()?
-    } else {
-        "[::]:0".parse()?
-    };
-    let probe = UdpSocket::bind(any).context("cannot open a UDP socket")?;
-    probe
-        .connect(target)
-        .with_context(|| format!("no route to {target}; name the own address with -i"))?;
-    Ok(probe.local_addr()?.ip())
-}
-
-fn bind(ip: IpAddr, port: u16) -> Result<UdpSocket> {
-    let address = SocketAddr::new(ip, port);
-    let options = SocketOptions {
-        receive_buffer_bytes: RECEIVE_BUFFER_BYTES,
-        ..SocketOptions::default()
-    };
-    socket::bind(address, options).with_context(|| format!("cannot bind UDP {address}"))
-}
-
-fn addresses_of(sockets: &[UdpSocket], ip: IpAddr) -> Result<Vec<SocketAddr>> {
-    sockets
-        .iter()
-        .map(|socket| address_of(socket, ip))
-        .collect()
-}
-
-/// What a socket calls itself: where it is bound, or `ip` if that is everywhere.
-fn address_of(socket: &UdpSocket, ip: IpAddr) -> Result<SocketAddr> {
-    let mut address = socket.local_addr()?;
-    if address.ip().is_unspecified() {
-        address.set_ip(ip);
-    }
-    Ok(address)
-}
-
-fn bind_gateways(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpSocket>> {
-    if !options.role.answers() {
-        ensure!(options.ports.is_none(), "--ports is for gateways");
-        ensure!(!options.any_address, "--any-address is for gateways");
-        return Ok(Vec::new());
-    }
-    let ip = match ip {
-        _ if !options.any_address => ip,
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let first = match (options.role, options.port.as_slice()) {
-        (Role::Uas, []) => DEFAULT_GATEWAY_PORT,
-        (_, []) => 0,
-        (_, [first]) => *first,
-        (_, list) => {
-            ensure!(
-                options
-                    .ports
-                    .is_none_or(|ports| usize::from(ports) == list.len()),
-                "-p names {} ports, --ports says {}",
-                list.len(),
-                options.ports.unwrap_or_default()
-            );
-            return list.iter().map(|port| bind(ip, *port)).collect();
-        }
-    };
-    // A script that waits for calls has one port, as in SIPp, if nothing else is said.
-    let serves = options
-        .scenario
-        .program
-        .as_ref()
-        .is_some_and(|program| !program.calls);
-    let default = if options.port.is_empty() && !serves {
-        threads
-    } else {
-        1
-    };
-    consecutive(ip, first, options.ports.unwrap_or(default))
-}
-
-/// Ports from `first` on; free ones if it is 0.
-fn consecutive(ip: IpAddr, first: u16, number: u16) -> Result<Vec<UdpSocket>> {
-    ensure!(
-        first == 0 || first.checked_add(number - 1).is_some(),
-        "{number} ports from {first} on: there are none above 65535"
-    );
-    let port = |index| if first == 0 { 0 } else { first + index };
-    (0..number).map(|index| bind(ip, port(index))).collect()
-}
-
-fn bind_callers(options: &Options, ip: IpAddr, threads: u16) -> Result<Vec<UdpSocket>> {
-    if !options.role.calls() {
-        return Ok(Vec::new());
-    }
-    let number = options
-        .sockets
-        .unwrap_or(threads * SOCKETS_PER_THREAD)
-        .max(threads);
-    match (options.role, options.port.as_slice()) {
-        (Role::Uac, [first]) => consecutive(ip, *first, number),
-        (Role::Uac, [_, ..]) => anyhow::bail!("with --role uac, -p names the first port only"),
-        _ => consecutive(ip, 0, number),
-    }
-}
-
-/// Gives each thread its part of the sockets; configurations are filled in later.
+/// Gives each thread its part of the sockets; configurations are filled in later. A gateway that listens
+/// everywhere calls itself `ip`.
 fn share_out(
     threads: u16,
     ip: IpAddr,
@@ -447,6 +335,8 @@ fn gateway_config(options: &Options, address: SocketAddr, socket: SocketId) -> G
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
     use crate::cli::Cli;
 
@@ -485,6 +375,42 @@ mod tests {
     }
 
     #[test]
+    fn calls_leave_by_each_address_as_often() {
+        // Of three addresses two threads have each as often.
+        let plan = plan(&["-i", "127.0.0.5-127.0.0.7", "--threads", "2"]).unwrap();
+        for crew in &plan.crews {
+            let local = &crew.caller.as_ref().unwrap().local;
+            assert_eq!(local.len(), 6);
+            let last = |address: &SocketAddr| match address.ip() {
+                IpAddr::V4(ip) => ip.octets()[3],
+                IpAddr::V6(_) => 0,
+            };
+            for ip in [5, 6, 7] {
+                let here = local.iter().filter(|address| last(address) == ip);
+                assert_eq!(here.count(), 2);
+            }
+            // In turn, not first all ports of one.
+            assert!(local.windows(2).all(|two| last(&two[0]) != last(&two[1])));
+        }
+        assert_eq!(plan.gateways.len(), 3);
+    }
+
+    #[test]
+    fn each_address_has_each_port() {
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr();
+        let port = free.unwrap().port();
+        let ports = format!("{port},0");
+        let list = "127.0.0.8/30,::1";
+        let plan = plan(&["--role", "uas", "-i", list, "-p", &ports]).unwrap();
+        assert_eq!(plan.gateways.len(), 2 * 3);
+        for (gateway, ip) in plan.gateways.iter().zip(["127.0.0.9", "127.0.0.10", "::1"]) {
+            assert_eq!(*gateway, SocketAddr::new(ip.parse().unwrap(), port));
+        }
+        let sockets = |crew: &Crew| crew.gateways.len();
+        assert_eq!(plan.crews.iter().map(sockets).sum::<usize>(), 6);
+    }
+
+    #[test]
     fn gateways_on_all_addresses_call_themselves_by_one() {
         let plan = plan(&["--role", "uas", "-p", "0", "--any-address"]).unwrap();
         let own = plan.gateways[0];
@@ -519,7 +445,33 @@ mod tests {
             (&["-p", "7001,7002", "--ports", "3"], "names 2 ports"),
             (&["-p", "65535", "--ports", "2"], "above 65535"),
             (&["--t1", "0"], "above zero"),
-            (&["-i", "0.0.0.0"], "real address"),
+            (&["-au", "ann"], "-au and -ap are for scenarios"),
+            (
+                &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],
+                "-i names 127.0.0.2 twice",
+            ),
+            (
+                &["-i", "127.0.0.1,::1"],
+                "callers need addresses of one family",
+            ),
+            (
+                &["-i", "127.0.0.1,127.0.0.2", "--role", "uac", "[::1]:9"],
+                "-i 127.0.0.1: TARGET [::1]:9 cannot be called",
+            ),
+            (
+                &[
+                    "-i",
+                    "127.0.0.1,127.0.0.2",
+                    "--role",
+                    "uas",
+                    "--any-address",
+                ],
+                "goes with one address of -i, which names 2",
+            ),
+            (
+                &["-i", "127.0.0.0/24", "--sockets", "65", "-p", "1024"],
+                "254 addresses with 65 ports each are 16510 sockets",
+            ),
             (
                 &["--role", "uac", "--any-address", "127.0.0.1:9"],
                 "for gateways",

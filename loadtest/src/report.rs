@@ -23,9 +23,16 @@ use crate::options::parse::parse_millis;
 use crate::run::Summary;
 use crate::screen;
 use crate::timeline;
+use crate::verdict;
 
 /// Steps of a percentile list for each halving of what lies above, as HdrHistogram's own tools have it.
 const TICKS_PER_HALF: u32 = 5;
+
+/// How the names of facts begin that are thresholds.
+const THRESHOLD: &str = "Threshold ";
+/// How their values begin if they were met, and if not.
+const MET: &str = "met: ";
+const MISSED: &str = "missed: ";
 
 /// What `sipload report` is told.
 #[derive(Clone, Debug, Args)]
@@ -82,6 +89,11 @@ pub fn write(options: &Options, summary: &Summary, mut log: LogWriter) -> Result
     log.fact("Command", &arguments.join(" "))?;
     for (name, value) in screen::facts(summary) {
         log.fact(&name, &value)?;
+    }
+    for check in verdict::checks(options, summary) {
+        let verdict = if check.met { MET } else { MISSED };
+        let name = format!("{THRESHOLD}{}", check.threshold);
+        log.fact(&name, &format!("{verdict}{}", check.measured))?;
     }
     let interval = options.reports.expected_interval.unwrap_or(options.hold);
     log.fact(

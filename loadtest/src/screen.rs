@@ -13,7 +13,7 @@ use crate::plan;
 use crate::run::Summary;
 use crate::script::report::{CAUSES, ScriptReport};
 use crate::timeline::Second;
-use crate::verdict::{failures, percentage};
+use crate::verdict::{Check, failures, percentage, reached_rate};
 
 /// Where the live line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +166,7 @@ fn millis(nanos: u64) -> String {
 }
 
 /// The final table.
-pub fn table(summary: &Summary) -> String {
+pub fn table(summary: &Summary, checks: &[Check]) -> String {
     let mut out = String::new();
     heading(&mut out, "Statistics");
     print_rows(&mut out, &facts(summary));
@@ -179,7 +179,22 @@ pub fn table(summary: &Summary) -> String {
     if !summary.gateways.is_empty() {
         gateways(&mut out, summary);
     }
+    thresholds(&mut out, checks);
     out
+}
+
+/// Each threshold, what was measured, and whether it was met.
+fn thresholds(out: &mut String, checks: &[Check]) {
+    heading(out, "Thresholds");
+    for check in checks {
+        let (threshold, measured) = (&check.threshold, &check.measured);
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "  {threshold:<34} {measured:>34}  {}",
+            if check.met { "met" } else { "MISSED" }
+        );
+    }
 }
 
 /// The steps of a script and the times of its timers.
@@ -291,9 +306,7 @@ fn row_if(rows: &mut Rows, name: &str, value: u64) {
 
 fn callers(rows: &mut Rows, summary: &Summary, caller: &CallerReport) {
     let counts = &caller.counts;
-    let starting = caller.last_start.since(summary.begin).as_secs_f64();
-    if starting > 0.0 {
-        let rate = counts.started.saturating_sub(1) as f64 / starting;
+    if let Some(rate) = reached_rate(summary) {
         row(
             rows,
             "Call Rate",

@@ -8,6 +8,8 @@ mod action;
 pub mod actor;
 pub mod call;
 pub mod compile;
+pub mod credentials;
+pub mod digest;
 pub mod inject;
 pub mod program;
 mod receive;

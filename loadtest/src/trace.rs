@@ -108,7 +108,8 @@ fn unexpected(second: &Second) -> u64 {
     let others =
         counts.invite_timeouts + counts.bye_timeouts + counts.ring_timeouts + counts.bye_missing;
     let of_scripts: u64 = second.causes.iter().sum();
-    let scripted = cause(second, Cause::Unexpected) + cause(second, Cause::Stopped);
+    let scripted = [Cause::Unexpected, Cause::Challenge, Cause::Stopped];
+    let scripted: u64 = scripted.into_iter().map(|one| cause(second, one)).sum();
     scripted + counts.failed.saturating_sub(others + of_scripts)
 }
 

@@ -15,6 +15,10 @@ fn sipload(arguments: &str) -> (Options, Summary) {
     (options, summary)
 }
 
+fn missed(options: &Options, summary: &Summary) -> Vec<String> {
+    verdict::missed(&verdict::checks(options, summary))
+}
+
 #[test]
 fn callers_and_gateways_of_one_process_agree() {
     let (options, summary) = sipload("-q -r 500 -m 400 -d 100 --threads 2 --ports 3");
@@ -34,13 +38,106 @@ fn callers_and_gateways_of_one_process_agree() {
     assert_eq!(sum(|counts| counts.acked), 400);
     assert_eq!(sum(|counts| counts.byes), 400);
     assert_eq!(sum(|counts| counts.live), 0);
-    assert_eq!(verdict::missed(&options, &summary), [""; 0]);
+    assert_eq!(missed(&options, &summary), [""; 0]);
 }
 
 #[test]
 fn ipv6_works_as_well() {
     let (_, summary) = sipload("-q -r 200 -m 50 -d 10 -i ::1");
     assert_eq!(summary.caller.unwrap().counts.completed, 50);
+}
+
+/// SIPp's scenario for callers as a file.
+fn sipps_uac(directory: &std::path::Path) -> String {
+    let dumped = Command::new("sipp").args(["-sd", "uac"]).output().unwrap();
+    let file = directory.join("uac.xml");
+    std::fs::write(&file, dumped.stdout).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn calls_come_from_each_address_and_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!("-sf {}", sipps_uac(directory.path()));
+    for (list, scenario) in [
+        ("127.0.0.20-127.0.0.22,127.0.0.24/30", "--role uac"),
+        ("127.0.0.20-127.0.0.22,127.0.0.24/30", script.as_str()),
+        ("::1", "--role uac"),
+    ] {
+        let ip = list.split(['-', ',']).next().unwrap();
+        let target = std::net::UdpSocket::bind((ip, 0)).unwrap();
+        let address = target.local_addr().unwrap();
+        let arguments = "-q -r 1000 -m 20 --threads 1 --sockets 1 --t1 60000";
+        let mut caller = start(&format!("{arguments} {scenario} -i {list} {address}"));
+        let mut calls = std::collections::BTreeMap::new();
+        for _ in 0..20 {
+            let mut bytes = [0; 2_000];
+            let (length, source) = target.recv_from(&mut bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            let family = if source.is_ipv4() { "IP4" } else { "IP6" };
+            for part in [
+                format!("Via: SIP/2.0/UDP {source};"),
+                format!("@{source}>"),
+                format!("c=IN {family} {}\r\n", source.ip()),
+            ] {
+                assert!(text.contains(&part), "no {part} in {text}");
+            }
+            *calls.entry(source).or_insert(0) += 1;
+        }
+        let each = if list == "::1" { 20 } else { 4 };
+        assert_eq!(calls.len(), 20 / each, "{calls:?}");
+        assert!(calls.values().all(|number| *number == each), "{calls:?}");
+        caller.kill().unwrap();
+        caller.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_gateway_is_on_each_address_and_sees_its_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = "127.0.0.30,127.0.0.31,127.0.0.32";
+    let (mut gateway, mut errors, first) = start_gateway(&format!("-i {list} --ports 1"));
+    let mut addresses = vec![first];
+    for _ in 1..3 {
+        let mut line = String::new();
+        errors.read_line(&mut line).unwrap();
+        addresses.push(line.trim().strip_prefix("gateway ").unwrap().to_owned());
+    }
+    let file = sipps_uac(directory.path());
+    for (number, address) in addresses.iter().enumerate() {
+        assert!(
+            address.starts_with(&format!("127.0.0.3{number}:")),
+            "{address}"
+        );
+        let script = format!("-sf {file} --threads 1 --sockets 1");
+        let mut caller = start(&format!(
+            "-q {script} -r 300 -m 30 -d 5 -i {list} {address}"
+        ));
+        assert_eq!(row(&output(&mut caller), "Successful call"), "30");
+        assert!(caller.wait().unwrap().success());
+    }
+    interrupt(&gateway);
+    let table = output(&mut gateway);
+    for address in addresses {
+        let line = table.lines().find(|line| line.contains(&address)).unwrap();
+        // Its calls, 180, 200, ACK and BYE.
+        let counts: Vec<&str> = line.split_whitespace().skip(1).take(5).collect();
+        assert_eq!(counts, ["30"; 5], "{line}");
+    }
+    assert!(gateway.wait().unwrap().success());
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    let mut wrong = start("--role uas -q -i 127.0.0.1,192.0.2.7 -p 0");
+    let mut text = String::new();
+    let errors = wrong.stderr.as_mut().unwrap();
+    errors.read_to_string(&mut text).unwrap();
+    assert!(
+        text.contains("cannot bind UDP 192.0.2.7:0: Cannot assign"),
+        "{text}"
+    );
+    assert_eq!(wrong.wait().unwrap().code(), Some(2));
 }
 
 #[test]
@@ -87,7 +184,7 @@ fn scenario(
     sipshard::agent::GatewayCounts,
 ) {
     let (options, summary) = sipload(&format!("-q --threads 1 -r 200 -m 40 {arguments}"));
-    assert_eq!(verdict::missed(&options, &summary), [""; 0], "{arguments}");
+    assert_eq!(missed(&options, &summary), [""; 0], "{arguments}");
     let counts = summary.caller.unwrap().counts;
     assert_eq!((counts.started, counts.live), (40, 0), "{arguments}");
     (counts, summary.gateways[0].1.counts)
@@ -144,7 +241,7 @@ fn refused_calls_miss_the_threshold() {
     let refused = caller.refused[&486];
     assert!((50..150).contains(&refused));
     assert_eq!(caller.counts.failed, refused);
-    assert_eq!(verdict::missed(&options, &summary).len(), 1);
+    assert_eq!(missed(&options, &summary).len(), 1);
 }
 
 #[test]
@@ -156,7 +253,7 @@ fn nobody_home_is_a_failure_that_ends_in_time() {
     let counts = &summary.caller.as_ref().unwrap().counts;
     assert_eq!((counts.failed, counts.invite_timeouts), (5, 5));
     assert!(summary.traffic.undeliverable > 0);
-    assert_eq!(verdict::missed(&options, &summary).len(), 1);
+    assert_eq!(missed(&options, &summary).len(), 1);
 }
 
 fn start(arguments: &str) -> Child {
@@ -269,4 +366,51 @@ fn the_exit_status_tells_a_missed_threshold_from_a_wrong_option() {
     errors.read_to_string(&mut text).unwrap();
     assert!(text.contains("--role uac needs a TARGET"), "{text}");
     assert_eq!(wrong.wait().unwrap().code(), Some(2));
+}
+
+#[test]
+fn every_threshold_is_in_the_table_and_in_the_report() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = directory.path().join("run");
+    let mut child = start(&format!(
+        "-q -r 200 -m 60 -d 5 --report {} --threshold p99.9(answer)<10s --threshold max(setup-sent)<0.001us \
+         --threshold rate>=150 --threshold late(10s)<=0% --max-failed 1",
+        prefix.display()
+    ));
+    let table = output(&mut child);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let (_, thresholds) = table.split_once("---- Thresholds").unwrap();
+    let page = std::fs::read_to_string(prefix.with_extension("html")).unwrap();
+    for (threshold, verdict) in [
+        ("failed <= 1 %", "met"),
+        ("p99.9(answer) < 10000 ms", "met"),
+        ("max(setup-sent) < 0.000001 ms", "MISSED"),
+        ("rate >= 150", "met"),
+        ("late(10000 ms) <= 0 %", "met"),
+    ] {
+        let line = thresholds.lines().find(|line| line.contains(threshold));
+        let line = line.unwrap_or_else(|| panic!("no {threshold} in {thresholds}"));
+        assert!(line.ends_with(verdict), "{line}");
+        let cell = threshold.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(page.contains(&format!("<td>{cell}</td>")), "{cell}");
+    }
+    let mut errors = String::new();
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut errors).unwrap();
+    assert_eq!(errors.matches("missed: ").count(), 1, "{errors}");
+}
+
+#[test]
+fn thresholds_of_a_script_judge_its_timers() {
+    for (threshold, status) in [
+        ("p50(rtd:1)<10s", 0),
+        ("p50(rtd:1)>10s", 1),
+        ("p99(rtd:2)<10s", 2),
+    ] {
+        let mut child = start(&format!(
+            "-q -sn options -r 200 -m 20 --threshold {threshold}"
+        ));
+        output(&mut child);
+        assert_eq!(child.wait().unwrap().code(), Some(status), "{threshold}");
+    }
 }

@@ -43,6 +43,13 @@ fn sipps_names_mean_the_same() {
 }
 
 #[test]
+fn own_addresses_may_be_listed_and_repeated() {
+    let options = parse(&["-i", "127.0.0.2,127.0.0.4-127.0.0.5", "-i", "::1"]).unwrap();
+    let items = options.local_ip.iter().map(|item| item.0.len());
+    assert_eq!(items.collect::<Vec<_>>(), [1, 2, 1]);
+}
+
+#[test]
 fn a_target_needs_no_port() {
     for (text, target) in [
         ("192.0.2.1", "192.0.2.1:5060"),
@@ -65,6 +72,8 @@ fn nonsense_is_refused_with_its_reason() {
         (&["--reject", "200=5"], "300 to 699"),
         (&["--reject", "486"], "CODE=PERCENT"),
         (&["-s", "a b"], "user part"),
+        (&["-i", "127.0.0.1,0.0.0.0"], "'0.0.0.0'"),
+        (&["-i", "127.0.0.1", "-i", "::1/129"], "'::1/129'"),
         (&["--duration", "1e12"], "30 days"),
     ] {
         let error = parse(arguments).unwrap_err();

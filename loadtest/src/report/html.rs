@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use super::chart::{Chart, Hover, Scale, Series, escape};
 use super::hlog::SENT;
 use super::load::{CORRECTED, Point, Run};
+use super::{MET, MISSED, THRESHOLD};
 use crate::timeline::QUANTILE_NAMES;
 
 /// Most points of a curve over time: more than one for each two pixels nobody sees.
@@ -55,6 +56,9 @@ pub fn page(runs: &[Run]) -> String {
         out.push_str(&tiles(run));
     } else {
         out.push_str(&comparison(runs));
+    }
+    for run in runs {
+        thresholds(&mut out, run, runs.len() > 1);
     }
     over_time(&mut out, runs);
     percentile_curve(&mut out, runs);
@@ -388,6 +392,38 @@ fn times_table(out: &mut String, run: &Run, named: bool) {
     out.push_str("</table></div>\n");
 }
 
+/// The thresholds of a run, what was measured for each, and whether it was met.
+fn thresholds(out: &mut String, run: &Run, named: bool) {
+    let found = run.facts.iter().filter_map(|(name, value)| {
+        let (missed, met) = (value.strip_prefix(MISSED), value.strip_prefix(MET));
+        let threshold = name.strip_prefix(THRESHOLD)?;
+        Some((threshold, missed.or(met)?, missed.is_none()))
+    });
+    let mut rows = String::new();
+    for (threshold, measured, met) in found {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "<tr><td>{}</td><td>{}</td><td{}</td></tr>",
+            escape(threshold),
+            escape(measured),
+            if met { ">met" } else { " class=\"bad\">missed" }
+        );
+    }
+    if rows.is_empty() {
+        return;
+    }
+    let suffix = if named {
+        format!(": {}", escape(&run.name))
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        out,
+        "<h2>Thresholds{suffix}</h2>\n<table><tr><th>threshold</th><th>measured</th><th></th></tr>\n{rows}</table>"
+    );
+}
+
 fn facts(out: &mut String, run: &Run, named: bool) {
     let title = if named {
         escape(&run.name)
@@ -395,7 +431,8 @@ fn facts(out: &mut String, run: &Run, named: bool) {
         "This run".to_owned()
     };
     let _ = writeln!(out, "<h2>{title}</h2>\n<table class=\"facts\">");
-    for (name, value) in &run.facts {
+    let others = run.facts.iter();
+    for (name, value) in others.filter(|(name, _)| !name.starts_with(THRESHOLD)) {
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{}</td></tr>",

@@ -24,6 +24,10 @@ fn write_log(directory: &Path, name: &str) -> PathBuf {
     log.interval(second(2), second(3), &answers(&[1_000]))
         .unwrap();
     log.fact("Failed call", "0 (0.000 %)").unwrap();
+    log.fact("Threshold p99(rtd:1) < 5 ms", "missed: 7.250 ms")
+        .unwrap();
+    log.fact("Threshold failed <= 0 %", "met: 0 of 5 (0.000 %)")
+        .unwrap();
     log.fact(EXPECTED_INTERVAL, "100 ms").unwrap();
     log.finish().unwrap();
     with_ending(&prefix, ".hlog")
@@ -72,6 +76,12 @@ fn the_page_stands_alone_and_shows_every_run() {
             assert!(!page.contains(outside), "{outside}");
         }
         assert!(page.contains("before") && !page.contains("NaN"));
+        let missed =
+            "<tr><td>p99(rtd:1) &lt; 5 ms</td><td>7.250 ms</td><td class=\"bad\">missed</td>";
+        let met = "<tr><td>failed &lt;= 0 %</td><td>0 of 5 (0.000 %)</td><td>met</td>";
+        for row in [missed, met] {
+            assert_eq!(page.matches(row).count(), runs.len(), "{row}");
+        }
         assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
         if runs.len() == 2 {
             assert!(page.contains("&lt;after&gt;") && page.contains("a &lt;b&gt;"));

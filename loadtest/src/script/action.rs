@@ -4,6 +4,7 @@ use sipshard::time::Timestamp;
 
 use super::actor::Core;
 use super::call::{Call, Setting, Value, header};
+use super::digest::is_right;
 use super::program::{Action, Comparison, Operand, SearchIn, Sum};
 use super::report::Cause;
 use super::text::Text;
@@ -28,6 +29,13 @@ impl Core {
                     let order = text_of(&variables[*variable]).cmp(&other) as i8;
                     variables[*to] = Value::Number(f64::from(order));
                 }
+                Action::Verify(to, username, password) => {
+                    let username = self.text(slot, index, now, username);
+                    let password = self.text(slot, index, now, password);
+                    let call = &mut self.calls[slot];
+                    let holds = is_sent_by(call, &username, &password);
+                    call.variables[*to] = Value::Truth(holds);
+                }
                 Action::StopCall => return Err(Cause::Stopped),
                 Action::StopAll => self.stop_all(),
                 Action::Search {
@@ -48,11 +56,21 @@ impl Core {
             step,
             now,
             branch: None,
+            chance: 0,
         };
         let mut out = Vec::new();
         text.write(&self.calls[slot], &setting, &mut out);
         out
     }
+}
+
+/// Whether the last message, a request, has credentials that prove who sent it.
+fn is_sent_by(call: &Call, username: &[u8], password: &[u8]) -> bool {
+    let method = call.last.split(|byte| *byte == b' ').next();
+    [&b"Authorization"[..], b"Proxy-Authorization"]
+        .into_iter()
+        .filter_map(|name| header(&call.last, name, 1))
+        .any(|value| is_right(value, username, password, method.unwrap_or_default()))
 }
 
 /// Actions that only concern variables.

@@ -370,11 +370,13 @@ impl Core {
         let branch = send
             .acknowledges
             .map(|which| call.branches[which].as_slice());
+        let is_challenged = call.challenge.is_some();
         let setting = Setting {
             fixed,
             step,
             now,
             branch,
+            chance: if is_challenged { self.rng.next() } else { 0 },
         };
         send.text.write(call, &setting, &mut sent);
         call.sent = sent;
@@ -393,17 +395,7 @@ impl Core {
                 call.answering = None;
             }
         }
-        call.resend = send.retry.map(|interval| Resend {
-            at: now + interval,
-            until: now + interval * GIVE_UP,
-            interval,
-            longest: if method == Some(b"INVITE") {
-                interval * GIVE_UP
-            } else {
-                T2.max(interval)
-            },
-            step,
-        });
+        call.resend = send.retry.map(|interval| resend(send, interval, step, now));
         self.report.steps[step].done += 1;
         if !is_lost {
             out.send(call.socket, call.peer, |bytes| {
@@ -565,5 +557,21 @@ impl Core {
     /// Starts no further calls.
     pub fn stop_all(&mut self) {
         self.next_start = None;
+    }
+}
+
+/// When a message is sent again, if its step says so.
+fn resend(send: &Send, interval: Duration, step: usize, now: Timestamp) -> Resend {
+    let is_invite = send.method.as_deref() == Some(b"INVITE");
+    Resend {
+        at: now + interval,
+        until: now + interval * GIVE_UP,
+        interval,
+        longest: if is_invite {
+            interval * GIVE_UP
+        } else {
+            T2.max(interval)
+        },
+        step,
     }
 }

@@ -9,6 +9,7 @@ use sipshard::proxy::SocketId;
 use sipshard::time::Timestamp;
 use sipshard::transaction::wheel::TimerId;
 
+use super::digest::Challenge;
 use super::inject::Injection;
 
 /// The value of a variable.
@@ -76,6 +77,8 @@ pub struct Setting<'a> {
     pub now: Timestamp,
     /// The branch of the transaction that it belongs to, if that has a name.
     pub branch: Option<&'a [u8]>,
+    /// What chance gives, for the own nonce in the answer to a challenge.
+    pub chance: u64,
 }
 
 /// Where a call stands.
@@ -150,6 +153,8 @@ pub struct Call {
     pub invite: Vec<u8>,
     /// Whether the INVITE has got its final answer.
     pub invite_over: bool,
+    /// The last challenge of a step with `auth`.
+    pub challenge: Option<Box<Challenge>>,
     seen: [u64; REMEMBERED],
     seen_next: usize,
     /// What is sent again.
@@ -195,6 +200,7 @@ impl Call {
             answer: Vec::new(),
             invite: Vec::new(),
             invite_over: false,
+            challenge: None,
             seen: [0; REMEMBERED],
             seen_next: 0,
             resend: None,

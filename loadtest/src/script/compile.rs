@@ -21,6 +21,8 @@ pub struct Surroundings<'a> {
     pub files: &'a [(String, usize)],
     /// The user's own words.
     pub keys: &'a [(String, String)],
+    /// User and password for `[authentication]` that names none (`-au`, `-ap`).
+    pub credentials: (&'a str, &'a str),
 }
 
 /// Attributes that every step may have.
@@ -79,6 +81,9 @@ pub fn compile(source: &Source, surroundings: Surroundings<'_>) -> Result<Progra
         timers: Vec::new(),
         transactions: Vec::new(),
         labels: labels(source, root)?,
+        is_challenged: root
+            .children()
+            .any(|node| node.has_tag_name("recv") && node.attribute("auth") == Some("true")),
         sent: Vec::new(),
         steps: Vec::new(),
     };
@@ -133,6 +138,8 @@ struct Compiler<'a> {
     timers: Vec<String>,
     transactions: Vec<String>,
     labels: BTreeMap<String, usize>,
+    /// Whether some step takes a challenge.
+    is_challenged: bool,
     /// Methods of the requests so far.
     sent: Vec<Vec<u8>>,
     steps: Vec<Step>,
@@ -273,6 +280,7 @@ impl Compiler<'_> {
             variable: &mut variable,
             files: self.surroundings.files,
             keys: self.surroundings.keys,
+            credentials: self.surroundings.credentials,
         };
         let compiled = if is_message {
             Text::message(text, &mut names)
@@ -356,6 +364,14 @@ impl Compiler<'_> {
             let message = "the message begins with neither a method nor SIP/2.0";
             return Err(self.source.fault(node, message));
         };
+        if text.authenticates() && (method.is_none() || !self.is_challenged) {
+            let message = if method.is_none() {
+                "[authentication]: only requests have credentials"
+            } else {
+                "[authentication]: no <recv> takes a challenge by auth=\"true\""
+            };
+            return Err(self.source.fault(node, message));
+        }
         if let Some(method) = &method {
             self.sent.push(method.clone());
         }
@@ -390,8 +406,9 @@ impl Compiler<'_> {
                 return Err(self.source.fault(node, message));
             }
         };
-        if self.flag(node, "auth")? {
-            let message = "authentication is not supported";
+        let is_challenge = self.flag(node, "auth")?;
+        if is_challenge && !matches!(wanted, Wanted::Answer(401 | 407, _)) {
+            let message = "only the answers 401 and 407 are challenges";
             return Err(self.source.attribute_fault(node, "auth", message));
         }
         let optional = match node.attribute("optional") {
@@ -408,6 +425,7 @@ impl Compiler<'_> {
             wanted,
             answers: self.transaction(node, "response_txn"),
             optional,
+            is_challenge,
             learns_routes: self.flag(node, "rrs")?,
             timeout: self.millis(node, "timeout")?.map(|time| (time, on_timeout)),
             lost: self.part(node, "lost", 100.0)?.unwrap_or(0.0),

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use super::credentials::of_field;
+
 /// In which order calls get their lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
@@ -55,6 +57,11 @@ impl Injection {
             })
             .collect();
         ensure!(!rows.is_empty(), "no line after the first");
+        for field in rows.iter().flatten() {
+            if let Some(Err(why)) = of_field(field) {
+                bail!("{}: {why}", String::from_utf8_lossy(field));
+            }
+        }
         Ok(Self { order, rows })
     }
 

@@ -130,6 +130,8 @@ pub struct Receive {
     pub answers: Option<usize>,
     /// Whether it has to come.
     pub optional: Optional,
+    /// Whether it is a challenge that later messages answer.
+    pub is_challenge: bool,
     /// Whether it gives the route set and the remote target.
     pub learns_routes: bool,
     /// How long it is waited for, and where it goes on then.
@@ -222,6 +224,8 @@ pub enum Action {
     Trim(usize),
     /// Seconds and microseconds since the start of sipload: its clock is that of the schedule.
     Time(usize, usize),
+    /// Whether the message was sent by this user with this password goes to the variable.
+    Verify(usize, Text, Text),
     /// The call is over, and has failed.
     StopCall,
     /// No further calls begin.

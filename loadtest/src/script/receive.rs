@@ -8,6 +8,7 @@ use sipshard::time::Timestamp;
 
 use super::actor::{Actor, Core};
 use super::call::{Call, State};
+use super::digest::Challenge;
 use super::program::{Act, Optional, Receive, Wanted};
 use super::report::Cause;
 
@@ -133,6 +134,13 @@ impl Core {
         }
         self.learn(slot, incoming, receive);
         self.report.steps[index].done += 1;
+        if receive.is_challenge {
+            let challenge = Challenge::of(incoming.message, incoming.code.unwrap_or_default());
+            let Some(challenge) = challenge else {
+                return self.fail(slot, Cause::Challenge, out);
+            };
+            self.calls[slot].challenge = Some(Box::new(challenge));
+        }
         self.timers(slot, index, now);
         if let Err(cause) = self.act(slot, index, now) {
             return self.fail(slot, cause, out);

@@ -21,12 +21,14 @@ pub enum Cause {
     TestFailed,
     /// A test held that should not.
     TestHeld,
+    /// A challenge cannot be answered: there is none, or only of a kind that is not known.
+    Challenge,
     /// A message came to more than a datagram holds, or the scenario ended the call.
     Stopped,
 }
 
 /// All causes and what they are called.
-pub const CAUSES: [(Cause, &str); 9] = [
+pub const CAUSES: [(Cause, &str); 10] = [
     (Cause::MaxRetrans, "sent again too often"),
     (Cause::Unexpected, "unexpected message"),
     (Cause::RecvTimeout, "nothing received in time"),
@@ -35,6 +37,7 @@ pub const CAUSES: [(Cause, &str); 9] = [
     (Cause::RegexpNoHeader, "header to search in is missing"),
     (Cause::TestFailed, "test did not hold"),
     (Cause::TestHeld, "test held"),
+    (Cause::Challenge, "challenge cannot be answered"),
     (Cause::Stopped, "ended by the scenario"),
 ];
 

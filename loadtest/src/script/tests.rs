@@ -272,6 +272,7 @@ fn fields_come_from_their_file() {
     let surroundings = Surroundings {
         files: &files,
         keys: &[("domain".to_owned(), "example.org".to_owned())],
+        ..Surroundings::default()
     };
     let text = format!(
         "<scenario><send>{}</send><recv response='200'/></scenario>",
@@ -295,6 +296,17 @@ fn fields_come_from_their_file() {
     assert!(sent[1].starts_with("OPTIONS sip:bob@example.org ") && sent[1].contains("X: 2\r\n"));
 }
 
+/// The scenario is refused, with this place and this reason.
+fn refused(inside: &str, expected: &str) {
+    let text = format!("<scenario>{inside}</scenario>");
+    let fault = compile(&source(&text), Surroundings::default()).unwrap_err();
+    let fault = fault.to_string();
+    assert!(
+        fault.starts_with(&format!("x.xml:{expected}")),
+        "{inside}: {fault}"
+    );
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     for (inside, expected) in [
@@ -304,7 +316,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("\n  <recv/>", "2:3: <recv> needs either"),
         (
             "<recv request='INVITE' auth='true'/>",
-            "1:34: authentication is not supported",
+            "1:34: only the answers 401 and 407 are challenges",
         ),
         (
             "<recv request='INVITE' colour='red'/>",
@@ -342,12 +354,30 @@ fn what_is_wrong_is_named_with_its_place() {
             "1:11: variables that calls share",
         ),
     ] {
-        let text = format!("<scenario>{inside}</scenario>");
-        let fault = compile(&source(&text), Surroundings::default()).unwrap_err();
-        let fault = fault.to_string();
-        assert!(
-            fault.starts_with(&format!("x.xml:{expected}")),
-            "{inside}: {fault}"
-        );
+        refused(inside, expected);
+    }
+}
+
+#[test]
+fn credentials_where_they_cannot_be_are_refused() {
+    for (inside, expected) in [
+        (
+            "<send><![CDATA[\nACK x SIP/2.0\n[authentication]\n]]></send>",
+            "1:11: [authentication]: no <recv> takes a challenge",
+        ),
+        (
+            "<recv response='401' auth='true'/><send><![CDATA[\nSIP/2.0 200\n[authentication]\n]]></send>",
+            "1:45: [authentication]: only requests have credentials",
+        ),
+        (
+            "<send><![CDATA[\nACK x SIP/2.0\n[authentication user=x]\n]]></send>",
+            "3:1: [authentication user=x]: `user`: only username and password",
+        ),
+        (
+            "<recv request='A'><action><log message='[authentication]'/></action></recv>",
+            "1:51: [authentication: only a message can answer",
+        ),
+    ] {
+        refused(inside, expected);
     }
 }

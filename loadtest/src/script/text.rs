@@ -3,6 +3,8 @@
 use std::io::Write as _;
 
 use super::call::{Call, Setting, Value};
+use super::credentials::{KEYWORD, closing, of_field, parameters};
+use super::digest::Request;
 
 /// Text with keywords.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +13,7 @@ pub struct Text {
     /// Whether lines end in CRLF and a blank one ends the headers.
     is_message: bool,
     has_body: bool,
+    authenticates: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ struct Line {
     drops: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Piece {
     Bytes(Vec<u8>),
     Word(Word),
@@ -61,6 +64,8 @@ enum Word {
     ClockTick,
     Timestamp,
     Version,
+    /// Username and password.
+    Authentication(Vec<Piece>, Vec<Piece>),
 }
 
 /// What names a keyword may use, and what they mean.
@@ -71,6 +76,8 @@ pub struct Names<'a> {
     pub files: &'a [(String, usize)],
     /// Words of the user's own (`-key`).
     pub keys: &'a [(String, String)],
+    /// User and password for `[authentication]` that names none (`-au`, `-ap`).
+    pub credentials: (&'a str, &'a str),
 }
 
 /// A keyword that cannot be used: as it stands there, and why.
@@ -87,13 +94,16 @@ impl Text {
         let first = lines.iter().take_while(|line| is_blank(line)).count();
         let last = lines.iter().rev().take_while(|line| is_blank(line)).count();
         let lines = &lines[first..lines.len().saturating_sub(last).max(first)];
+        let has_body = lines.iter().any(is_blank);
+        let lines: Vec<Line> = lines
+            .iter()
+            .map(|line| compile_line(line, names))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
-            lines: lines
-                .iter()
-                .map(|line| compile_line(line, names))
-                .collect::<Result<_, _>>()?,
             is_message: true,
-            has_body: lines.iter().any(is_blank),
+            has_body,
+            authenticates: lines.iter().any(authenticates),
+            lines,
         })
     }
 
@@ -102,11 +112,22 @@ impl Text {
     /// # Errors
     /// The first keyword that cannot be used.
     pub fn line(text: &str, names: &mut Names<'_>) -> Result<Self, Unusable> {
+        let line = compile_line(text, names)?;
+        if authenticates(&line) {
+            let why = "only a message can answer a challenge";
+            return Err((format!("[{KEYWORD}"), why.to_owned()));
+        }
         Ok(Self {
-            lines: vec![compile_line(text, names)?],
+            lines: vec![line],
             is_message: false,
             has_body: false,
+            authenticates: false,
         })
+    }
+
+    /// Whether it has the keyword that answers a challenge.
+    pub fn authenticates(&self) -> bool {
+        self.authenticates
     }
 
     /// The fixed bytes at its begin.
@@ -152,6 +173,11 @@ impl Text {
     }
 }
 
+fn authenticates(line: &Line) -> bool {
+    let is_answer = |piece: &Piece| matches!(piece, Piece::Word(Word::Authentication(..)));
+    line.pieces.iter().any(is_answer)
+}
+
 fn compile_line(line: &str, names: &mut Names<'_>) -> Result<Line, Unusable> {
     let mut pieces = Vec::new();
     let mut fixed = String::new();
@@ -160,7 +186,7 @@ fn compile_line(line: &str, names: &mut Names<'_>) -> Result<Line, Unusable> {
         fixed.push_str(&rest[..open]);
         let inner = &rest[open + 1..];
         let starts_word = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$');
-        let Some(close) = inner.find(']').filter(|_| starts_word) else {
+        let Some(close) = closing(inner).filter(|_| starts_word) else {
             fixed.push('[');
             rest = inner;
             continue;
@@ -191,6 +217,11 @@ fn compile_word(word: &str, names: &mut Names<'_>) -> Result<Word, String> {
     }
     if let Some(field) = word.strip_prefix("field") {
         return compile_field(field, names);
+    }
+    if let Some(rest) = word.strip_prefix(KEYWORD)
+        && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    {
+        return compile_credentials(rest, names);
     }
     let sign = word.rfind(['+', '-']).filter(|at| *at > 0);
     let (name, offset) = match sign.map(|at| word.split_at(at)) {
@@ -242,16 +273,34 @@ fn compile_word(word: &str, names: &mut Names<'_>) -> Result<Word, String> {
         "timestamp" => Word::Timestamp,
         "sipp_version" => Word::Version,
         _ => {
-            let header = word.strip_prefix("last_").ok_or_else(|| match word {
-                "authentication" => "authentication is not supported".to_owned(),
-                _ => "no such keyword; words of your own are given by -key".to_owned(),
-            })?;
+            let header = word
+                .strip_prefix("last_")
+                .ok_or("no such keyword; words of your own are given by -key")?;
             match header.strip_suffix(':') {
                 Some(name) => Word::LastLines(name.as_bytes().to_vec()),
                 None => Word::LastValue(header.as_bytes().to_vec()),
             }
         }
     })
+}
+
+/// What follows `authentication`; what is not given there is what `-au` and `-ap` say.
+fn compile_credentials(rest: &str, names: &mut Names<'_>) -> Result<Word, String> {
+    let (username, password) = parameters(rest)?;
+    let (default_username, default_password) = names.credentials;
+    let mut pieces = |text: Option<&str>, default: &str| {
+        let Some(text) = text else {
+            return Ok(vec![Piece::Bytes(default.as_bytes().to_vec())]);
+        };
+        let line = compile_line(text, names).map_err(|(word, why)| format!("{word}: {why}"))?;
+        if authenticates(&line) {
+            return Err("it cannot stand within itself".to_owned());
+        }
+        Ok(line.pieces)
+    };
+    let username = pieces(username, default_username)?;
+    let password = pieces(password, default_password)?;
+    Ok(Word::Authentication(username, password))
 }
 
 /// `field0`, or `field0 file="users.csv"`.
@@ -317,16 +366,7 @@ impl Word {
             Self::LastValue(name) => out.write_all(call.last_value(name)),
             Self::LastMessage => out.write_all(&call.last),
             Self::LastUri => out.write_all(call.last_uri()),
-            Self::LastCseq(offset) => {
-                let value = call.last_value(b"CSeq");
-                let digits = value
-                    .iter()
-                    .take_while(|byte| byte.is_ascii_digit())
-                    .count();
-                let number = std::str::from_utf8(&value[..digits]).ok();
-                let number: i64 = number.and_then(|text| text.parse().ok()).unwrap_or(0);
-                write!(out, "{}", number + offset)
-            }
+            Self::LastCseq(offset) => write!(out, "{}", last_cseq(call) + offset),
             Self::PeerTag if call.peer_tag.is_empty() => Ok(()),
             Self::PeerTag => out
                 .write_all(b";tag=")
@@ -338,7 +378,13 @@ impl Word {
             Self::NextUrl => out.write_all(&call.next_url),
             Self::Field(file, field) => {
                 let row = call.rows.get(*file).copied().unwrap_or(0);
-                out.write_all(fixed.injections[*file].field(row, *field))
+                let field = fixed.injections[*file].field(row, *field);
+                write_field(field, call, setting, out)
+            }
+            Self::Authentication(username, password) => {
+                let username = text_of(username, call, setting);
+                let password = text_of(password, call, setting);
+                answer(call, setting, (&username, &password), out)
             }
             Self::Variable(index) => write_value(&call.variables[*index], out),
             Self::Users => write!(out, "{}", fixed.users),
@@ -348,6 +394,66 @@ impl Word {
             Self::Length(_) => Ok(()),
         };
     }
+}
+
+/// The number in the last message's CSeq; 0 without one.
+fn last_cseq(call: &Call) -> i64 {
+    let value = call.last_value(b"CSeq");
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
+    let number = std::str::from_utf8(&value[..digits.count()]).ok();
+    number.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A field of a file: as it stands there, unless it is `[authentication ...]`.
+fn write_field(
+    field: &[u8],
+    call: &Call,
+    setting: &Setting<'_>,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    match of_field(field) {
+        Some(Ok((username, password))) => {
+            let credentials = (username.as_bytes(), password.as_bytes());
+            answer(call, setting, credentials, out)
+        }
+        _ => out.write_all(field),
+    }
+}
+
+/// What pieces come to.
+fn text_of(pieces: &[Piece], call: &Call, setting: &Setting<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => text.extend_from_slice(bytes),
+            Piece::Word(word) => word.write(call, setting, &mut text),
+        }
+    }
+    text
+}
+
+/// The answer to the call's challenge, for the request that stands in `out` so far; nothing without one.
+fn answer(
+    call: &Call,
+    setting: &Setting<'_>,
+    (username, password): (&[u8], &[u8]),
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    let Some(challenge) = &call.challenge else {
+        return Ok(());
+    };
+    let (method, uri) = {
+        let mut words = out.split(|byte| matches!(byte, b' ' | b'\r'));
+        let mut word = || words.next().unwrap_or_default().to_vec();
+        (word(), word())
+    };
+    let request = Request {
+        username,
+        password,
+        method: &method,
+        uri: &uri,
+    };
+    challenge.answer(request, setting.chance, out)
 }
 
 /// An address as it stands in a URI.

@@ -60,6 +60,7 @@ impl Compiler<'_> {
                 let other = self.text(node, &other, false)?;
                 Action::CompareText(self.assigned(node)?, self.named(node, "variable")?, other)
             }
+            "verifyauth" => self.verification(node)?,
             "trim" => Action::Trim(self.assigned(node)?),
             "gettimeofday" => {
                 let names = self.needed(node, "assign_to")?;
@@ -88,6 +89,16 @@ impl Compiler<'_> {
                 Action::Calculate(self.assigned(node)?, sum, self.operand(node, "variable")?)
             }
         })
+    }
+
+    fn verification(&mut self, node: Node<'_, '_>) -> Result<Action, Fault> {
+        let username = self.needed(node, "username")?;
+        let password = self.needed(node, "password")?;
+        Ok(Action::Verify(
+            self.assigned(node)?,
+            self.text(node, &username, false)?,
+            self.text(node, &password, false)?,
+        ))
     }
 
     fn needed(&self, node: Node<'_, '_>, name: &str) -> Result<String, Fault> {
@@ -213,6 +224,7 @@ fn attributes_of(name: &str) -> Option<&'static [&'static str]> {
         ],
         "strcmp" => &["assign_to", "value", "variable", "variable2"],
         "trim" | "gettimeofday" => &["assign_to"],
+        "verifyauth" => &["assign_to", "username", "password"],
         "exec" => &["int_cmd"],
         _ => return None,
     })
