@@ -357,13 +357,13 @@ pub fn kind_of(method: Method) -> Kind {
 /// stranger who sends long ones must not get at more memory than one who sends many.
 const STORED_BYTES: usize = 4096;
 
-/// A transaction as it was found.
+/// A transaction as it was found. It is worth nothing once time has passed.
 #[derive(Clone, Copy, Debug)]
 pub enum Found {
     /// This context.
     Whole(u32),
-    /// It was answered, and nothing is pending.
-    Answered(Answered),
+    /// It was answered, and nothing is pending: see [`Contexts::answered_one`].
+    Answered(u32),
 }
 
 /// In the index: the bit that tells the serial number of what is answered from that of a context.
@@ -412,6 +412,7 @@ impl Contexts {
     }
 
     /// The transaction with this key.
+    #[inline]
     pub fn find(&self, key: TransactionKey) -> Option<Found> {
         let found = self.index.find(key.index_hash(), |place| {
             let of_place = match place & ANSWERED {
@@ -422,8 +423,13 @@ impl Contexts {
         })?;
         Some(match found & ANSWERED {
             0 => Found::Whole(found),
-            _ => Found::Answered(*self.answered.get(found & !ANSWERED)),
+            _ => Found::Answered(found & !ANSWERED),
         })
+    }
+
+    /// An answered transaction as [`Contexts::find`] has found it.
+    pub fn answered_one(&self, serial: u32) -> &Answered {
+        self.answered.get(serial)
     }
 
     /// The context that a branch of ours names.

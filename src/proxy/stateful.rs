@@ -18,7 +18,7 @@ use super::stats::Drop;
 use crate::arena::Bytes;
 use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
-use crate::transaction::{Answered, RepeatAction, ReplyAction};
+use crate::transaction::{RepeatAction, ReplyAction};
 
 impl Core {
     /// Answers a request by its transaction, so that a repeat gets the same answer. After a final one the
@@ -75,7 +75,7 @@ impl Core {
             (Found::Whole(index), _) => self.repeat_answer(index, request, out),
             // Who answered an INVITE with 2xx repeats that, not we.
             (Found::Answered(_), Method::Invite) => {}
-            (Found::Answered(answered), _) => self.answer_again(&answered, request, out),
+            (Found::Answered(serial), _) => self.answer_again(serial, request, out),
         }
         self.stats.counters.repeats += 1;
         true
@@ -97,7 +97,8 @@ impl Core {
     }
 
     /// Gives a request that came again the answer that it got, made from the request itself.
-    fn answer_again(&mut self, answered: &Answered, request: &Request<'_>, out: &mut Outbox) {
+    fn answer_again(&mut self, serial: u32, request: &Request<'_>, out: &mut Outbox) {
+        let answered = self.contexts.answered_one(serial);
         if answered.goes_to_source {
             request.force_rport();
         }

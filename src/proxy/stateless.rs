@@ -65,8 +65,11 @@ impl Core {
             self.contexts.find(key)
         });
         let answered = match known {
-            Some(Found::Answered(answered)) if answered.token == token => answered,
-            _ => return self.relay_late_reply(incoming, out),
+            Some(Found::Answered(serial)) => Some(*self.contexts.answered_one(serial)),
+            _ => None,
+        };
+        let Some(answered) = answered.filter(|answered| answered.token == token) else {
+            return self.relay_late_reply(incoming, out);
         };
         let code = reply.reply_code().unwrap_or(0);
         if method != Method::Invite || !(200..300).contains(&code) {

@@ -118,11 +118,15 @@ fn a_late_2xx_goes_to_the_caller_and_nothing_else_does() {
 #[test]
 fn a_reply_route_for_all_replies_sees_a_late_2xx() {
     let routes = r#"request_route { $du = "sip:10.0.1.1"; t_relay(); }
-        reply_route { append_hf("X-Seen: yes\r\n"); }"#;
+        reply_route { append_hf("X-Seen: yes\r\n"); xlog("L_ERR", "$rs came\n"); }"#;
     let mut bench = Bench::script(routes, 1);
     let invite = answered(&mut bench, "a");
     bench.wait(LATER);
+    bench.log.clear();
+    bench.answer(&invite, 180, "");
+    assert!(bench.log.is_empty(), "few words are left of it");
     assert_eq!(bench.answer(&invite, 200, "")[0].value("X-Seen"), "yes");
+    assert_eq!(bench.log.len(), 1);
 }
 
 #[test]
