@@ -63,6 +63,18 @@ impl Page {
         self.len += 1;
     }
 
+    fn replace(&mut self, old: Entry, new: Entry) -> bool {
+        let mut place = home(hash_of(old));
+        while self.entries[place] != old {
+            if self.entries[place] == 0 {
+                return false;
+            }
+            place = (place + 1) & MASK;
+        }
+        self.entries[place] = new;
+        true
+    }
+
     fn remove(&mut self, entry: Entry) -> bool {
         let mut gap = home(hash_of(entry));
         while self.entries[gap] != entry {
@@ -149,6 +161,12 @@ impl Index {
         }
         self.pages[number].put(entry(hash, cell));
         Ok(())
+    }
+
+    /// Puts another cell in the place of one under the same hash; false if that was not there.
+    pub fn replace(&mut self, hash: u32, cell: u32, other: u32) -> bool {
+        let number = self.page_of(hash);
+        self.pages[number].replace(entry(hash, cell), entry(hash, other))
     }
 
     /// Removes a cell from under its hash; false if it was not there.
@@ -263,6 +281,20 @@ mod tests {
         assert_eq!(index.find(0xdead_beef, |_| false), None);
         assert!(index.remove(0xdead_beef, 7));
         assert_eq!(index.insert(0xdead_beef, 7), Ok(()));
+    }
+
+    #[test]
+    fn a_cell_is_replaced_where_it_is() {
+        let mut index = Index::new();
+        for cell in 0..5 {
+            index.insert(0xdead_beef, cell).expect("there is room");
+        }
+        assert!(index.replace(0xdead_beef, 3, 1 << 31));
+        assert!(!index.replace(0xdead_beef, 3, 9), "it is gone");
+        assert!(!index.replace(0xdead_bee0, 4, 9), "another hash");
+        assert!(!holds(&index, 0xdead_beef, 3) && holds(&index, 0xdead_beef, 1 << 31));
+        assert!(holds(&index, 0xdead_beef, 4), "what lies behind is found");
+        assert!(index.remove(0xdead_beef, 1 << 31));
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 pub(in crate::proxy) use hooks::Untold;
 pub use relay::Leg;
 
-use super::context::{Context, KeptHop};
+use super::context::{Context, Found, KeptHop};
 use super::core::Core;
 use super::draft::{Draft, NextHop};
 use super::outbox::{Outbox, StateChange};
@@ -110,7 +110,7 @@ pub struct Act<'a> {
     /// The transaction, if there is one.
     pub context: Option<u32>,
     /// The transaction of the INVITE that a CANCEL is for.
-    pub cancels: Option<u32>,
+    pub cancels: Option<Found>,
     /// The number of the branch that it is about.
     pub branch: usize,
     /// What an event route is told.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::context::Context;
+use super::context::{Context, Found};
 use super::core::Core;
 use super::outbox::Outbox;
 use super::request::{Refusal, Request};
@@ -62,20 +62,25 @@ impl Cause {
 }
 
 impl Core {
-    /// The caller cancels the request of a context. The final answer that follows decides what
+    /// The caller cancels its INVITE. The final answer that follows decides what
     /// became of the call.
     pub(super) fn cancel(
         &mut self,
         now: Timestamp,
-        index: u32,
+        invite: Found,
         request: &Request<'_>,
         out: &mut Outbox,
     ) {
-        let is_over = self.contexts.get(index).server.is_answered();
-        self.refuse(request, if is_over { NONE_PENDING } else { CANCELING }, out);
+        let index = match invite {
+            Found::Whole(index) if !self.contexts.get(index).server.is_answered() => index,
+            Found::Whole(_) | Found::Answered(_) => {
+                return self.refuse(request, NONE_PENDING, out);
+            }
+        };
+        self.refuse(request, CANCELING, out);
         let is_tight = self.contexts.is_full(&self.arena);
         let context = self.contexts.get_mut(index);
-        if is_over || context.cancelled {
+        if context.cancelled {
             return;
         }
         context.cancelled = true;

@@ -1,8 +1,8 @@
 //! A stateful request: one server transaction, the branches sent for it, and what is still to be
 //! decided (the "response context" of RFC 3261 section 16.2), with the store of all of a shard.
 //!
-//! Owns: contexts, the index by which a retransmission, ACK or CANCEL finds its context, the timer
-//! of each. What happens to them is in `stateful`.
+//! Owns: contexts and what is left of those that are answered, the index by which a retransmission,
+//! ACK or CANCEL finds either, the timer of each context. What happens to them is in `stateful`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +24,12 @@ use crate::load::CellId;
 use crate::rng::Rng;
 use crate::sip::Method;
 use crate::time::Timestamp;
+use crate::transaction::answered::SERIAL_BITS;
+use crate::transaction::key::is_unique;
 use crate::transaction::wheel::{TimerId, Wheel};
-use crate::transaction::{ClientTransaction, Kind, ServerTransaction, TransactionKey};
+use crate::transaction::{
+    Answered, AnsweredQueue, ClientTransaction, Kind, ServerTransaction, TransactionKey,
+};
 
 /// One destination that the request was sent to.
 #[derive(Debug)]
@@ -120,6 +124,13 @@ impl RelayBranch {
         }
     }
 
+    /// Whether what was sent may have to be repeated, cancelled or acknowledged.
+    pub fn needs_request(&self) -> bool {
+        self.client.is_pending()
+            || self.client.may_acknowledge()
+            || self.cancel.is_some_and(|cancel| cancel.is_pending())
+    }
+
     /// Whether keepalives have found its destination dead since it was sent there.
     pub fn has_lost_its_destination(&self) -> bool {
         let destination = self.destination.as_ref();
@@ -170,6 +181,8 @@ pub struct Context {
     pub loop_mark: u32,
     /// Its method.
     pub method: Method,
+    /// Whether all that a repeat or a late reply needs is in these themselves: see [`Answered`].
+    pub is_plain: bool,
     /// The number in its CSeq.
     pub cseq: u32,
     /// The server transaction.
@@ -226,6 +239,8 @@ impl Context {
         Self {
             key,
             method: request.method,
+            is_plain: is_unique(request.via.branch.unwrap_or_default())
+                && (request.method == Method::Invite || request.is_in_dialog()),
             cseq: request.cseq,
             server: ServerTransaction::start(kind_of(request.method)),
             socket: request.socket,
@@ -291,6 +306,29 @@ impl Context {
         !self.server.is_answered()
     }
 
+    /// What is to be kept of it now that its answer has rested, if few words are enough: nothing is
+    /// pending, no route runs for what comes late, and the answer can be made from the request. A
+    /// repeated REGISTER, say, wants to hear what was bound, and not just 200.
+    fn in_few_words(&self, arena: &Arena) -> Option<Answered> {
+        let needs_no_answer = match self.method {
+            Method::Invite => self.armed.reply.is_none(),
+            Method::Bye | Method::Info | Method::Notify | Method::Prack => {
+                let answer = self.last_reply.map_or(&b""[..], |stored| arena.get(stored));
+                (200..300).contains(&self.sent_code) && answer.ends_with(b"\r\n\r\n")
+            }
+            _ => false,
+        };
+        let is_quiet = !self.branches.iter().any(RelayBranch::needs_request);
+        (self.is_plain && is_quiet && needs_no_answer).then(|| Answered {
+            key: self.key,
+            token: self.token,
+            ends_at: self.server.ends_at(),
+            code: self.sent_code,
+            socket: self.socket,
+            goes_to_source: self.reply_to == self.source,
+        })
+    }
+
     fn deadline(&self) -> Timestamp {
         let mut at = self.server.deadline();
         for branch in &self.branches {
@@ -319,10 +357,23 @@ pub fn kind_of(method: Method) -> Kind {
 /// stranger who sends long ones must not get at more memory than one who sends many.
 const STORED_BYTES: usize = 4096;
 
-/// All contexts of a shard.
+/// A transaction as it was found. It is worth nothing once time has passed.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// This context.
+    Whole(u32),
+    /// It was answered, and nothing is pending: see [`Contexts::answered_one`].
+    Answered(u32),
+}
+
+/// In the index: the bit that tells the serial number of what is answered from that of a context.
+const ANSWERED: u32 = 1 << SERIAL_BITS;
+
+/// All transactions of a shard.
 #[derive(Debug)]
 pub struct Contexts {
     slab: Slab<Context>,
+    answered: AnsweredQueue,
     index: Index,
     wheel: Wheel<u32>,
     limit: usize,
@@ -332,10 +383,11 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// Room for at most `limit` contexts.
+    /// Room for at most `limit` transactions.
     pub fn new(limit: usize, now: Timestamp) -> Self {
         Self {
             slab: Slab::new(),
+            answered: AnsweredQueue::new(),
             index: Index::new(),
             wheel: Wheel::new(now),
             limit,
@@ -344,14 +396,14 @@ impl Contexts {
         }
     }
 
-    /// How many there are.
+    /// How many there are, answered ones included.
     pub fn len(&self) -> usize {
-        self.slab.len()
+        self.slab.len() + self.answered.len()
     }
 
     /// Whether there is room for no more, or for no more messages than `arena` holds of them.
     pub fn is_full(&self, arena: &Arena) -> bool {
-        self.slab.len() >= self.limit || arena.in_use_bytes() >= self.limit * STORED_BYTES
+        self.len() >= self.limit || arena.in_use_bytes() >= self.limit * STORED_BYTES
     }
 
     /// Whether any context still owes an answer.
@@ -359,11 +411,25 @@ impl Contexts {
         self.in_flight > 0
     }
 
-    /// The context with this key.
-    pub fn find(&self, key: TransactionKey) -> Option<u32> {
-        self.index.find(key.index_hash(), |index| {
-            self.slab[index as usize].key == key
+    /// The transaction with this key.
+    #[inline]
+    pub fn find(&self, key: TransactionKey) -> Option<Found> {
+        let found = self.index.find(key.index_hash(), |place| {
+            let of_place = match place & ANSWERED {
+                0 => self.slab[place as usize].key,
+                _ => self.answered.get(place & !ANSWERED).key,
+            };
+            of_place == key
+        })?;
+        Some(match found & ANSWERED {
+            0 => Found::Whole(found),
+            _ => Found::Answered(found & !ANSWERED),
         })
+    }
+
+    /// An answered transaction as [`Contexts::find`] has found it.
+    pub fn answered_one(&self, serial: u32) -> &Answered {
+        self.answered.get(serial)
     }
 
     /// The context that a branch of ours names.
@@ -421,10 +487,7 @@ impl Contexts {
     pub fn release(&mut self, index: u32, arena: &mut Arena) {
         let context = &mut self.slab[index as usize];
         for branch in &mut context.branches {
-            let is_needed = branch.client.is_pending()
-                || branch.client.may_acknowledge()
-                || branch.cancel.is_some_and(|cancel| cancel.is_pending());
-            if !is_needed {
+            if !branch.needs_request() {
                 arena.free(std::mem::replace(&mut branch.sent, Bytes::EMPTY));
             }
         }
@@ -460,7 +523,36 @@ impl Contexts {
         }
     }
 
+    /// Its answer has rested: keeps few words of a context instead, if they are enough. Says whether
+    /// the context is gone.
+    pub fn condense(&mut self, index: u32, arena: &mut Arena) -> bool {
+        let Some(answered) = self.slab[index as usize].in_few_words(arena) else {
+            return false;
+        };
+        let hash = answered.key.index_hash();
+        let serial = self.answered.push(answered);
+        // What the index had no room for is not found this way either, and goes with its time.
+        self.index.replace(hash, index, ANSWERED | serial);
+        self.discard(index, arena);
+        true
+    }
+
+    /// Forgets what was answered so long ago that its time is over.
+    pub fn forget_answered(&mut self, now: Timestamp) {
+        while let Some((serial, answered)) = self.answered.pop_due(now) {
+            let hash = answered.key.index_hash();
+            self.index.remove(hash, ANSWERED | serial);
+        }
+    }
+
     fn remove(&mut self, index: u32, arena: &mut Arena) {
+        let hash = self.slab[index as usize].key.index_hash();
+        self.index.remove(hash, index);
+        self.discard(index, arena);
+    }
+
+    /// Frees a context that is in the index no more.
+    fn discard(&mut self, index: u32, arena: &mut Arena) {
         let mut context = self.slab.remove(index as usize);
         for branch in &context.branches {
             arena.free(branch.sent);
@@ -473,7 +565,6 @@ impl Contexts {
         if let KeptHop::Uri(uri) = context.next_hop {
             arena.free(uri);
         }
-        self.index.remove(context.key.index_hash(), index);
         if let Some(timer) = context.timer {
             self.wheel.cancel(timer);
         }
@@ -497,8 +588,9 @@ impl Contexts {
         Some(index)
     }
 
-    /// When the next timer is due.
+    /// When the next timer is due, or the next answered one to be forgotten.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.wheel.next_deadline()
+        let timer = self.wheel.next_deadline();
+        timer.into_iter().chain(self.answered.next_end()).min()
     }
 }

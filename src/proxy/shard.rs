@@ -203,6 +203,7 @@ impl Shard {
         while let Some(context) = self.core.contexts.pop_due(now) {
             self.core.on_timer(now, context, out);
         }
+        self.core.contexts.forget_answered(now);
         if self.core.expiring {
             self.core.expire(now);
         }
@@ -322,7 +323,7 @@ impl Core {
                 if self.contexts.named(index, token).is_some() {
                     self.on_branch_reply(now, index, usize::from(number), &incoming, out);
                 } else {
-                    self.relay_late_reply(&incoming, out);
+                    self.on_late_reply(now, &incoming, token, out);
                 }
             }
             Some(Branch::Probe { token }) => answer_probe(token, reply, out),

@@ -6,7 +6,7 @@
 use super::act::Leg;
 use super::branch::Branch;
 use super::cancel::Cause;
-use super::context::RelayBranch;
+use super::context::{Found, RelayBranch};
 use super::core::{Core, OwnAnswer, send_stored};
 use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
@@ -65,14 +65,23 @@ impl Core {
     pub(super) fn repeat(
         &mut self,
         now: Timestamp,
-        index: u32,
+        known: Found,
         request: &Request<'_>,
         out: &mut Outbox,
     ) -> bool {
-        if request.method == Method::Ack {
-            return self.absorb_ack(now, index);
+        match (known, request.method) {
+            (Found::Whole(index), Method::Ack) => return self.absorb_ack(now, index),
+            (Found::Answered(_), Method::Ack) => return false,
+            (Found::Whole(index), _) => self.repeat_answer(index, request, out),
+            // Who answered an INVITE with 2xx repeats that, not we.
+            (Found::Answered(_), Method::Invite) => {}
+            (Found::Answered(serial), _) => self.answer_again(serial, request, out),
         }
         self.stats.counters.repeats += 1;
+        true
+    }
+
+    fn repeat_answer(&mut self, index: u32, request: &Request<'_>, out: &mut Outbox) {
         let context = self.contexts.get(index);
         match (context.server.on_repeat(), context.last_reply) {
             (RepeatAction::Answer, Some(stored)) => {
@@ -85,7 +94,24 @@ impl Core {
             }
             _ => {}
         }
-        true
+    }
+
+    /// Gives a request that came again the answer that it got, made from the request itself.
+    fn answer_again(&mut self, serial: u32, request: &Request<'_>, out: &mut Outbox) {
+        let answered = self.contexts.answered_one(serial);
+        if answered.goes_to_source {
+            request.force_rport();
+        }
+        let tag = self.branch_keys.tag(request.identity());
+        let answer = OwnAnswer {
+            code: answered.code,
+            reason: build::reason_phrase(answered.code).as_bytes(),
+            headers: b"",
+            body: b"",
+        };
+        out.send(request.socket, request.reply_to(), |buffer| {
+            answer.write(request, &tag, b"", buffer);
+        });
     }
 
     fn absorb_ack(&mut self, now: Timestamp, index: u32) -> bool {

@@ -16,7 +16,11 @@ const UNDELIVERABLE: u16 = 503;
 impl Core {
     /// Does what is due for one context.
     pub(super) fn on_timer(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
-        self.run_server(now, index, out);
+        if self.run_server(now, index, out) == ServerEvent::Rested
+            && self.contexts.condense(index, &mut self.arena)
+        {
+            return;
+        }
         let mut number = 0;
         // Failover adds branches while this runs; the new ones have nothing due yet.
         while number < self.contexts.get(index).branches.len() {
@@ -28,12 +32,14 @@ impl Core {
         self.contexts.settle(index, &mut self.arena);
     }
 
-    fn run_server(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
+    fn run_server(&mut self, now: Timestamp, index: u32, out: &mut Outbox) -> ServerEvent {
         let timers = self.timers;
         loop {
             let context = self.contexts.get_mut(index);
             match context.server.on_deadline(now, &timers) {
-                ServerEvent::Idle | ServerEvent::Terminated => return,
+                event @ (ServerEvent::Idle | ServerEvent::Rested | ServerEvent::Terminated) => {
+                    return event;
+                }
                 ServerEvent::Retransmit => {
                     if let Some(stored) = context.last_reply {
                         send_stored(&self.arena, stored, context.socket, context.reply_to, out);

@@ -14,13 +14,28 @@ pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 
 /// The identity of a server transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TransactionKey(u128);
+pub struct TransactionKey {
+    high: u64,
+    low: u64,
+}
 
 impl TransactionKey {
     /// 32 of its bits, for an index.
     pub fn index_hash(self) -> u32 {
-        self.0 as u32
+        self.low as u32
     }
+
+    /// One of these parts, for tests of what holds keys.
+    #[cfg(test)]
+    pub fn of_parts(high: u64, low: u64) -> Self {
+        Self { high, low }
+    }
+}
+
+/// Whether a branch is one of RFC 3261, which no other transaction of its sender has: then a reply has
+/// all that the key is made of.
+pub fn is_unique(branch: &[u8]) -> bool {
+    branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len()
 }
 
 /// Makes keys; holds the secret.
@@ -62,8 +77,11 @@ impl KeyMaker {
         // The To tag is left out: the ACK carries the one that the INVITE did not have.
         let uri = message.request_uri().unwrap_or_default();
         let texts = [of.call_id, via.host, branch, uri, of.from_tag];
-        let is_unique = branch.starts_with(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len();
-        let texts = if is_unique { &texts[..3] } else { &texts };
+        let texts = if is_unique(branch) {
+            &texts[..3]
+        } else {
+            &texts
+        };
         // INVITE, ACK and CANCEL share a branch; other methods never share one with them.
         let class = match method {
             Method::Ack | Method::Cancel => Method::Invite,
@@ -80,7 +98,9 @@ impl KeyMaker {
             }
             hasher.finish()
         };
-        let (low, high) = (fold(&self.low), fold(&self.high));
-        TransactionKey(u128::from(high) << 64 | u128::from(low))
+        TransactionKey {
+            high: fold(&self.high),
+            low: fold(&self.low),
+        }
     }
 }

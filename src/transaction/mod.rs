@@ -1,13 +1,15 @@
 //! The transaction layer: RFC 3261 section 17 with RFC 6026, as machines that only decide.
 //!
-//! Owns: states, keys and timers. May touch: nothing; what to send is the proxy's business.
+//! Owns: states, keys and timers, and what is left of those that are answered. May touch: nothing; what to send is the proxy's business.
 
+pub mod answered;
 pub mod client;
 pub mod key;
 pub mod server;
 pub mod timers;
 pub mod wheel;
 
+pub use answered::{Answered, AnsweredQueue};
 pub use client::{ClientEvent, ClientTransaction, ReplyAction};
 pub use key::{KeyMaker, TransactionKey};
 pub use server::{AckAction, RepeatAction, ServerEvent, ServerTransaction};

@@ -21,6 +21,11 @@ enum State {
     Terminated,
 }
 
+/// For so many T1 an answered transaction is kept as it is. The first two repeats of a request come
+/// within this time (after 1 and 3 T1), nearly always the only ones; they get the very bytes of the
+/// answer.
+const WHOLE_T1: u32 = 4;
+
 /// What is to be done with a retransmission of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepeatAction {
@@ -46,6 +51,9 @@ pub enum ServerEvent {
     Idle,
     /// Send the final answer again (timer G).
     Retransmit,
+    /// The first repeats are over: it can do with less than the answer's bytes from now on. Not of
+    /// negative answers to an INVITE.
+    Rested,
     /// The transaction is over (timer H, I, J or L).
     Terminated,
 }
@@ -56,7 +64,8 @@ pub struct ServerTransaction {
     kind: Kind,
     state: State,
     interval: Duration,
-    retransmit_at: Timestamp,
+    /// When its answer is sent again, or has rested.
+    next_at: Timestamp,
     end_at: Timestamp,
 }
 
@@ -67,7 +76,7 @@ impl ServerTransaction {
             kind,
             state: State::Proceeding,
             interval: Duration::ZERO,
-            retransmit_at: Timestamp::FAR,
+            next_at: Timestamp::FAR,
             end_at: Timestamp::FAR,
         }
     }
@@ -93,13 +102,14 @@ impl ServerTransaction {
             return;
         }
         self.end_at = now + timers.wait;
+        self.next_at = now + timers.t1 * WHOLE_T1;
         match (self.kind, code) {
             (Kind::Invite, 200..=299) => self.state = State::Accepted,
             (Kind::Invite, _) => {
                 self.state = State::Completed;
                 self.end_at = now + timers.t1 * 64;
                 self.interval = timers.t1;
-                self.retransmit_at = now + timers.t1;
+                self.next_at = now + timers.t1;
             }
             (Kind::NonInvite, _) => self.state = State::Completed,
         }
@@ -109,7 +119,7 @@ impl ServerTransaction {
     /// its sender has timed out by then too (RFC 4320 section 4.2).
     pub fn give_up(&mut self) {
         self.state = State::Terminated;
-        self.retransmit_at = Timestamp::FAR;
+        self.next_at = Timestamp::FAR;
         self.end_at = Timestamp::FAR;
     }
 
@@ -127,7 +137,7 @@ impl ServerTransaction {
             State::Accepted => AckAction::Forward,
             State::Completed => {
                 self.state = State::Confirmed;
-                self.retransmit_at = Timestamp::FAR;
+                self.next_at = Timestamp::FAR;
                 self.end_at = now + timers.t4;
                 AckAction::Absorb
             }
@@ -135,22 +145,31 @@ impl ServerTransaction {
         }
     }
 
+    /// When it is over.
+    pub fn ends_at(&self) -> Timestamp {
+        self.end_at
+    }
+
     /// When something is due next.
     pub fn deadline(&self) -> Timestamp {
-        self.retransmit_at.min(self.end_at)
+        self.next_at.min(self.end_at)
     }
 
     /// Does the one thing that is due at `now`; call again until it says [`ServerEvent::Idle`].
     pub fn on_deadline(&mut self, now: Timestamp, timers: &Timers) -> ServerEvent {
         if now >= self.end_at {
             self.state = State::Terminated;
-            self.retransmit_at = Timestamp::FAR;
+            self.next_at = Timestamp::FAR;
             self.end_at = Timestamp::FAR;
             return ServerEvent::Terminated;
         }
-        if now >= self.retransmit_at {
+        if now >= self.next_at {
+            if !self.awaits_ack() {
+                self.next_at = Timestamp::FAR;
+                return ServerEvent::Rested;
+            }
             self.interval = (self.interval * 2).min(timers.t2);
-            self.retransmit_at = now + self.interval;
+            self.next_at = now + self.interval;
             return ServerEvent::Retransmit;
         }
         ServerEvent::Idle
@@ -199,6 +218,32 @@ mod tests {
         assert_eq!(last, ServerEvent::Terminated);
     }
 
+    /// Answered at zero, it rests in time, and ends as late as ever.
+    fn assert_rests_and_ends(mut server: ServerTransaction, timers: &Timers) {
+        let rests = Timestamp::ZERO + timers.t1 * WHOLE_T1;
+        let ends = Timestamp::ZERO + timers.wait;
+        assert_eq!((server.deadline(), server.ends_at()), (rests, ends));
+        assert_eq!(server.on_deadline(rests, timers), ServerEvent::Rested);
+        assert_eq!(server.on_deadline(rests, timers), ServerEvent::Idle);
+        assert_eq!(server.deadline(), ends);
+        assert_eq!(server.on_deadline(ends, timers), ServerEvent::Terminated);
+    }
+
+    #[test]
+    fn one_that_ends_early_does_not_rest() {
+        for wait in [1_999, 2_000] {
+            let timers = Timers {
+                wait: Duration::from_millis(wait),
+                ..timers()
+            };
+            let mut server = ServerTransaction::start(Kind::NonInvite);
+            server.on_final_sent(200, Timestamp::ZERO, &timers);
+            let end = Timestamp::ZERO + timers.wait;
+            assert_eq!(server.deadline(), end);
+            assert_eq!(server.on_deadline(end, &timers), ServerEvent::Terminated);
+        }
+    }
+
     #[test]
     fn a_2xx_is_not_ours_to_repeat_and_its_ack_goes_end_to_end() {
         let timers = timers();
@@ -206,7 +251,7 @@ mod tests {
         server.on_final_sent(200, Timestamp::ZERO, &timers);
         assert_eq!(server.on_repeat(), RepeatAction::Absorb);
         assert_eq!(server.on_ack(Timestamp::ZERO, &timers), AckAction::Forward);
-        assert_eq!(server.deadline(), Timestamp::ZERO + timers.wait);
+        assert_rests_and_ends(server, &timers);
     }
 
     #[test]
@@ -216,6 +261,6 @@ mod tests {
         assert_eq!(server.on_repeat(), RepeatAction::Answer);
         server.on_final_sent(200, Timestamp::ZERO, &timers);
         assert_eq!(server.on_repeat(), RepeatAction::Answer);
-        assert_eq!(server.deadline(), Timestamp::ZERO + timers.wait);
+        assert_rests_and_ends(server, &timers);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Act, Stage};
 use crate::dispatch::{Destination, Health};
 use crate::proxy::cancel::Cause;
-use crate::proxy::context::RelayBranch;
+use crate::proxy::context::{Found, RelayBranch};
 use crate::proxy::core::send_stored;
 use crate::proxy::outbox::StateChange;
 use crate::proxy::script::Event;
@@ -89,7 +89,7 @@ impl Act<'_> {
     }
 
     /// The caller cancels its INVITE. The final answer that follows decides what became of the call.
-    pub fn cancel(&mut self, invite: u32) -> bool {
+    pub fn cancel(&mut self, invite: Found) -> bool {
         let Some(request) = self.request.filter(|_| !self.is_answered) else {
             return false;
         };

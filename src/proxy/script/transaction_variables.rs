@@ -2,6 +2,7 @@
 
 use super::{Variable, text_value, variable};
 use crate::proxy::act::{Act, Stage};
+use crate::proxy::context::Found;
 use crate::route::host::{Inner, ListIndex};
 use crate::route::machine::Machine;
 use crate::route::value::Value;
@@ -31,7 +32,9 @@ fn of_request(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machi
 /// `$T_inv(...)`: a variable of the INVITE that a CANCEL is for.
 fn of_invite(act: &mut Act<'_>, inner: Inner, _: ListIndex, machine: &mut Machine) -> Value {
     match (inner, act.cancels) {
-        (Inner::Variable(variable), Some(index)) => act.read_request(index, variable, machine),
+        (Inner::Variable(variable), Some(Found::Whole(index))) => {
+            act.read_request(index, variable, machine)
+        }
         _ => Value::Null,
     }
 }

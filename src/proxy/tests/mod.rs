@@ -1,6 +1,7 @@
 //! What one shard does with calls, message by message.
 
 mod accounting;
+mod answered;
 mod answers;
 mod calls;
 mod corners;
