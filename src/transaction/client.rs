@@ -101,7 +101,9 @@ impl ClientTransaction {
                 self.provisional(kind, now, timers);
                 ReplyAction::Pass
             }
-            (State::Calling | State::Proceeding, Kind::Invite, 200..=299) => {
+            // Also of what was given up and is answered all the same: the caller has to know (RFC 3261
+            // section 16.7 step 5).
+            (State::Calling | State::Proceeding | State::Terminated, Kind::Invite, 200..=299) => {
                 self.settle(State::Accepted, now + timers.wait);
                 ReplyAction::Pass
             }
@@ -118,11 +120,6 @@ impl ClientTransaction {
                 ReplyAction::Pass
             }
             (State::Accepted, _, 200..=299) => ReplyAction::Pass,
-            // Given up, and yet answered: the caller has to know (RFC 3261 section 16.7 step 5).
-            (State::Terminated, Kind::Invite, 200..=299) => {
-                self.settle(State::Accepted, now + timers.wait);
-                ReplyAction::Pass
-            }
             (State::Completed, Kind::Invite, 300..) => ReplyAction::AckAgain,
             _ => ReplyAction::Absorb,
         }
