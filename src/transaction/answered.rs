@@ -117,7 +117,7 @@ impl AnsweredQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -171,7 +171,7 @@ mod tests {
                 base: (1 << SERIAL_BITS) - (chunks_to_wrap + 1) * CHUNK as u32,
                 ..AnsweredQueue::new()
             };
-            let mut model: HashMap<u32, Answered> = HashMap::new();
+            let mut model: BTreeMap<u32, Answered> = BTreeMap::new();
             let mut now = Timestamp::from_secs(5);
             for _ in 0..120 {
                 for _ in 0..rng.next() % 300 {
