@@ -22,7 +22,7 @@ impl Core {
         out: &mut Outbox,
     ) {
         let reply = incoming.message;
-        let Some(Ok(upstream)) = reply.vias_below(&incoming.basics.via).next() else {
+        let Some(Ok(upstream)) = reply.via_below(&incoming.basics.via) else {
             return self.stats.counters.drop(Drop::NoWayBack);
         };
         let Some(reply_to) = upstream.reply_address() else {

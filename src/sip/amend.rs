@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::edit::Edits;
 use super::message::Message;
 use super::text;
-use super::via::Via;
+use super::via::{Place, Via};
 
 /// The parameters `received` and `rport` that a Via value is to get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Amend {
     fn changes(&self, via: &Via<'_>) -> [Option<Change>; 2] {
         let end = via.range.end..via.range.end;
         let rport = self.rport.map(|port| Change {
-            range: via.rport_tail.clone().unwrap_or(end.clone()),
+            range: via.rport_tail.map_or(end.clone(), Place::range),
             name: if via.rport_tail.is_some() {
                 ""
             } else {
@@ -73,7 +73,7 @@ impl Amend {
             value: Value::Port(port),
         });
         let received = self.received.map(|ip| Change {
-            range: via.received_tail.clone().unwrap_or(end),
+            range: via.received_tail.map_or(end, Place::range),
             name: if via.received_tail.is_some() {
                 ""
             } else {

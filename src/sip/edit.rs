@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::message::Message;
 use super::name::Name;
+use super::scan::Entry;
 use super::values::value_end;
 
 /// One change: the bytes `at..end` of the original give way to `text` of the arena.
@@ -216,18 +217,17 @@ pub fn remove_first_value(edits: &mut Edits, message: Message<'_>, name: Name) {
 /// be the topmost.
 pub fn remove_value(edits: &mut Edits, message: Message<'_>, name: Name, value: &Range<usize>) {
     // The first line with a value in it; lines without one may stand before it.
-    let line = message
-        .all(name)
-        .find(|line| line.range.contains(&value.start));
-    let Some(line) = line else {
+    let mut entries = message.entries_from_first(name).iter();
+    let holds = |entry: &&Entry| value.start < entry.end as usize && entry.name == name;
+    let Some(line) = entries.find(holds) else {
         return;
     };
-    let end = line.value_range.end;
+    let end = line.value_end as usize;
     let second = value_end(message.bytes(), value.end, end) + 1;
     if second >= end {
-        edits.remove(line.range);
+        edits.remove(line.start as usize..line.end as usize);
     } else {
         let second = super::text::skip_lws(&message.bytes()[..end], second);
-        edits.remove(line.value_range.start..second);
+        edits.remove(line.value_start as usize..second);
     }
 }

@@ -197,7 +197,7 @@ impl<'a> Message<'a> {
     /// The tag of From or To; empty if there is none.
     pub(super) fn tag_of(self, name: Name) -> Result<&'a [u8], HeaderError> {
         let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
-        let range = entry.value_start as usize..entry.value_end as usize;
+        let range = entry.value_range();
         if let Some(tag) = NameAddr::usual_tag(self.bytes, range) {
             return Ok(tag);
         }
@@ -224,7 +224,7 @@ impl<'a> Message<'a> {
     /// The topmost Via value.
     pub fn top_via(self) -> Result<Via<'a>, HeaderError> {
         let entry = self.first_entry(Name::Via).ok_or(HeaderError::Missing)?;
-        let range = entry.value_start as usize..entry.value_end as usize;
+        let range = entry.value_range();
         match Via::usual(self.bytes, range) {
             Some(via) => Ok(via),
             None => self.vias().next().unwrap_or(Err(HeaderError::Missing)),
@@ -236,6 +236,19 @@ impl<'a> Message<'a> {
         Values::behind(self, Name::Via, &via.range).map(move |(value, range)| {
             Via::usual(self.bytes, range.clone()).map_or_else(|| Via::parse(value, range.start), Ok)
         })
+    }
+
+    /// The Via value directly below this one.
+    pub fn via_below(self, via: &Via<'a>) -> Option<Result<Via<'a>, HeaderError>> {
+        // Mostly each stands on a line of its own, and they follow each other.
+        if let [first, second, ..] = self.entries_from_first(Name::Via)
+            && first.value_range().end == via.range.end
+            && second.name == Name::Via
+            && let Some(below) = Via::usual(self.bytes, second.value_range())
+        {
+            return Some(Ok(below));
+        }
+        self.vias_below(via).next()
     }
 
     /// Whether there is a Via value below this one.
@@ -295,7 +308,7 @@ impl<'a> Message<'a> {
     }
 
     fn value_of(self, entry: &Entry) -> &'a [u8] {
-        &self.bytes[entry.value_start as usize..entry.value_end as usize]
+        &self.bytes[entry.value_range()]
     }
 
     fn first_entry(self, name: Name) -> Option<&'a Entry> {
@@ -320,7 +333,7 @@ impl<'a> Message<'a> {
     }
 
     fn line(self, entry: &Entry) -> Line<'a> {
-        let value_range = entry.value_start as usize..entry.value_end as usize;
+        let value_range = entry.value_range();
         Line {
             name: entry.name,
             name_text: &self.bytes[entry.start as usize..entry.name_end as usize],

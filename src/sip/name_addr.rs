@@ -64,10 +64,15 @@ impl<'a> NameAddr<'a> {
     }
 
     /// The tag of the value that lies at `range` of `bytes`, empty if it has none, where it is written as
-    /// nearly all are: the URI in brackets, no quotes before it, no parameter but the tag. What is not
-    /// so, or not right, is `None`.
+    /// nearly all are: the URI in brackets, no parameter but the tag. What is not so, or not right, is
+    /// `None`.
     pub(super) fn usual_tag(bytes: &'a [u8], range: Range<usize>) -> Option<&'a [u8]> {
-        let open = marks::find(bytes, range.clone(), [b'<', b';', b'"'])?;
+        let mut display_end = range.start;
+        if bytes.get(display_end) == Some(&b'"') {
+            let close = marks::find(bytes, range.start + 1..range.end, [b'"', b'\\'])?;
+            display_end = (bytes[close] == b'"').then_some(close + 1)?;
+        }
+        let open = marks::find(bytes, display_end..range.end, [b'<', b';', b'"'])?;
         let close = marks::find(bytes, open..range.end, [b'>'])?;
         if bytes[open] != b'<' || !bytes[open + 1..close].starts_with(b"sip:") {
             return None;

@@ -27,6 +27,13 @@ pub(super) struct Entry {
     pub(super) name: Name,
 }
 
+impl Entry {
+    /// Where its value lies.
+    pub(super) fn value_range(&self) -> Range<usize> {
+        self.value_start as usize..self.value_end as usize
+    }
+}
+
 /// The start line, as offsets.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
@@ -173,11 +180,11 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
     }
     index.clear();
     let mut lines = Lines::new(bytes);
-    let line = lines.next_end_or_last(index);
+    let line = lines.end(0).unwrap_or_else(|| lines.last_end(index));
     start_line(bytes, line.text_end, index)?;
     index.headers_start = line.next as u16;
     let body_start = header_lines(&mut lines, line.next, index)?;
-    index.malformed |= lines.saw_bare_cr(body_start);
+    index.malformed |= lines.saw_bare_cr;
     index.body_start = body_start as u16;
     let mut end = bytes.len();
     if index.seen & Name::ContentLength.bit() != 0 {
@@ -207,83 +214,70 @@ struct Lines<'a> {
     bytes: &'a [u8],
     /// Where the block at hand begins.
     block: usize,
-    /// Its LFs that were not reached yet.
-    feeds: u64,
-    /// What follows a CR in it and is no LF.
-    odd: u64,
-    /// Whether its last byte is a CR.
-    ends_with_cr: bool,
-    /// Whether there was something odd in an earlier block.
-    was_odd: bool,
+    /// Its CRs and LFs that were not reached yet.
+    marks: u64,
+    /// Whether there was a CR without LF.
+    saw_bare_cr: bool,
 }
 
 impl<'a> Lines<'a> {
     #[inline]
     fn new(bytes: &'a [u8]) -> Self {
-        let mut lines = Self {
+        Self {
             bytes,
             block: 0,
-            feeds: 0,
-            odd: 0,
-            ends_with_cr: false,
-            was_odd: false,
-        };
-        lines.look(0);
-        lines
-    }
-
-    /// Looks at the block that begins here.
-    #[inline]
-    fn look(&mut self, block: usize) {
-        let (feeds, crs) = marks::with_block(self.bytes, block, |block| {
-            (marks::equal(block, [b'\n']), marks::equal(block, [b'\r']))
-        });
-        self.was_odd |= self.odd != 0;
-        self.odd = (crs << 1 | u64::from(self.ends_with_cr)) & !feeds;
-        self.ends_with_cr = crs >> (BLOCK - 1) != 0;
-        self.feeds = feeds;
-        self.block = block;
-    }
-
-    /// Where the next line ends; `None` if it ends with the datagram alone.
-    #[inline]
-    fn next_end(&mut self) -> Option<LineEnd> {
-        while self.feeds == 0 {
-            if self.block + BLOCK >= self.bytes.len() {
-                return None;
-            }
-            self.look(self.block + BLOCK);
+            marks: Self::marks(bytes, 0),
+            saw_bare_cr: false,
         }
-        let feed = self.block + self.feeds.trailing_zeros() as usize;
-        self.feeds &= self.feeds - 1;
-        // No line begins behind a CR, so this one is of the same line.
-        let has_cr = feed > 0 && self.bytes[feed - 1] == b'\r';
-        Some(LineEnd {
-            text_end: feed - usize::from(has_cr),
-            next: feed + 1,
-        })
     }
 
-    /// As [`Lines::next_end`]; the end of the datagram is noted and ends the line.
-    fn next_end_or_last(&mut self, index: &mut HeaderIndex) -> LineEnd {
-        self.next_end().unwrap_or_else(|| {
-            index.ending = Ending::NoLineEnd;
-            LineEnd {
-                text_end: self.bytes.len(),
-                next: self.bytes.len(),
+    #[inline]
+    fn marks(bytes: &[u8], block: usize) -> u64 {
+        marks::with_block(bytes, block, |block| marks::equal(block, [b'\r', b'\n']))
+    }
+
+    /// Where the line that begins at `from` ends; `None` if it ends with the datagram alone. Lines are
+    /// asked for in their order.
+    #[inline]
+    fn end(&mut self, from: usize) -> Option<LineEnd> {
+        loop {
+            while self.marks == 0 {
+                self.block += BLOCK;
+                if self.block >= self.bytes.len() {
+                    return None;
+                }
+                self.marks = Self::marks(self.bytes, self.block);
             }
-        })
+            let at = self.block + self.marks.trailing_zeros() as usize;
+            self.marks &= self.marks - 1;
+            if self.bytes.get(at) == Some(&b'\n') {
+                if at < from {
+                    // Of the line before, whose CR ends a block.
+                    continue;
+                }
+                return Some(LineEnd {
+                    text_end: at,
+                    next: at + 1,
+                });
+            }
+            if self.bytes.get(at + 1) == Some(&b'\n') {
+                self.marks &= self.marks.wrapping_sub(1);
+                return Some(LineEnd {
+                    text_end: at,
+                    next: at + 2,
+                });
+            }
+            self.saw_bare_cr = true;
+        }
     }
 
-    /// Whether there is a CR without LF before `end`, where the line that was asked for last ends.
-    fn saw_bare_cr(&self, end: usize) -> bool {
-        let rest = self.bytes.len() - end;
-        let odd = if rest == 0 {
-            self.odd != 0 || self.ends_with_cr
-        } else {
-            self.odd & marks::below(end - self.block) != 0
-        };
-        odd || self.was_odd
+    /// The end of the datagram, noted as what ends a line.
+    fn last_end(&self, index: &mut HeaderIndex) -> LineEnd {
+        index.ending = Ending::NoLineEnd;
+        LineEnd {
+            text_end: self.bytes.len(),
+            next: self.bytes.len(),
+        }
     }
 }
 
@@ -295,8 +289,9 @@ fn header_lines(
 ) -> Result<usize, ScanError> {
     let bytes = lines.bytes;
     while at < bytes.len() {
-        let Some(line) = lines.next_end() else {
-            at = odd_line(lines, at, None, index)?;
+        let Some(line) = lines.end(at) else {
+            let line = lines.last_end(index);
+            at = odd_line(lines, at, line, index)?;
             continue;
         };
         if line.text_end == at {
@@ -305,7 +300,7 @@ fn header_lines(
         let is_folded = matches!(bytes.get(line.next), Some(b' ' | b'\t'));
         let known = Name::at_head(&bytes[at..]).filter(|_| !is_folded);
         let Some((name, length)) = known else {
-            at = odd_line(lines, at, Some(line), index)?;
+            at = odd_line(lines, at, line, index)?;
             continue;
         };
         let value = trim_value(bytes, at + length + 1, line.text_end);
@@ -325,20 +320,21 @@ fn header_lines(
     Ok(at)
 }
 
-/// Reads a header line that is folded, or whose name is not a common one, or that has no `end`.
+/// Reads a header line that is folded, or whose name is not a common one, or that has no end.
 #[cold]
 fn odd_line(
     lines: &mut Lines<'_>,
     at: usize,
-    end: Option<LineEnd>,
+    mut line: LineEnd,
     index: &mut HeaderIndex,
 ) -> Result<usize, ScanError> {
     let bytes = lines.bytes;
-    let mut line = end.unwrap_or_else(|| lines.next_end_or_last(index));
     let first_end = line.text_end;
     // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
     while let Some(b' ' | b'\t') = bytes.get(line.next) {
-        line = lines.next_end_or_last(index);
+        line = lines
+            .end(line.next)
+            .unwrap_or_else(|| lines.last_end(index));
     }
     let (name, name_end, value_from) = if let Some((name, length)) = Name::at_head(&bytes[at..]) {
         (name, at + length, at + length + 1)
@@ -387,7 +383,7 @@ fn announced_length(bytes: &[u8], index: &mut HeaderIndex) -> Option<usize> {
         if entry.name != Name::ContentLength {
             continue;
         }
-        let value = &bytes[entry.value_start as usize..entry.value_end as usize];
+        let value = &bytes[entry.value_range()];
         let Some(number) = text::number(value) else {
             // A number beyond 32 bits announces more than any datagram holds.
             let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);

@@ -83,18 +83,27 @@ fn trim_white(bytes: &[u8], range: Range<usize>) -> Range<usize> {
     start..end
 }
 
+/// The value of a decimal digit.
+#[inline]
+fn digit(byte: u8) -> Option<u8> {
+    let value = byte.wrapping_sub(b'0');
+    (value <= 9).then_some(value)
+}
+
 /// A decimal number that fits 32 bits; leading zeros are allowed. `None` for anything else.
 pub(super) fn number(text: &[u8]) -> Option<u32> {
+    const ALWAYS_FIT: usize = u32::MAX.ilog10() as usize;
     if text.is_empty() {
         return None;
     }
+    let (head, tail) = text.split_at(text.len().min(ALWAYS_FIT));
     let mut value = 0_u32;
-    for &byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(u32::from(digit))?;
+    for &byte in head {
+        value = value * 10 + u32::from(digit(byte)?);
+    }
+    for &byte in tail {
+        let digit = u32::from(digit(byte)?);
+        value = value.checked_mul(10)?.checked_add(digit)?;
     }
     Some(value)
 }
@@ -182,21 +191,28 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
 
 /// The address that four numbers with dots between them write: no zeros before them, nothing around.
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let digit = |byte: u8| u32::from(byte - b'0');
-    let mut parts = text.split(|&byte| byte == b'.');
-    let mut octets = [0; 4];
-    for octet in &mut octets {
-        let number = match *parts.next()? {
-            [one @ b'0'..=b'9'] => digit(one),
-            [ten @ b'1'..=b'9', one @ b'0'..=b'9'] => digit(ten) * 10 + digit(one),
-            [hundred @ b'1'..=b'2', ten @ b'0'..=b'9', one @ b'0'..=b'9'] => {
-                digit(hundred) * 100 + digit(ten) * 10 + digit(one)
+    let (mut address, mut dots) = (0_u32, 0);
+    // The number at hand.
+    let (mut number, mut digits) = (0, 0);
+    for &byte in text {
+        if let Some(digit) = digit(byte) {
+            if digits > 0 && number == 0 {
+                return None;
             }
-            _ => return None,
-        };
-        *octet = u8::try_from(number).ok()?;
+            number = number * 10 + u32::from(digit);
+            digits += 1;
+        } else if byte == b'.' && digits > 0 {
+            address = address << 8 | number;
+            dots += 1;
+            (number, digits) = (0, 0);
+        } else {
+            return None;
+        }
+        if number > 255 || dots > 3 {
+            return None;
+        }
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | number))
 }
 
 /// The first position at or after `at` that holds no character of a host name or IPv4 address.

@@ -56,10 +56,7 @@ impl<'a> Values<'a> {
         let holds = |entry: &&Entry| entry.name == name && range.end <= entry.value_end as usize;
         if let Some(entry) = values.entries.by_ref().find(holds) {
             values.line_end = entry.value_end as usize;
-            values.at = range.end;
-            if values.at < values.line_end {
-                values.at = value_end(message.bytes(), range.end, values.line_end) + 1;
-            }
+            values.at = value_end(message.bytes(), range.end, values.line_end) + 1;
         }
         values
     }

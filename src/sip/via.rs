@@ -14,6 +14,26 @@ const COOKIE: &[u8] = b"z9hG4bK";
 /// The port of UDP and TCP if none is named.
 const DEFAULT_PORT: u16 = 5060;
 
+/// Where a part of a message lies, in few bytes: what has it is handed on often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    start: u16,
+    end: u16,
+}
+
+impl Place {
+    fn new(range: &Range<usize>) -> Self {
+        Self {
+            start: range.start as u16,
+            end: range.end as u16,
+        }
+    }
+
+    pub(super) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
 /// One Via value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Via<'a> {
@@ -37,9 +57,9 @@ pub struct Via<'a> {
     /// nevertheless, so that a request can be answered.
     pub well_formed: bool,
     /// From behind the name `received` to the end of the parameter, in the message.
-    pub(super) received_tail: Option<Range<usize>>,
+    pub(super) received_tail: Option<Place>,
     /// From behind the name `rport` to the end of the parameter, in the message.
-    pub(super) rport_tail: Option<Range<usize>>,
+    pub(super) rport_tail: Option<Place>,
 }
 
 impl<'a> Via<'a> {
@@ -163,11 +183,11 @@ impl<'a> Via<'a> {
             6 if self.branch.is_none() && is(b"branch") => self.branch = value,
             5 if self.rport.is_none() && is(b"rport") => {
                 self.rport = Some(value.and_then(text::port));
-                self.rport_tail = Some(tail);
+                self.rport_tail = Some(Place::new(&tail));
             }
             8 if self.received_tail.is_none() && is(b"received") => {
                 self.received = value;
-                self.received_tail = Some(tail);
+                self.received_tail = Some(Place::new(&tail));
             }
             _ => {}
         }
