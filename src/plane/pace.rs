@@ -4,7 +4,7 @@
 //! clocks are read by the caller.
 //!
 //! To be woken for each datagram costs more than to read it. So a shard that would be busy for more
-//! than a third of the time, were it woken for each, does not wait for the next datagram but for a point
+//! than half of the time, were it woken for each, does not wait for the next datagram but for a point
 //! in time, and then reads all that has come. Its rounds begin a fixed time apart, the most that a
 //! datagram waits for it. A shard with time to spare reads each datagram when it comes. What a message
 //! costs is measured only while nothing gathers, so that the decision does not act back on itself: for a
@@ -30,7 +30,7 @@ impl Default for Gathering {
     fn default() -> Self {
         Self {
             span: DEFAULT_GATHER,
-            busy: 1.0 / 3.0,
+            busy: 0.5,
         }
     }
 }
@@ -196,7 +196,12 @@ mod tests {
 
     #[test]
     fn a_shard_with_time_to_spare_waits_for_nothing() {
-        assert!(pace(DEFAULT_GATHER, 25_000, 8_000).0.next_round().is_none());
+        assert!(
+            pace(DEFAULT_GATHER, 25_000, 10_000)
+                .0
+                .next_round()
+                .is_none()
+        );
         assert!(
             pace(DEFAULT_GATHER, 50_000, 15_000)
                 .0
@@ -231,7 +236,7 @@ mod tests {
         let mut gathered = 0;
         for round in 1..=20_000 {
             let now = last + DEFAULT_GATHER * round;
-            spent += Duration::from_micros(20) * 7;
+            spent += Duration::from_micros(20) * 9;
             pace.found(now, 20, || spent);
             gathered += u32::from(pace.next_round().is_some());
         }
