@@ -44,6 +44,14 @@ def main():
     print(f"subject on core {machine.subject_cores(1)}, load on {machine.load_cores(1)}")
     folder = tempfile.mkdtemp(prefix="sipshard-compare-")
     begin, busy, results = time.monotonic(), BusyTime(), []
+    run = {
+        "machine": machine.facts,
+        "options": {"quick": options.quick, "rounds": options.rounds, "seconds": options.seconds},
+        "scale": options.scale,
+        "results": results,
+        "generators": None,
+    }
+    os.makedirs(options.out, exist_ok=True)
     try:
         for count, (number, cell) in enumerate(plan):
             minutes = (time.monotonic() - begin) / 60
@@ -53,25 +61,24 @@ def main():
             print(in_short(result), flush=True)
             results.append({"cell": vars(cell), "round": number, **result})
             machine.facts["others_percent"] = busy.others_percent()
-        beside = generators.measure(options, machine, folder) if with_generators else None
+            keep(run, begin, options)
+        if with_generators:
+            run["generators"] = generators.measure(options, machine, folder)
+            keep(run, begin, options)
     finally:
         if options.keep:
             print(f"logs: {folder}")
         else:
             shutil.rmtree(folder)
-    run = {
-        "machine": machine.facts,
-        "options": {"quick": options.quick, "rounds": options.rounds, "seconds": options.seconds},
-        "scale": options.scale,
-        "minutes": (time.monotonic() - begin) / 60,
-        "results": results,
-        "generators": beside,
-    }
-    os.makedirs(options.out, exist_ok=True)
-    with open(options.results, "w", encoding="utf-8") as file:
-        json.dump(run, file, indent=1)
     page.write(run, options.out)
     print(f"wrote {os.path.join(options.out, 'performance.md')}")
+
+
+def keep(run, begin, options):
+    """Writes what was measured so far: `--page` makes a page of it, also if the run is interrupted."""
+    run["minutes"] = (time.monotonic() - begin) / 60
+    with open(options.results, "w", encoding="utf-8") as file:
+        json.dump(run, file, indent=1)
 
 
 def arguments():
