@@ -6,7 +6,9 @@
 //! To be woken for each datagram costs more than to read it. So a shard that would be busy for more
 //! than half of the time, were it woken for each, does not wait for the next datagram but for a point
 //! in time, and then reads all that has come. Its rounds begin a fixed time apart, the most that a
-//! datagram waits for it. A shard with time to spare reads each datagram when it comes. What a message
+//! datagram waits for it. A shard with time to spare reads each datagram when it comes. The load is
+//! judged over some tens of milliseconds, and a shard that was so busy gathers for five seconds: one
+//! whose load lies a little below the limit on the average gathers for most of the time. What a message
 //! costs is measured only while nothing gathers, so that the decision does not act back on itself: for a
 //! tenth of a second when traffic sets in, and then every five seconds.
 
