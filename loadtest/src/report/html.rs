@@ -354,12 +354,17 @@ fn percentile_curve(out: &mut String, runs: &[Run]) {
     section(out, "Percentiles of the answer time", &words, &chart);
 }
 
-fn times_table(out: &mut String, run: &Run, named: bool) {
-    let suffix = if named {
+/// What tells the headings of several runs apart.
+fn suffix(run: &Run, named: bool) -> String {
+    if named {
         format!(": {}", escape(&run.name))
     } else {
         String::new()
-    };
+    }
+}
+
+fn times_table(out: &mut String, run: &Run, named: bool) {
+    let suffix = suffix(run, named);
     let _ = write!(
         out,
         "<h2>Times{suffix}</h2>\n<div class=\"wide\"><table><tr><th>milliseconds</th><th>number</th><th>mean</th>"
@@ -413,11 +418,7 @@ fn thresholds(out: &mut String, run: &Run, named: bool) {
     if rows.is_empty() {
         return;
     }
-    let suffix = if named {
-        format!(": {}", escape(&run.name))
-    } else {
-        String::new()
-    };
+    let suffix = suffix(run, named);
     let _ = writeln!(
         out,
         "<h2>Thresholds{suffix}</h2>\n<table><tr><th>threshold</th><th>measured</th><th></th></tr>\n{rows}</table>"
