@@ -39,6 +39,10 @@ const RING_BUDGET: usize = 64;
 const ERROR_BUDGET: usize = 32;
 /// How late the kernel may end a pause.
 const SLACK_NANOS: NonZeroU64 = NonZeroU64::new(1_000).unwrap();
+/// A sleep that ends at a deadline lasts at least this long, and the deadline may pass by as much. The
+/// clock interrupts each core once in 1, 4 or 10 ms anyway; to have it interrupt earlier costs much
+/// where a hypervisor has to be asked for it, and with thousands of transactions it would be each sleep.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 /// Commands obeyed in a turn.
 const COMMAND_BUDGET: usize = 64;
 
@@ -272,7 +276,8 @@ impl Worker {
         let deadline = parts.guarded.next_deadline();
         match pacer.map_or(deadline, |at| at.min(deadline)) {
             Timestamp::FAR => None,
-            deadline => Some(deadline.since(self.now)),
+            deadline if deadline <= self.now => Some(Duration::ZERO),
+            deadline => Some(deadline.since(self.now).max(SHORTEST_SLEEP)),
         }
     }
 
