@@ -6,11 +6,11 @@
 //! To be woken for each datagram costs more than to read it. So a shard that would be busy for more
 //! than half of the time, were it woken for each, does not wait for the next datagram but for a point
 //! in time, and then reads all that has come. Its rounds begin a fixed time apart, the most that a
-//! datagram waits for it. A shard with time to spare reads each datagram when it comes. The load is
-//! judged over some tens of milliseconds, and a shard that was so busy gathers for five seconds: one
-//! whose load lies a little below the limit on the average gathers for most of the time. What a message
-//! costs is measured only while nothing gathers, so that the decision does not act back on itself: for a
-//! tenth of a second when traffic sets in, and then every five seconds.
+//! datagram waits for it. A shard with time to spare reads each datagram when it comes.
+//!
+//! The load is judged by the mean of half a second, so that neither a burst nor a pause decides. What a
+//! message costs is measured only while nothing gathers, so that the decision does not act back on
+//! itself: where datagrams gather, a tenth of a second is left out every five seconds to measure it anew.
 
 use std::time::Duration;
 
@@ -38,43 +38,43 @@ impl Default for Gathering {
 }
 /// Waiting pays if at least so many datagrams are read at once for it.
 const FEWEST_GATHERED: f64 = 2.0;
-/// How long the traffic is counted at a time.
+/// How often a shard looks around that has always something to read.
 const WINDOW: Duration = Duration::from_millis(1);
-/// How far back the judgement looks: what came longer ago fades.
-const MEMORY: Duration = Duration::from_millis(30);
-/// How long nothing gathers before it is judged what a message costs.
+/// How long the traffic is counted before it is judged.
+const BLOCK: Duration = Duration::from_millis(500);
+/// How long nothing gathers when it is measured anew what a message costs.
 const TRIAL: Duration = Duration::from_millis(100);
-/// How long the judgement holds.
+/// How long the measure holds while datagrams gather.
 const TERM: Duration = Duration::from_secs(5);
+/// Without a datagram for so long, the traffic is another.
+const LULL: Duration = Duration::from_millis(100);
 /// A shard that is busy stays so down to this part of what made it busy.
 const STILL_BUSY: f64 = 0.9;
 
 /// What is done with what comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// Each datagram is read when it comes, until it is known what a message costs. A shard with a
-    /// load from `busy` on is busy then.
-    Trial { until: Timestamp, busy: f64 },
-    /// Each datagram is read when it comes: there is time to spare.
+    /// Each datagram is read when it comes: there is time to spare, or it is not known yet.
     Calm,
-    /// Datagrams gather; the cost is as measured before, and good until then.
+    /// Datagrams gather; what a message costs is as measured before, and good until then.
     Gathering { until: Timestamp },
+    /// Each datagram is read when it comes, to measure anew what a message costs.
+    Trial,
 }
 
 /// How much comes, and what follows from it.
 #[derive(Debug)]
 pub(super) struct Pace {
     gathering: Gathering,
-    /// When the window began, and the thread's processor time then.
-    window: Timestamp,
+    state: State,
+    /// When the block began, and the thread's processor time then.
+    block: Timestamp,
     spent: Duration,
     /// What has come since then.
     seen: u64,
-    /// How many came lately, a second.
-    rate: f64,
     /// The seconds that a message takes of the thread's time if it is woken for each.
     cost: f64,
-    state: State,
+    window: Timestamp,
     /// When the last round began that found something.
     round: Timestamp,
 }
@@ -84,74 +84,76 @@ impl Pace {
     pub(super) fn new(gathering: Gathering, now: Timestamp) -> Self {
         Self {
             gathering,
-            window: now,
+            state: State::Calm,
+            block: now,
             spent: Duration::ZERO,
             seen: 0,
-            rate: 0.0,
             cost: 0.0,
-            state: State::Calm,
+            window: now,
             round: now,
         }
     }
 
     /// A round that began at `now` found `count` messages, more than none. `processor_time` reads
-    /// what the thread has spent so far; it is asked once for each window.
+    /// what the thread has spent so far; it is asked once for each block.
     pub(super) fn found(
         &mut self,
         now: Timestamp,
         count: u64,
         processor_time: impl FnOnce() -> Duration,
     ) {
+        if now.since(self.window) >= WINDOW {
+            self.window = now;
+        }
+        let lull = now.since(self.round) >= LULL;
         self.round = now;
-        self.seen += count;
-        let watched = now.since(self.window);
-        if watched < WINDOW || self.gathering.span.is_zero() {
+        if self.gathering.span.is_zero() {
             return;
         }
-        let spent = processor_time();
-        if watched < TRIAL {
-            self.measure(watched, spent.saturating_sub(self.spent));
-            self.judge(now);
-        } else {
-            // What it did meanwhile was not for these messages.
-            self.state = State::Trial {
-                until: now + TRIAL,
-                busy: self.gathering.busy,
-            };
+        if lull {
+            // What the thread did before was not for these messages.
+            self.begin(State::Calm, now, processor_time());
+            return;
         }
-        self.window = now;
+        self.seen += count;
+        let length = if self.state == State::Trial {
+            TRIAL
+        } else {
+            BLOCK
+        };
+        if now.since(self.block) >= length {
+            let spent = processor_time();
+            let next = self.judge(now, spent.saturating_sub(self.spent));
+            self.begin(next, now, spent);
+        }
+    }
+
+    /// What follows from a block that ends now, in which the thread has spent so much.
+    fn judge(&mut self, now: Timestamp, spent: Duration) -> State {
+        let seen = self.seen as f64;
+        let rate = seen / now.since(self.block).as_secs_f64();
+        if !matches!(self.state, State::Gathering { .. }) {
+            self.cost = spent.as_secs_f64() / seen;
+        }
+        let busy = match self.state {
+            State::Calm => self.gathering.busy,
+            State::Gathering { .. } | State::Trial => self.gathering.busy * STILL_BUSY,
+        };
+        let pays = rate * self.gathering.span.as_secs_f64() >= FEWEST_GATHERED;
+        match self.state {
+            // As busy as that if it is woken for each message, and enough of them gather.
+            _ if rate * self.cost < busy || !pays => State::Calm,
+            State::Gathering { until } if now >= until => State::Trial,
+            State::Gathering { until } => State::Gathering { until },
+            State::Calm | State::Trial => State::Gathering { until: now + TERM },
+        }
+    }
+
+    fn begin(&mut self, state: State, now: Timestamp, spent: Duration) {
+        self.state = state;
+        self.block = now;
         self.spent = spent;
         self.seen = 0;
-    }
-
-    fn measure(&mut self, watched: Duration, spent: Duration) {
-        let weight = (watched.as_secs_f64() / MEMORY.as_secs_f64()).min(1.0);
-        let seen = self.seen as f64;
-        self.rate += (seen / watched.as_secs_f64() - self.rate) * weight;
-        if !matches!(self.state, State::Gathering { .. }) {
-            self.cost += (spent.as_secs_f64() / seen - self.cost) * weight;
-        }
-    }
-
-    fn judge(&mut self, now: Timestamp) {
-        let from = match self.state {
-            State::Trial { until, .. } if now < until => return,
-            State::Trial { busy, .. } => busy,
-            State::Calm => self.gathering.busy,
-            State::Gathering { .. } => self.gathering.busy * STILL_BUSY,
-        };
-        // As busy as that if it is woken for each message, and enough of them gather.
-        let is_busy = self.rate * self.cost >= from
-            && self.rate * self.gathering.span.as_secs_f64() >= FEWEST_GATHERED;
-        self.state = match self.state {
-            _ if !is_busy => State::Calm,
-            State::Gathering { until } if now >= until => State::Trial {
-                until: now + TRIAL,
-                busy: self.gathering.busy * STILL_BUSY,
-            },
-            State::Gathering { until } => State::Gathering { until },
-            State::Trial { .. } | State::Calm => State::Gathering { until: now + TERM },
-        };
     }
 
     /// When the round after one that found something should begin; `None`: with the next datagram.
@@ -172,96 +174,151 @@ mod tests {
 
     const MILLISECOND: u64 = 1_000_000;
 
-    /// A shard that wakes after a while, and to which a datagram comes every `distance` nanoseconds for
-    /// half a second, each of which takes `cost` nanoseconds of its time, the first ones much more.
-    fn pace(gather: Duration, distance: u64, cost: u64) -> (Pace, Timestamp) {
-        let gathering = Gathering {
-            span: gather,
-            ..Gathering::default()
-        };
-        let mut pace = Pace::new(gathering, Timestamp::ZERO);
-        let mut last = Timestamp::from_secs(1);
-        let mut spent = 50 * MILLISECOND;
-        for number in 0..500 * MILLISECOND / distance {
-            last = Timestamp::from_nanos(1_000 * MILLISECOND + number * distance);
-            spent += cost + if number < 20 { 10 * cost } else { 0 };
-            pace.found(last, 1, || Duration::from_nanos(spent));
+    /// Traffic at a pace.
+    struct Traffic {
+        pace: Pace,
+        now: Timestamp,
+        spent: Duration,
+    }
+
+    impl Traffic {
+        /// A shard that has slept for a second since it did something.
+        fn new(gather: Duration) -> Self {
+            let gathering = Gathering {
+                span: gather,
+                ..Gathering::default()
+            };
+            Self {
+                pace: Pace::new(gathering, Timestamp::ZERO),
+                now: Timestamp::from_secs(1),
+                spent: Duration::from_millis(50),
+            }
         }
-        (pace, last)
+
+        /// For so many milliseconds a datagram comes every `distance` nanoseconds and takes `cost` of them,
+        /// or a tenth where some gather.
+        fn run(mut self, milliseconds: u64, distance: u64, cost: u64) -> Self {
+            let end = self.now + Duration::from_millis(milliseconds);
+            while self.now < end {
+                let next = self.now + Duration::from_nanos(distance);
+                let round = self.pace.next_round().map_or(next, |at| at.max(next));
+                let count = round.since(self.now).as_nanos() as u64 / distance;
+                let cost = if count > 1 { cost / 10 } else { cost };
+                self = self.round(round, count, count * cost);
+            }
+            self
+        }
+
+        fn round(mut self, now: Timestamp, count: u64, nanoseconds: u64) -> Self {
+            self.now = now;
+            self.spent += Duration::from_nanos(nanoseconds);
+            self.pace.found(now, count, || self.spent);
+            self
+        }
+
+        fn gathers(&self) -> bool {
+            self.pace.next_round().is_some()
+        }
+    }
+
+    fn busy() -> Traffic {
+        Traffic::new(DEFAULT_GATHER).run(1_000, 25_000, 15_000)
     }
 
     #[test]
     fn a_busy_shards_rounds_begin_a_fixed_time_apart() {
-        let (pace, last) = pace(DEFAULT_GATHER, 25_000, 15_000);
-        assert_eq!(pace.next_round(), Some(last + DEFAULT_GATHER));
+        let traffic = busy();
+        assert_eq!(
+            traffic.pace.next_round(),
+            Some(traffic.now + DEFAULT_GATHER)
+        );
     }
 
     #[test]
     fn a_shard_with_time_to_spare_waits_for_nothing() {
-        assert!(
-            pace(DEFAULT_GATHER, 25_000, 10_000)
-                .0
-                .next_round()
-                .is_none()
-        );
-        assert!(
-            pace(DEFAULT_GATHER, 50_000, 15_000)
-                .0
-                .next_round()
-                .is_none()
-        );
+        for (distance, cost) in [(25_000, 12_000), (50_000, 15_000)] {
+            let traffic = Traffic::new(DEFAULT_GATHER).run(1_000, distance, cost);
+            assert!(!traffic.gathers(), "{cost} of {distance}");
+        }
     }
 
     #[test]
     fn where_nothing_gathers_nothing_is_waited_for() {
         let long = DEFAULT_GATHER.as_nanos() as u64;
-        assert!(pace(DEFAULT_GATHER, long, long).0.next_round().is_none());
-        assert!(pace(Duration::ZERO, 1_000, 1_000).0.next_round().is_none());
-    }
-
-    #[test]
-    fn what_gathering_saves_does_not_end_it() {
-        let (mut pace, last) = pace(DEFAULT_GATHER, 25_000, 15_000);
-        let mut spent = Duration::from_millis(400);
-        for round in 1..=1_000 {
-            let now = last + DEFAULT_GATHER * round;
-            spent += Duration::from_micros(60);
-            pace.found(now, 20, || spent);
-        }
-        assert!(pace.next_round().is_some(), "it costs an eighth by now");
-    }
-
-    #[test]
-    fn what_a_message_costs_is_measured_again_after_a_while() {
-        let (mut pace, last) = pace(DEFAULT_GATHER, 25_000, 15_000);
-        let mut spent = Duration::from_millis(400);
-        let mut gathered = 0;
-        for round in 1..=20_000 {
-            let now = last + DEFAULT_GATHER * round;
-            spent += Duration::from_micros(20) * 9;
-            pace.found(now, 20, || spent);
-            gathered += u32::from(pace.next_round().is_some());
-        }
         assert!(
-            gathered > 9_000 && pace.next_round().is_none(),
-            "it has become cheap: {gathered}"
+            !Traffic::new(DEFAULT_GATHER)
+                .run(1_000, long, long)
+                .gathers()
+        );
+        assert!(
+            !Traffic::new(Duration::ZERO)
+                .run(1_000, 2_000, 1_999)
+                .gathers()
         );
     }
 
     #[test]
-    fn a_burst_makes_no_shard_busy() {
-        let (mut pace, last) = pace(DEFAULT_GATHER, 100_000, 15_000);
-        pace.found(last + Duration::from_millis(2), 200, || {
-            Duration::from_millis(131)
-        });
-        assert!(pace.next_round().is_none());
+    fn what_gathering_saves_does_not_end_it() {
+        let mut traffic = busy();
+        for second in 0..20 {
+            // Whenever it is not measured anew.
+            traffic = traffic.run(1_000, 25_000, 15_000);
+            let measures = traffic.pace.state == State::Trial;
+            assert!(traffic.gathers() || measures, "second {second}");
+        }
     }
 
     #[test]
-    fn when_the_traffic_ends_so_does_the_waiting() {
-        let (mut pace, last) = pace(DEFAULT_GATHER, 10_000, 10_000);
-        assert!(pace.next_round().is_some());
-        pace.found(last + Duration::from_secs(1), 1, || Duration::from_secs(1));
-        assert_eq!(pace.next_round(), None);
+    fn what_a_message_costs_is_measured_again_after_a_while() {
+        let traffic = busy().run(4_000, 25_000, 8_000);
+        assert!(traffic.gathers(), "as measured before");
+        assert!(
+            !traffic.run(2_000, 25_000, 8_000).gathers(),
+            "it is cheap by now"
+        );
+    }
+
+    #[test]
+    fn neither_a_burst_nor_a_pause_decides() {
+        let calm = Traffic::new(DEFAULT_GATHER).run(700, 100_000, 15_000);
+        assert!(
+            !calm
+                .run(30, 15_000, 14_000)
+                .run(770, 100_000, 15_000)
+                .gathers()
+        );
+        assert!(
+            busy()
+                .run(50, 400_000, 15_000)
+                .run(450, 25_000, 15_000)
+                .gathers()
+        );
+    }
+
+    #[test]
+    fn with_less_traffic_the_waiting_ends() {
+        assert!(!busy().run(1_100, 50_000, 15_000).gathers());
+        let traffic = busy();
+        assert!(traffic.gathers());
+        let later = traffic.now + Duration::from_secs(1);
+        assert!(!traffic.round(later, 1, MILLISECOND).gathers());
+    }
+
+    #[test]
+    fn what_was_done_before_a_lull_counts_for_nothing() {
+        let traffic = Traffic::new(DEFAULT_GATHER).run(700, 50_000, 15_000);
+        let later = traffic.now + Duration::from_millis(200);
+        let traffic = traffic.round(later, 1, 400 * MILLISECOND);
+        assert!(!traffic.run(1_100, 50_000, 15_000).gathers());
+    }
+
+    #[test]
+    fn a_shard_that_never_sleeps_looks_around_each_millisecond() {
+        for gather in [DEFAULT_GATHER, Duration::ZERO] {
+            let before = Traffic::new(gather).run(2, 10_000, 9_000);
+            let window = before.pace.window();
+            let after = before.run(1, 10_000, 9_000);
+            assert!(after.pace.window() > window);
+        }
     }
 }
