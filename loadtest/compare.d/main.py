@@ -60,11 +60,10 @@ def main():
             result = measured(cell, options, machine, os.path.join(folder, str(count + 1)))
             print(in_short(result), flush=True)
             results.append({"cell": vars(cell), "round": number, **result})
-            machine.facts["others_percent"] = busy.others_percent()
-            keep(run, begin, options)
+            keep(run, begin, busy, options)
         if with_generators:
             run["generators"] = generators.measure(options, machine, folder)
-            keep(run, begin, options)
+        keep(run, begin, busy, options)
     finally:
         if options.keep:
             print(f"logs: {folder}")
@@ -74,8 +73,9 @@ def main():
     print(f"wrote {os.path.join(options.out, 'performance.md')}")
 
 
-def keep(run, begin, options):
+def keep(run, begin, busy, options):
     """Writes what was measured so far: `--page` makes a page of it, also if the run is interrupted."""
+    run["machine"]["others_percent"] = busy.others_percent()
     run["minutes"] = (time.monotonic() - begin) / 60
     with open(options.results, "w", encoding="utf-8") as file:
         json.dump(run, file, indent=1)
