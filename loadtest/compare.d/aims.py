@@ -1,6 +1,6 @@
 """The aims: what was to be reached, and whether it was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from results import Spread
 
@@ -16,6 +16,10 @@ class Aim:
     limit: float
     measured: Spread
     unit: str = ""
+
+    def while_polling(self):
+        """The same, measured while idle cores polled."""
+        return replace(self, what=f"{self.what}, idle cores poll")
 
     def is_met(self):
         return self.measured is not None and self.measured.median <= self.limit
@@ -35,23 +39,38 @@ def limit(value):
     return f"at most {value:.3g}"
 
 
-def all_of(rounds):
-    """Every aim, in the order in which they were set."""
-    return stateless(rounds) + stateful(rounds) + latency(rounds) + growth(rounds)
+def all_of(rounds, polling):
+    """Every aim; beside what halted cores weigh on most, the same of the rounds in which they polled."""
+    out = []
+    for part in (stateless, user_part, debian, stateful, memory, latency, growth, workers):
+        out += part(rounds)
+        if polling.rows and part in (stateless, stateful, latency, workers):
+            out += [aim.while_polling() for aim in part(polling)]
+    return out
 
 
 def stateless(rounds):
     own = rounds.find("stateless", "sipshard")
     forwarder = rounds.find("stateless", "forwarder")
     best = best_kamailio(rounds)
+    return [
+        Aim("stateless: CPU, to the bare forwarder's", 1.15, rounds.ratio(own, forwarder)),
+        Aim(f"stateless: CPU, to {best['title']}", 1 / 2, rounds.ratio(own, best["cell"])),
+    ]
+
+
+def user_part(rounds):
+    own = rounds.find("stateless", "sipshard")
+    return [Aim("stateless: user part", 1.0, rounds.value(own, "user_us"), " us a message")]
+
+
+def debian(rounds):
+    own = rounds.find("stateless", "sipshard")
     debian, low = rounds.find("debian", "kamailio"), rounds.find("debian", "sipshard")
     by_kamailio = debian and rounds.value(debian, "cpu_us")
     rate = f"{debian['rate']:,}" if debian else "fewer"
     mixed = rounds.value(own, "cpu_us") if own and by_kamailio else None
     return [
-        Aim("stateless: CPU, to the bare forwarder's", 1.15, rounds.ratio(own, forwarder)),
-        Aim("stateless: user part", 1.0, rounds.value(own, "user_us"), " us a message"),
-        Aim(f"stateless: CPU, to {best['title']}", 1 / 2, rounds.ratio(own, best["cell"])),
         Aim(
             f"stateless: CPU, to Kamailio as Debian ships it, which carries {rate} calls/s",
             1 / 7,
@@ -69,22 +88,32 @@ def best_kamailio(rounds):
         cell = rounds.find("stateless", subject)
         value = rounds.value(cell, "cpu_us")
         if value:
-            found.append((value.median, {"cell": cell, "title": f"{title}, its best"}))
-    return min(found, key=lambda one: one[0])[1] if found else {"cell": None, "title": "Kamailio's"}
+            found.append((value.median, {"cell": cell, "title": title}))
+    best = min(found, key=lambda one: one[0])[1] if found else {"cell": None, "title": "Kamailio's"}
+    if len(found) > 1:
+        best["title"] += ", its best"
+    return best
 
 
 def stateful(rounds):
     own = highest(rounds, "sipshard")
     kamailio = highest(rounds, "kamailio-fm")
     forwarder = rounds.find("stateful", "forwarder")
-    memory = rounds.value(own, "memory_bytes")
     return [
         Aim("stateful: CPU, to the bare forwarder's", 1.6, rounds.ratio(own, forwarder)),
         Aim("stateful: CPU, to Kamailio's with `-x fm`", 2 / 5, rounds.ratio(own, kamailio)),
+    ]
+
+
+def memory(rounds):
+    own = highest(rounds, "sipshard")
+    kamailio = highest(rounds, "kamailio-fm")
+    held = rounds.value(own, "memory_bytes")
+    return [
         Aim(
             f"stateful: memory, a fifth of {KAMAILIO_MB} MB",
             KAMAILIO_MB / 5,
-            memory.times(1 / 1e6) if memory else None,
+            held.times(1 / 1e6) if held else None,
             " MB",
         ),
         Aim(
@@ -114,6 +143,8 @@ def latency(rounds):
         theirs = added(rounds, kamailio, "p99_ms")
         for gather, how in ((True, ""), (False, ", with `--gather 0`")):
             own = rounds.find("latency", "sipshard", stateful=is_stateful, gather=gather)
+            if not (gather or own):
+                continue
             ours, part = added(rounds, own, "p99_ms"), None
             if ours and theirs and theirs.median > 0:
                 part = ours.times(1 / theirs.median)
@@ -123,28 +154,34 @@ def latency(rounds):
 
 
 def growth(rounds):
-    def grown(group, limit, title, what, **fixed):
-        cells = [
-            cell
-            for cell in rounds.cells(group)
-            if cell["subject"] == "sipshard"
-            and all(cell[name] == value for name, value in fixed.items())
-        ]
-        cells.sort(key=lambda cell: cell[what])
-        few, many = (cells[0], cells[-1]) if len(cells) > 1 else (None, None)
-        return Aim(title, limit, rounds.ratio(many, few))
-
     calls = "CPU for a call, 1 million live calls to 1 thousand"
-    out = [grown("live", 1.1, calls, "live", hash_size=16)]
-    if any(cell["hash_size"] == 8 for cell in rounds.cells("live")):
-        out.append(grown("live", 1.1, calls + ", `ds_hash_size` 8", "live", hash_size=8))
-    out.append(
-        grown("destinations", 1.5, "CPU for a call, 10,000 destinations to 10", "destinations")
-    )
+    out = [grown(rounds, "live", 1.1, calls, "live", hash_size=16)]
+    if rounds.find("live", "sipshard", hash_size=8):
+        calls += ", `ds_hash_size` 8"
+        out.append(grown(rounds, "live", 1.1, calls, "live", hash_size=8))
+    steps = "CPU for a call, 10,000 destinations to 10"
+    return out + [grown(rounds, "destinations", 1.5, steps, "destinations")]
+
+
+def workers(rounds):
+    out = []
     for is_stateful, word in ((False, "stateless"), (True, "stateful")):
-        if not any(cell["stateful"] == is_stateful for cell in rounds.cells("workers")):
-            continue
         for gather, how in ((False, ", with `--gather 0`"), (True, "")):
-            what = f"CPU for a call, 2 workers to 1, {word}{how}"
-            out.append(grown("workers", 1.1, what, "workers", stateful=is_stateful, gather=gather))
+            fixed = {"stateful": is_stateful, "gather": gather}
+            if rounds.find("workers", "sipshard", **fixed):
+                what = f"CPU for a call, 2 workers to 1, {word}{how}"
+                out.append(grown(rounds, "workers", 1.1, what, "workers", **fixed))
     return out
+
+
+def grown(rounds, group, limit, title, what, **fixed):
+    """From the smallest to the greatest `what` of sipshard's cells of a group that are as `fixed` says."""
+    cells = [
+        cell
+        for cell in rounds.cells(group)
+        if cell["subject"] == "sipshard"
+        and all(cell[name] == value for name, value in fixed.items())
+    ]
+    cells.sort(key=lambda cell: cell[what])
+    few, many = (cells[0], cells[-1]) if len(cells) > 1 else (None, None)
+    return Aim(title, limit, rounds.ratio(many, few))

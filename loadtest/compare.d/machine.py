@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+import idle
 from process import TICKS, read
 
 
@@ -23,6 +24,7 @@ class Machine:
             "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
             "kernel": " ".join(os.uname()[index] for index in (0, 2, 4)),
             "system": release(),
+            "idle cores": idle.in_words(),
             "load before": " ".join(read("/proc/loadavg").split()[:3]),
             "net.core.rmem_max": read("/proc/sys/net/core/rmem_max").strip(),
             "versions": versions(programs),

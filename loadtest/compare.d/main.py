@@ -10,9 +10,11 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import generators
+import idle
 import matrix
 import page
 import subjects
@@ -27,10 +29,13 @@ FIRST_PORT = 15060
 
 def main():
     options = arguments()
-    # So that what was started is ended.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # So that what was started is ended, and what was set is put back.
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(one) != signal.SIG_IGN:
+            signal.signal(one, lambda *_: sys.exit(1))
     machine = Machine.look(options.programs)
-    cells = chosen_cells(options)
+    no_polling = idle.obstacle() if options.wants("polling") else ""
+    cells = [cell for cell in chosen_cells(options) if not (cell.polls and no_polling)]
     with_generators = options.wants("generators") and not options.subjects
     plan = [
         (number, cell)
@@ -42,6 +47,8 @@ def main():
     total += generators.seconds(options.quick) if with_generators else 0
     print(f"{len(plan)} measurements, {options.rounds} rounds: about {total / 60:.0f} minutes")
     print(f"subject on core {machine.subject_cores(1)}, load on {machine.load_cores(1)}")
+    if no_polling:
+        print(f"without the group polling: {no_polling}")
     folder = tempfile.mkdtemp(prefix="sipshard-compare-")
     begin, busy, results = time.monotonic(), BusyTime(), []
     run = {
@@ -49,6 +56,7 @@ def main():
         "options": {"quick": options.quick, "rounds": options.rounds, "seconds": options.seconds},
         "scale": options.scale,
         "results": results,
+        "no_polling": no_polling,
         "generators": None,
     }
     os.makedirs(options.out, exist_ok=True)
@@ -56,15 +64,14 @@ def main():
         for count, (number, cell) in enumerate(plan):
             minutes = (time.monotonic() - begin) / 60
             head = f"[{count + 1}/{len(plan)}, {minutes:.1f} of {total / 60:.0f} min]"
-            print(f"{head} round {number + 1}, {cell.group}: {cell.name()}", end=" ", flush=True)
+            print(f"{head} round {number + 1}, {cell.part()}: {cell.name()}", end=" ", flush=True)
             result = measured(cell, options, machine, os.path.join(folder, str(count + 1)))
             print(in_short(result), flush=True)
             results.append({"cell": vars(cell), "round": number, **result})
-            machine.facts["others_percent"] = busy.others_percent()
-            keep(run, begin, options)
+            keep(run, begin, busy, options)
         if with_generators:
             run["generators"] = generators.measure(options, machine, folder)
-            keep(run, begin, options)
+        keep(run, begin, busy, options)
     finally:
         if options.keep:
             print(f"logs: {folder}")
@@ -74,8 +81,9 @@ def main():
     print(f"wrote {os.path.join(options.out, 'performance.md')}")
 
 
-def keep(run, begin, options):
+def keep(run, begin, busy, options):
     """Writes what was measured so far: `--page` makes a page of it, also if the run is interrupted."""
+    run["machine"]["others_percent"] = busy.others_percent()
     run["minutes"] = (time.monotonic() - begin) / 60
     with open(options.results, "w", encoding="utf-8") as file:
         json.dump(run, file, indent=1)
@@ -83,7 +91,7 @@ def keep(run, begin, options):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="loadtest/compare", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only what the aims need, 12 minutes")
+    parser.add_argument("--quick", action="store_true", help="only what the aims need, 15 minutes")
     parser.add_argument("--only", action="append", metavar="NAME", help=f"{', '.join(GROUPS)}")
     parser.add_argument("--subjects", metavar="LIST", help=", ".join(subjects.SUBJECTS))
     parser.add_argument("--rounds", type=int, help="of each cell [3; quick: 2]")
@@ -124,6 +132,7 @@ GROUPS = [
     "destinations",
     "live",
     "algorithms",
+    "polling",
     "generators",
 ]
 
@@ -134,7 +143,7 @@ def chosen_cells(options):
     return [
         replace(cell, rate=round(cell.rate * options.scale))
         for cell in matrix.cells(options.quick)
-        if options.wants(cell.group) and cell.subject in only
+        if options.wants(cell.part()) and cell.subject in only
     ]
 
 
@@ -142,7 +151,8 @@ def measured(cell, options, machine, folder):
     """One round of a cell: its figures, or why there are none."""
     os.mkdir(folder)
     try:
-        return figures(cell, options, machine, folder)
+        with idle.polling(machine.cores) if cell.polls else nullcontext():
+            return figures(cell, options, machine, folder)
     except Failed as error:
         return {"error": str(error)}
 

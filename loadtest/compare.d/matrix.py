@@ -34,7 +34,13 @@ class Cell:
     sockets: int = 4
     # sipshard: whether a busy shard lets datagrams gather before it reads them.
     gather: bool = True
+    # Whether the machine's idle cores poll before they are halted. All others have the machine as it is.
+    polls: bool = False
     most_rounds: int = 100
+
+    def part(self):
+        """What `--only` calls it: a group, or those of all groups for which idle cores poll."""
+        return "polling" if self.polls else self.group
 
     def name(self):
         """What progress lines call it."""
@@ -57,7 +63,8 @@ def cells(quick):
     """All cells, in the order in which a round measures them."""
     out = stateless(quick) + debian() + stateful(quick) + latency(quick)
     out += workers(quick) + destinations(quick) + live(quick)
-    return out if quick else out + algorithms()
+    out += [] if quick else algorithms()
+    return out + polling(quick)
 
 
 def stateless(quick):
@@ -143,6 +150,14 @@ def algorithms():
             one = Cell("algorithms", subject, STATELESS_RATE, algorithm=number)
             out += [one, with_transactions(one, STATEFUL_RATE)]
     return out
+
+
+def polling(quick):
+    """What the aims compare, once more while idle cores poll."""
+    subjects = ("direct", "forwarder", "kamailio-fm", "sipshard")
+    found = stateless(quick=True) + stateful(quick=True) + latency(quick=True)
+    found += [cell for cell in workers(quick) if cell.subject == "sipshard"]
+    return [replace(cell, polls=True) for cell in found if cell.subject in subjects and cell.gather]
 
 
 def with_transactions(cell, rate):

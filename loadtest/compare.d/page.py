@@ -5,6 +5,7 @@ import textwrap
 
 import aims
 import generators
+import idle
 import picture
 from results import Rounds
 from subjects import KAMAILIO_BUFFER_BYTES, KAMAILIO_SHARED_MB, SUBJECTS
@@ -18,12 +19,14 @@ MOST_OTHERS_PERCENT = 5
 def write(run, folder):
     """Writes the page and its pictures into a folder."""
     os.makedirs(os.path.join(folder, PICTURES), exist_ok=True)
-    rounds, parts = Rounds(run), [head(run)]
+    rounds, polling = Rounds(run), Rounds(run, polls=True)
+    parts = [head(run)]
     if run["results"]:
-        parts.append(table_of_aims(rounds, run["generators"]))
+        parts.append(table_of_aims(rounds, polling, run["generators"]))
     for group in (stateless, debian, stateful, algorithms, latency, workers, destinations, live):
         parts.append(group(rounds, folder))
-    parts += [beside_sipp(run), marks(rounds), machine(run), method(run), configurations(run)]
+    parts += [idle_cores(run, rounds, polling, folder), beside_sipp(run), marks(rounds, polling)]
+    parts += [machine(run), method(run, rounds), configurations(rounds, polling)]
     with open(os.path.join(folder, "performance.md"), "w", encoding="utf-8") as file:
         file.write("\n\n".join(part.strip() for part in parts if part) + "\n")
 
@@ -46,15 +49,17 @@ def head(run):
     return f"# Performance\n\n{filled(what)}\n\n{filled(how)}"
 
 
-def table_of_aims(rounds, found):
-    all_aims = aims.all_of(rounds)
+def table_of_aims(rounds, polling, found):
+    all_aims = aims.all_of(rounds, polling)
     measured = [aim for aim in all_aims if aim.measured]
     met = sum(aim.is_met() for aim in measured)
     rows = [aim.row() for aim in all_aims]
     if found:
         rows.append(["sipload and SIPp, side by side", "none", generators.in_words(found), ""])
     text = f"{met} of {len(measured)} that have a limit and were measured are met, by the median."
-    return f"## Aims\n\n{text}\n\n" + table(["aim", "limit", "measured", ""], rows)
+    if polling.rows:
+        text += " What ends with *idle cores poll* was measured [while they did](#idle-cores-that-poll)."
+    return f"## Aims\n\n{filled(text)}\n\n" + table(["aim", "limit", "measured", ""], rows)
 
 
 def stateless(rounds, folder):
@@ -77,20 +82,27 @@ def stateful(rounds, folder):
     text = """Transactions: `t_relay()` with failover. The load runs for longer than answered transactions are kept
 (by sipshard 32 s) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
 by all processes together, shared pages counted once (PSS)."""
-    return costs(rounds, folder, "stateful", "Stateful", text, cells, with_memory=True)
+    return costs(rounds, folder, "stateful", "Stateful", text, cells, more=memory(rounds))
 
 
-def costs(rounds, folder, group, title, text, cells, with_memory=False, label=None):
-    """A table of CPU times with its picture."""
+def memory(rounds):
+    """What a cell held, as a column."""
+    return "memory, MB", lambda cell: in_megabytes(rounds.value(cell, "memory_bytes"))
+
+
+def in_megabytes(held):
+    return held.times(1e-6).text(1) if held else ""
+
+
+def costs(rounds, folder, group, title, text, cells, more=None, label=None):
+    """A table of CPU times with its picture. `more`: another column, its name and what it says of a cell."""
     label = label or name_and_rate(cells)
     rows, bars = [], []
     for cell in cells:
         cpu, user = rounds.value(cell, "cpu_us"), rounds.value(cell, "user_us")
         row = [label(cell), f"{cell['rate']:,}", text_of(cpu), text_of(user)]
         row += [rate_of(cell, cpu)]
-        if with_memory:
-            held = rounds.value(cell, "memory_bytes")
-            row.append(text_of(held.times(1e-6), 1) if held else "")
+        row += [more[1](cell)] if more else []
         rows.append(row)
         if cpu:
             is_own = cell["subject"].startswith("sipshard")
@@ -98,7 +110,7 @@ def costs(rounds, folder, group, title, text, cells, with_memory=False, label=No
     if not rows:
         return ""
     names = ["", "calls/s", "CPU, us a message", "of it user mode", "part of a core"]
-    names += ["memory, MB"] if with_memory else []
+    names += [more[0]] if more else []
     path = os.path.join(PICTURES, f"{group}.svg")
     with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
         file.write(picture.bars(f"{title}: CPU time for a message", "us", bars))
@@ -175,39 +187,79 @@ def live(rounds, folder):
     text = """Stateless, algorithm 10. So many calls have begun and not ended when the measurement begins. The size is
 `ds_hash_size`. Kamailio walks a list in each slot; where these hold more than a thousand calls it is left out."""
     cells = rounds.cells("live")
-    return costs(rounds, folder, "live", "Live calls", text, cells, with_memory=True, label=label)
+    return costs(rounds, folder, "live", "Live calls", text, cells, more=memory(rounds), label=label)
 
 
 def latency(rounds, folder):
+    text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
+percentile of calls through it less that of the same calls with no one between. A busy shard of sipshard lets datagrams
+gather for up to half a millisecond, each way; `--gather 0` gives this time back for the processor's."""
+    found = times(rounds, folder, "latency", "99th percentile of the time added, INVITE to 180")
+    return f"## Time added\n\n{filled(text)}\n\n{found}" if found else ""
+
+
+def times(rounds, folder, name, title):
+    """A table of the time added with its picture."""
     cells = rounds.cells("latency")
     rows, bars = [], []
     for cell in cells:
         kind = "stateful" if cell["stateful"] else "stateless"
         if cell["subject"] in ("direct", "forwarder", "nginx"):
             kind = ""
-        name = ", ".join(part for part in [subject_name(cell), kind] if part)
-        row = [name, f"{cell['rate']:,}"]
+        label = ", ".join(part for part in [subject_name(cell), kind] if part)
+        row = [label, f"{cell['rate']:,}"]
         row += [micro(rounds.value(cell, "p50_ms")), micro(rounds.value(cell, "p99_ms"))]
         values = [aims.added(rounds, cell, what) for what in ("p50_ms", "p99_ms")]
         if cell["subject"] != "direct":
             row += [micro(value) for value in values]
             if values[1]:
                 is_own = cell["subject"] == "sipshard"
-                label = f"{name}, {cell['rate']:,}/s".replace("`", "")
+                label = f"{label}, {cell['rate']:,}/s".replace("`", "")
                 bars.append((label, values[1].times(1000), None, is_own))
         rows.append(row)
     if not rows:
         return ""
-    path = os.path.join(PICTURES, "latency.svg")
-    title = "99th percentile of the time added, INVITE to 180"
+    path = os.path.join(PICTURES, f"{name}.svg")
     with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
         file.write(picture.bars(title, "us", bars))
     names = ["", "calls/s", "p50, us", "p99, us", "added to p50, us", "added to p99, us"]
-    text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
-percentile of calls through it less that of the same calls with no one between. A busy shard of sipshard lets datagrams
-gather for up to half a millisecond, each way; `--gather 0` gives this time back for the processor's."""
     image = f"![{title}]({path})" if bars else ""
-    return f"## Time added\n\n{filled(text)}\n\n{table(names, rows)}\n\n{image}"
+    return f"{table(names, rows)}\n\n{image}"
+
+
+def idle_cores(run, rounds, polling, folder):
+    """The rounds for which idle cores polled, or why there are none."""
+    title = "Idle cores that poll"
+    if run.get("no_polling"):
+        return f"## {title}\n\n" + filled(f"Not measured: {run['no_polling']}.")
+
+    def label(cell):
+        kind = "stateful" if cell["stateful"] else "stateless"
+        if cell["group"] == "workers":
+            kind += ", 1 worker" if cell["workers"] == 1 else f", {cell['workers']} workers"
+        elif cell["subject"] == "forwarder":
+            kind = f"{cell['rate']:,}/s"
+        return f"{SUBJECTS[cell['subject']]}, {kind}"
+
+    def halted(cell):
+        """The same with the machine as it is."""
+        found = rounds.value({**cell, "polls": False}, "cpu_us")
+        return text_of(found) if found else ""
+
+    text = f"""An idle core of a guest is halted and given back to the hypervisor; to have it woken again costs every
+program time and processor time, which hides what the programs themselves cost. For this section alone
+`guest_halt_poll_ns` was set to {idle.POLL_NS:,}: an idle core polls for up to {idle.POLL_NS // 1000} us for something
+to do before it is halted. This time is nobody's and in no figure here, but the host's core is busy all the while. The
+last column is the same with the machine as it is. An operator may set it too, for less time added:
+[sipshard.md](sipshard.md#idle-cores-of-a-guest) says how."""
+    cells = [cell for group in ("stateless", "stateful", "workers") for cell in polling.cells(group)]
+    more = ("with halted cores, us", halted)
+    costs_of = costs(polling, folder, "polling", title, text, cells, more, label)
+    added = "Idle cores that poll: 99th percentile of the time added"
+    times_of = times(polling, folder, "polling-latency", added)
+    if times_of:
+        times_of = "The time added at half of the load:\n\n" + times_of
+    return "\n\n".join(part for part in (costs_of, times_of) if part)
 
 
 def beside_sipp(run):
@@ -226,7 +278,13 @@ rate reached. {generators.in_words(found)}."""
     return f"## sipload beside SIPp\n\n{filled(text)}\n\n{table(names, rows)}"
 
 
-def marks(rounds):
+def marks(rounds, polling):
+    out = marks_of(rounds) + [f"{mark}, while idle cores polled" for mark in marks_of(polling)]
+    text = "\n".join(out) or "None."
+    return f"## Rounds that do not count\n\n{text}"
+
+
+def marks_of(rounds):
     out, seen = [], []
     for row in rounds.rows:
         cell = row["cell"]
@@ -236,8 +294,7 @@ def marks(rounds):
         for mark in rounds.marks(cell):
             kind = "stateful" if cell["stateful"] else "stateless"
             out.append(f"- {cell['group']}, {SUBJECTS[cell['subject']]}, {kind}: {mark}")
-    text = "\n".join(out) or "None."
-    return f"## Rounds that do not count\n\n{text}"
+    return out
 
 
 def machine(run):
@@ -249,7 +306,7 @@ def machine(run):
     return "## Machine and versions\n\n" + table(["", ""], rows)
 
 
-def method(run):
+def method(run, rounds):
     cores = "one core for the subject, the others for the load, by affinity"
     if run["machine"]["cores"] == 2:
         cores = "one core for the subject, one for the load, by affinity"
@@ -257,7 +314,7 @@ def method(run):
         """sipload plays callers and gateways, one thread each, over loopback; calls are held 100 ms. The same command
         line for all subjects, but that the forwarder, nginx and no one are called with `--ignore-route-set`: they add
         no Record-Route.""",
-        f"Cores: {cores}. {own_cost(run)}",
+        f"Cores: {cores}. {own_cost(rounds)}",
         """CPU time is the scheduler's own accounting (`/proc/PID/task/*/schedstat`) over all threads and processes of
         the subject, from before the first call to after the last, divided by the messages that both ends sent. The part
         in user mode is divided off by the kernel's ticks: it is an estimate, the better the longer the run.""",
@@ -270,9 +327,9 @@ def method(run):
     return "## How it was measured\n\n" + "\n".join(filled(point, "- ") for point in points)
 
 
-def own_cost(run):
+def own_cost(rounds):
     """What the load needs of its core."""
-    rows = [row for row in run["results"] if "load_us" in row and row["cell"]["cores"] == 1]
+    rows = [row for row in rounds.rows if "load_us" in row and row["cell"]["cores"] == 1]
     if not rows:
         return ""
     busiest = max(rows, key=lambda row: row["load_us"] * row["cell"]["rate"])
@@ -282,23 +339,23 @@ def own_cost(run):
         core."""
 
 
-def configurations(run):
+def configurations(rounds, polling):
     """All that the subjects were told, in full."""
     text = f"""sipshard runs [config/default.cfg](../config/default.cfg), with `--stateless` where the table says so.
         Kamailio has {KAMAILIO_SHARED_MB} MB of shared memory to take from, a receive buffer of
         {KAMAILIO_BUFFER_BYTES // 2**20} MiB, and `-x` as the tables say. The forwarder is `sipload --role forward`. How
         each was started last:"""
-    out = f"## Configurations\n\n{filled(text)}\n\n```\n{commands(run)}\n```\n"
+    out = f"## Configurations\n\n{filled(text)}\n\n```\n{commands(polling.rows + rounds.rows)}\n```\n"
     for name, kind in (("kamailio.cfg", "sh"), ("nginx.conf", "nginx")):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             out += f"\n`{name}`:\n\n```{kind}\n{file.read().strip()}\n```\n"
     return out
 
 
-def commands(run):
+def commands(rows):
     """How each subject was started, one command line for each kind."""
     found = {}
-    for row in run["results"]:
+    for row in rows:
         if row.get("command"):
             cell = row["cell"]
             found[cell["subject"], cell["stateful"], cell["gather"]] = row["command"]

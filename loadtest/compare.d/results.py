@@ -4,10 +4,10 @@ from statistics import median
 
 
 class Rounds:
-    """All rounds of all cells."""
+    """All rounds of all cells that had the machine as it is, or of those for which its idle cores polled."""
 
-    def __init__(self, run):
-        self.rows = run["results"]
+    def __init__(self, run, polls=False):
+        self.rows = [row for row in run["results"] if row["cell"].get("polls", False) == polls]
 
     def cells(self, group):
         """The cells of a group, each once, in the order in which they were measured."""
