@@ -44,13 +44,13 @@ def all_of(rounds, polling):
     out = []
     for part in (stateless, user_part, debian, stateful, memory, latency, growth, workers):
         out += part(rounds)
-        if polling.rows and part in (stateless, stateful, latency, workers):
+        if polling.rows and part in (stateless, user_part, stateful, latency, workers):
             out += [aim.while_polling() for aim in part(polling)]
     return out
 
 
 def stateless(rounds):
-    own = rounds.find("stateless", "sipshard")
+    own = rounds.find("stateless", "sipshard", gather=True)
     forwarder = rounds.find("stateless", "forwarder")
     best = best_kamailio(rounds)
     return [
@@ -60,12 +60,12 @@ def stateless(rounds):
 
 
 def user_part(rounds):
-    own = rounds.find("stateless", "sipshard")
+    own = rounds.find("stateless", "sipshard", gather=True)
     return [Aim("stateless: user part", 1.0, rounds.value(own, "user_us"), " us a message")]
 
 
 def debian(rounds):
-    own = rounds.find("stateless", "sipshard")
+    own = rounds.find("stateless", "sipshard", gather=True)
     debian, low = rounds.find("debian", "kamailio"), rounds.find("debian", "sipshard")
     by_kamailio = debian and rounds.value(debian, "cpu_us")
     rate = f"{debian['rate']:,}" if debian else "fewer"
@@ -140,16 +140,10 @@ def latency(rounds):
     out = []
     for is_stateful, word in ((False, "stateless"), (True, "stateful")):
         kamailio = rounds.find("latency", "kamailio-fm", stateful=is_stateful)
-        theirs = added(rounds, kamailio, "p99_ms")
-        for gather, how in ((True, ""), (False, ", with `--gather 0`")):
-            own = rounds.find("latency", "sipshard", stateful=is_stateful, gather=gather)
-            if not (gather or own):
-                continue
-            ours, part = added(rounds, own, "p99_ms"), None
-            if ours and theirs and theirs.median > 0:
-                part = ours.times(1 / theirs.median)
-            what = f"{word}, half the load: p99 of the time added, to Kamailio's{how}"
-            out.append(Aim(what, 1 / 2, part))
+        own = rounds.find("latency", "sipshard", stateful=is_stateful)
+        theirs, ours = added(rounds, kamailio, "p99_ms"), added(rounds, own, "p99_ms")
+        part = ours.times(1 / theirs.median) if ours and theirs and theirs.median > 0 else None
+        out.append(Aim(f"{word}, half the load: p99 of the time added, to Kamailio's", 1 / 2, part))
     return out
 
 
@@ -166,11 +160,9 @@ def growth(rounds):
 def workers(rounds):
     out = []
     for is_stateful, word in ((False, "stateless"), (True, "stateful")):
-        for gather, how in ((False, ", with `--gather 0`"), (True, "")):
-            fixed = {"stateful": is_stateful, "gather": gather}
-            if rounds.find("workers", "sipshard", **fixed):
-                what = f"CPU for a call, 2 workers to 1, {word}{how}"
-                out.append(grown(rounds, "workers", 1.1, what, "workers", **fixed))
+        if rounds.find("workers", "sipshard", stateful=is_stateful):
+            what = f"CPU for a call, 2 workers to 1, {word}"
+            out.append(grown(rounds, "workers", 1.1, what, "workers", stateful=is_stateful))
     return out
 
 

@@ -70,7 +70,8 @@ def cells(quick):
 def stateless(quick):
     subjects = ["forwarder", "nginx", "kamailio-fm", "kamailio-tlsf", "sipshard"]
     subjects += [] if quick else ["sipshard-cfg"]
-    return [Cell("stateless", subject, STATELESS_RATE) for subject in subjects]
+    out = [Cell("stateless", subject, STATELESS_RATE) for subject in subjects]
+    return out + ([] if quick else [Cell("stateless", "sipshard", STATELESS_RATE, gather=False)])
 
 
 def debian():
@@ -97,20 +98,16 @@ def latency(quick):
     if not quick:
         subjects += ["nginx", "kamailio-tlsf"]
     out = [replace(half, subject=subject) for subject in subjects]
-    out += [replace(half, subject="sipshard", gather=False)]
     half = replace(half, rate=STATEFUL_RATE // 2)
     out += [half]
     subjects = ["kamailio-fm", "sipshard"] + ([] if quick else ["kamailio-tlsf"])
-    out += [replace(half, subject=subject, stateful=True) for subject in subjects]
-    return out + [replace(half, subject="sipshard", stateful=True, gather=False)]
+    return out + [replace(half, subject=subject, stateful=True) for subject in subjects]
 
 
 def workers(quick):
     """The load has 64 source ports; all have the same cores, those with one worker too."""
     cell = Cell("workers", "sipshard", STATELESS_RATE // 2, cores=2, sockets=64)
-    # One worker may be busy enough to let datagrams gather where two are not: what two cost more is seen without.
-    kinds = [replace(cell, gather=False), cell]
-    kinds += [] if quick else [replace(cell, subject="kamailio-fm")]
+    kinds = [cell] + ([] if quick else [replace(cell, subject="kamailio-fm")])
     both = [replace(one, workers=number) for one in kinds for number in (1, 2)]
     if quick:
         return both
@@ -157,7 +154,7 @@ def polling(quick):
     subjects = ("direct", "forwarder", "kamailio-fm", "sipshard")
     found = stateless(quick=True) + stateful(quick=True) + latency(quick=True)
     found += [cell for cell in workers(quick) if cell.subject == "sipshard"]
-    return [replace(cell, polls=True) for cell in found if cell.subject in subjects and cell.gather]
+    return [replace(cell, polls=True) for cell in found if cell.subject in subjects]
 
 
 def with_transactions(cell, rate):

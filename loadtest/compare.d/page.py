@@ -67,7 +67,10 @@ def stateless(rounds, folder):
     text = """Each message on its own, algorithm 10, ten destinations. Kamailio runs `ds_select_dst` and `forward()`,
 sipshard its compiled sample configuration with `--stateless`."""
     if any(cell["subject"] == "sipshard-cfg" for cell in cells):
-        text += " In its second row sipshard runs the configuration that Kamailio gets."
+        text += " In one row sipshard runs the configuration that Kamailio gets."
+    if not all(cell["gather"] for cell in cells):
+        text += """ In one a busy shard may not let datagrams gather, with `--gather 0`: what gathering saves is the
+difference."""
     return costs(rounds, folder, "stateless", "Stateless", text, cells)
 
 
@@ -159,8 +162,7 @@ def workers(rounds, folder):
 
     cells = rounds.cells("workers")
     text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. On a machine with
-two cores the load has the same cores. One worker may be busy enough to let datagrams gather where two are not; what two
-cost more for being two shows with `--gather 0`. """
+two cores the load has the same cores. """
     if any(cell["subject"].startswith("kamailio") for cell in cells):
         text += "A worker of Kamailio is a process that receives. "
     hows = sorted({row["steering"] for row in rounds.rows if "steering" in row})
@@ -192,8 +194,8 @@ def live(rounds, folder):
 
 def latency(rounds, folder):
     text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
-percentile of calls through it less that of the same calls with no one between. A busy shard of sipshard lets datagrams
-gather for up to half a millisecond, each way; `--gather 0` gives this time back for the processor's."""
+percentile of calls through it less that of the same calls with no one between. With so much to do a shard of sipshard
+lets nothing gather; at the full rate above it may, for up to half a millisecond each way."""
     found = times(rounds, folder, "latency", "99th percentile of the time added, INVITE to 180")
     return f"## Time added\n\n{filled(text)}\n\n{found}" if found else ""
 
