@@ -588,9 +588,9 @@ impl Contexts {
         Some(index)
     }
 
-    /// When the next timer is due, or the next answered one to be forgotten.
+    /// When the next timer is due, or answered ones are to be forgotten.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let timer = self.wheel.next_deadline();
-        timer.into_iter().chain(self.answered.next_end()).min()
+        timer.into_iter().chain(self.answered.next_deadline()).min()
     }
 }

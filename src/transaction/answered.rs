@@ -8,6 +8,7 @@
 //! Owns: these words. Who finds them by their key is the business of the store of all transactions.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::TransactionKey;
 use crate::time::Timestamp;
@@ -20,6 +21,9 @@ const SHIFT: u32 = 10;
 pub const SERIAL_BITS: u32 = 30;
 const SERIAL_MASK: u32 = (1 << SERIAL_BITS) - 1;
 
+/// How much later than at its end one may be forgotten.
+const LATENESS: Duration = Duration::from_secs(1);
+
 /// An answered transaction of which nothing is pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -27,7 +31,7 @@ pub struct Answered {
     pub key: TransactionKey,
     /// The chance in the branches that were sent for it.
     pub token: u64,
-    /// When it is forgotten.
+    /// When it may be forgotten.
     pub ends_at: Timestamp,
     /// The code of its final answer.
     pub code: u16,
@@ -88,10 +92,11 @@ impl AnsweredQueue {
         &self.chunks[place >> SHIFT][place & (CHUNK - 1)]
     }
 
-    /// When the next is to be forgotten.
-    pub fn next_end(&self) -> Option<Timestamp> {
+    /// When to forget at the latest: somewhat after the end of the next one, so that a shard without
+    /// traffic does not wake for each of them.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
         let first = self.chunks.front()?.get(self.gone)?;
-        Some(first.ends_at)
+        Some(first.ends_at + LATENESS)
     }
 
     /// Forgets the next one whose time is over, and gives it with its serial number.
@@ -118,7 +123,6 @@ impl AnsweredQueue {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use proptest::prelude::*;
 
@@ -157,7 +161,7 @@ mod tests {
         assert!(queue.chunks.len() + queue.spare.len() <= 5, "{queue:?}");
         now += WAIT;
         while queue.pop_due(now).is_some() {}
-        assert!(queue.is_empty() && queue.next_end().is_none());
+        assert!(queue.is_empty() && queue.next_deadline().is_none());
     }
 
     proptest! {
@@ -187,7 +191,7 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len(), model.len());
                 let next = model.values().map(|one| one.ends_at).min();
-                prop_assert_eq!(queue.next_end(), next);
+                prop_assert_eq!(queue.next_deadline(), next.map(|at| at + LATENESS));
                 prop_assert!(next.is_none_or(|at| at > now), "all that is due is forgotten");
                 for (serial, one) in &model {
                     prop_assert_eq!(queue.get(*serial), one);
