@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use arrayvec::ArrayVec;
+
 use super::error::ScanError;
 use super::marks::{self, BLOCK};
 use super::message::Message;
@@ -77,7 +79,7 @@ pub(super) enum Length {
 /// The result of [`scan`]: reusable memory, about three kilobytes, never freed and never grown.
 #[derive(Clone, Debug)]
 pub struct HeaderIndex {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: ArrayVec<Entry, MAX_HEADERS>,
     /// The place of the first line of each name in `entries`; only valid for names in `seen`.
     pub(super) first: [u16; NAMES],
     /// Names that occur.
@@ -107,7 +109,7 @@ impl HeaderIndex {
     /// An empty index with all the memory that it will ever have.
     pub fn new() -> Self {
         Self {
-            entries: Vec::with_capacity(MAX_HEADERS),
+            entries: ArrayVec::new(),
             first: [0; NAMES],
             seen: 0,
             repeated: 0,
@@ -130,7 +132,7 @@ impl HeaderIndex {
         self.entries.clear();
         self.seen = 0;
         self.repeated = 0;
-        self.ending = Ending::EmptyLine;
+        self.ending = Ending::NoEmptyLine;
         self.length = Length::Fits;
         self.malformed = false;
     }
@@ -139,9 +141,8 @@ impl HeaderIndex {
     fn push(&mut self, entry: Entry) -> Result<(), ScanError> {
         let name = entry.name;
         let place = self.entries.len();
-        if place == MAX_HEADERS {
-            return Err(ScanError::TooManyHeaders);
-        }
+        let pushed = self.entries.try_push(entry);
+        pushed.map_err(|_| ScanError::TooManyHeaders)?;
         let bit = name.bit();
         if self.seen & bit == 0 {
             self.seen |= bit;
@@ -149,7 +150,6 @@ impl HeaderIndex {
         } else {
             self.repeated |= bit;
         }
-        self.entries.push(entry);
         Ok(())
     }
 }
@@ -180,11 +180,10 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
     }
     index.clear();
     let mut lines = Lines::new(bytes);
-    let line = lines.end(0).unwrap_or_else(|| lines.last_end(index));
+    let line = lines.end().unwrap_or_else(|| lines.last_end(index));
     start_line(bytes, line.text_end, index)?;
     index.headers_start = line.next as u16;
-    let body_start = header_lines(&mut lines, line.next, index)?;
-    index.malformed |= lines.saw_bare_cr;
+    let body_start = header_lines(lines, line.next, index)?;
     index.body_start = body_start as u16;
     let mut end = bytes.len();
     if index.seen & Name::ContentLength.bit() != 0 {
@@ -210,65 +209,66 @@ struct LineEnd {
 }
 
 /// The lines of a message, found block by block.
+#[derive(Clone, Copy)]
 struct Lines<'a> {
     bytes: &'a [u8],
     /// Where the block at hand begins.
     block: usize,
-    /// Its CRs and LFs that were not reached yet.
-    marks: u64,
-    /// Whether there was a CR without LF.
+    /// Its LFs that were not reached yet.
+    feeds: u64,
+    /// Its bytes that have a CR before them,
+    after_cr: u64,
+    /// and those of them that are no LF.
+    after_bare_cr: u64,
+    /// Whether a block before it has such.
     saw_bare_cr: bool,
 }
 
 impl<'a> Lines<'a> {
     #[inline]
     fn new(bytes: &'a [u8]) -> Self {
-        Self {
+        let mut lines = Self {
             bytes,
             block: 0,
-            marks: Self::marks(bytes, 0),
+            feeds: 0,
+            after_cr: 0,
+            after_bare_cr: 0,
             saw_bare_cr: false,
-        }
+        };
+        lines.look(0);
+        lines
     }
 
+    /// Looks at the block at hand; `carried` is 1 if a CR stands before it.
     #[inline]
-    fn marks(bytes: &[u8], block: usize) -> u64 {
-        marks::with_block(bytes, block, |block| marks::equal(block, [b'\r', b'\n']))
+    fn look(&mut self, carried: u64) {
+        let (feeds, returns) = marks::with_block(self.bytes, self.block, |block| {
+            (marks::equal(block, [b'\n']), marks::equal(block, [b'\r']))
+        });
+        self.feeds = feeds;
+        self.after_cr = returns << 1 | carried;
+        self.after_bare_cr = self.after_cr & !feeds;
     }
 
-    /// Where the line that begins at `from` ends; `None` if it ends with the datagram alone. Lines are
-    /// asked for in their order.
+    /// Where the next line ends; `None` if it ends with the datagram alone.
     #[inline]
-    fn end(&mut self, from: usize) -> Option<LineEnd> {
-        loop {
-            while self.marks == 0 {
-                self.block += BLOCK;
-                if self.block >= self.bytes.len() {
-                    return None;
-                }
-                self.marks = Self::marks(self.bytes, self.block);
+    fn end(&mut self) -> Option<LineEnd> {
+        while self.feeds == 0 {
+            self.saw_bare_cr |= self.after_bare_cr != 0;
+            let last = self.bytes.get(self.block + BLOCK - 1);
+            self.block += BLOCK;
+            self.look(u64::from(last == Some(&b'\r')));
+            if self.block >= self.bytes.len() {
+                return None;
             }
-            let at = self.block + self.marks.trailing_zeros() as usize;
-            self.marks &= self.marks - 1;
-            if self.bytes.get(at) == Some(&b'\n') {
-                if at < from {
-                    // Of the line before, whose CR ends a block.
-                    continue;
-                }
-                return Some(LineEnd {
-                    text_end: at,
-                    next: at + 1,
-                });
-            }
-            if self.bytes.get(at + 1) == Some(&b'\n') {
-                self.marks &= self.marks.wrapping_sub(1);
-                return Some(LineEnd {
-                    text_end: at,
-                    next: at + 2,
-                });
-            }
-            self.saw_bare_cr = true;
         }
+        let place = self.feeds.trailing_zeros();
+        self.feeds &= self.feeds - 1;
+        let at = self.block + place as usize;
+        Some(LineEnd {
+            text_end: at - (self.after_cr >> place & 1) as usize,
+            next: at + 1,
+        })
     }
 
     /// The end of the datagram, noted as what ends a line.
@@ -279,28 +279,33 @@ impl<'a> Lines<'a> {
             next: self.bytes.len(),
         }
     }
+
+    /// Whether a CR that belongs to no line end stands before `end`, where the last line ended.
+    #[inline]
+    fn has_bare_cr(&self, end: usize) -> bool {
+        let reached = marks::below(end + 1 - self.block.min(end));
+        self.saw_bare_cr || self.after_bare_cr & reached != 0
+    }
 }
 
 /// Reads the header lines from `at` on; returns where the body begins.
 fn header_lines(
-    lines: &mut Lines<'_>,
+    mut lines: Lines<'_>,
     mut at: usize,
     index: &mut HeaderIndex,
 ) -> Result<usize, ScanError> {
     let bytes = lines.bytes;
     while at < bytes.len() {
-        let Some(line) = lines.end(at) else {
-            let line = lines.last_end(index);
-            at = odd_line(lines, at, line, index)?;
-            continue;
-        };
-        if line.text_end == at {
-            return Ok(line.next);
+        let line = lines.end();
+        if let Some(line) = line
+            && line.text_end == at
+        {
+            index.ending = Ending::EmptyLine;
+            at = line.next;
+            break;
         }
-        let is_folded = matches!(bytes.get(line.next), Some(b' ' | b'\t'));
-        let known = Name::at_head(&bytes[at..]).filter(|_| !is_folded);
-        let Some((name, length)) = known else {
-            at = odd_line(lines, at, line, index)?;
+        let (Some(line), Some((name, length))) = (line, Name::at_head(&bytes[at..])) else {
+            (lines, at) = odd_line(lines, at, line, index)?;
             continue;
         };
         let value = trim_value(bytes, at + length + 1, line.text_end);
@@ -314,27 +319,35 @@ fn header_lines(
         })?;
         at = line.next;
     }
-    if index.ending == Ending::EmptyLine {
-        index.ending = Ending::NoEmptyLine;
-    }
+    index.malformed |= lines.has_bare_cr(at);
     Ok(at)
 }
 
-/// Reads a header line that is folded, or whose name is not a common one, or that has no end.
+/// Reads a header line that is folded, or whose name is not a common one, or that has no end. A line
+/// that goes on with the one before it belongs to that. Hands `lines` back, and where it ends.
 #[cold]
-fn odd_line(
-    lines: &mut Lines<'_>,
+fn odd_line<'a>(
+    mut lines: Lines<'a>,
     at: usize,
-    mut line: LineEnd,
+    line: Option<LineEnd>,
     index: &mut HeaderIndex,
-) -> Result<usize, ScanError> {
+) -> Result<(Lines<'a>, usize), ScanError> {
     let bytes = lines.bytes;
+    let mut line = line.unwrap_or_else(|| lines.last_end(index));
     let first_end = line.text_end;
     // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
     while let Some(b' ' | b'\t') = bytes.get(line.next) {
-        line = lines
-            .end(line.next)
-            .unwrap_or_else(|| lines.last_end(index));
+        line = lines.end().unwrap_or_else(|| lines.last_end(index));
+    }
+    if let Some(b' ' | b'\t') = bytes.get(at)
+        && let Some(folded) = index.entries.last_mut()
+    {
+        // The other lines of what is folded. The first was a usual one: an odd one has taken its own.
+        let value = text::trim(bytes, usize::from(folded.name_end) + 1..line.text_end);
+        folded.value_start = value.start as u16;
+        folded.value_end = value.end as u16;
+        folded.end = line.next as u16;
+        return Ok((lines, line.next));
     }
     let (name, name_end, value_from) = if let Some((name, length)) = Name::at_head(&bytes[at..]) {
         (name, at + length, at + length + 1)
@@ -357,7 +370,7 @@ fn odd_line(
         end: line.next as u16,
         name,
     })?;
-    Ok(line.next)
+    Ok((lines, line.next))
 }
 
 /// [`text::trim`], with the usual single space before the value as the short way.
