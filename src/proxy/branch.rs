@@ -182,7 +182,7 @@ fn take_hex<const COUNT: usize>(rest: &mut &[u8]) -> Option<u64> {
     for &byte in head {
         let digit = DIGITS[usize::from(byte)];
         all |= digit;
-        value = value << 4 | u64::from(digit & 0xf);
+        value = value << 4 | u64::from(digit);
     }
     *rest = tail;
     (all <= 0xf).then_some(value)
