@@ -79,6 +79,61 @@ pub(super) fn with_block<T>(bytes: &[u8], from: usize, look: impl FnOnce(&[u8; B
     }
 }
 
+/// The places of marked bytes, one after the other.
+pub(super) struct Places<'a, const N: usize> {
+    bytes: &'a [u8],
+    end: usize,
+    wanted: [u8; N],
+    /// Where the block at hand begins.
+    block: usize,
+    /// Its marks that were not reached yet.
+    marks: u64,
+}
+
+/// The places in `range` of all bytes that are blanks, control characters or one of these.
+#[inline]
+pub(super) fn places<const N: usize>(
+    bytes: &[u8],
+    range: Range<usize>,
+    wanted: [u8; N],
+) -> Places<'_, N> {
+    let mut places = Places {
+        bytes,
+        end: range.end,
+        wanted,
+        block: range.start,
+        marks: 0,
+    };
+    places.look();
+    places
+}
+
+impl<const N: usize> Places<'_, N> {
+    #[inline]
+    fn look(&mut self) {
+        let marks = with_block(self.bytes, self.block, |block| blank_or(block, self.wanted));
+        self.marks = marks & below(self.end.saturating_sub(self.block));
+    }
+}
+
+impl<const N: usize> Iterator for Places<'_, N> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            if self.end.saturating_sub(self.block) <= BLOCK {
+                return None;
+            }
+            self.block += BLOCK;
+            self.look();
+        }
+        let at = self.block + self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks - 1;
+        Some(at)
+    }
+}
+
 /// The first place in `range` of one of these bytes.
 #[inline]
 pub(super) fn find<const N: usize>(
@@ -113,7 +168,9 @@ mod tests {
             let range = from.min(bytes.len())..to.min(bytes.len());
             let wanted = [b'\n', other];
             let naive = range.clone().find(|&at| wanted.contains(&bytes[at]));
-            prop_assert_eq!(find(&bytes, range, wanted), naive);
+            prop_assert_eq!(find(&bytes, range.clone(), wanted), naive);
+            let all = range.clone().filter(|&at| bytes[at] <= b' ' || wanted.contains(&bytes[at]));
+            prop_assert_eq!(places(&bytes, range, wanted).collect::<Vec<_>>(), all.collect::<Vec<_>>());
         }
 
         #[test]

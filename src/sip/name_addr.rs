@@ -72,8 +72,10 @@ impl<'a> NameAddr<'a> {
             let close = marks::find(bytes, range.start + 1..range.end, [b'"', b'\\'])?;
             display_end = (bytes[close] == b'"').then_some(close + 1)?;
         }
-        let open = marks::find(bytes, display_end..range.end, [b'<', b';', b'"'])?;
-        let close = marks::find(bytes, open..range.end, [b'>'])?;
+        let wanted = [b'<', b'>', b';', b'"'];
+        let mut marks = marks::places(bytes, display_end..range.end, wanted);
+        let open = marks.find(|&at| matches!(bytes[at], b'<' | b';' | b'"'))?;
+        let close = marks.find(|&at| bytes[at] == b'>')?;
         if bytes[open] != b'<' || !bytes[open + 1..close].starts_with(b"sip:") {
             return None;
         }
@@ -81,9 +83,10 @@ impl<'a> NameAddr<'a> {
         if params.is_empty() {
             return Some(params);
         }
-        params
-            .strip_prefix(b";tag=")
-            .filter(|tag| text::is_token(tag))
+        let tag = params.strip_prefix(b";tag=")?;
+        // The semicolon is the last mark: no blank, no quote, no further parameter.
+        let is_last = marks.nth(1).is_none();
+        (is_last && !tag.is_empty()).then_some(tag)
     }
 
     /// A parameter of the header by its name, whatever the case: `None` if there is none,
