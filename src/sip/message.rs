@@ -197,12 +197,16 @@ impl<'a> Message<'a> {
     /// The tag of From or To; empty if there is none.
     pub(super) fn tag_of(self, name: Name) -> Result<&'a [u8], HeaderError> {
         let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
-        let range = entry.value_range();
-        if let Some(tag) = NameAddr::usual_tag(self.bytes, range) {
-            return Ok(tag);
+        match NameAddr::usual_tag(self.bytes, entry.value_range()) {
+            Some(tag) => Ok(tag),
+            None => self.unusual_tag(name),
         }
-        let address = NameAddr::parse(self.value_of(entry), entry.value_start as usize)?;
-        Ok(address.tag().unwrap_or_default())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual_tag(self, name: Name) -> Result<&'a [u8], HeaderError> {
+        Ok(self.address(name)?.tag().unwrap_or_default())
     }
 
     /// The tag of From; `None` if there is none or an empty one.
@@ -222,6 +226,7 @@ impl<'a> Message<'a> {
     }
 
     /// The topmost Via value.
+    #[inline]
     pub fn top_via(self) -> Result<Via<'a>, HeaderError> {
         let entry = self.first_entry(Name::Via).ok_or(HeaderError::Missing)?;
         let range = entry.value_range();

@@ -180,7 +180,7 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
     }
     index.clear();
     let mut lines = Lines::new(bytes);
-    let line = lines.end().unwrap_or_else(|| lines.last_end(index));
+    let line = lines.end(0).unwrap_or_else(|| lines.last_end(index));
     start_line(bytes, line.text_end, index)?;
     index.headers_start = line.next as u16;
     let body_start = header_lines(lines, line.next, index)?;
@@ -214,61 +214,59 @@ struct Lines<'a> {
     bytes: &'a [u8],
     /// Where the block at hand begins.
     block: usize,
-    /// Its LFs that were not reached yet.
-    feeds: u64,
-    /// Its bytes that have a CR before them,
-    after_cr: u64,
-    /// and those of them that are no LF.
-    after_bare_cr: u64,
-    /// Whether a block before it has such.
+    /// Its CRs and LFs that were not reached yet.
+    marks: u64,
+    /// Whether there was a CR without LF.
     saw_bare_cr: bool,
 }
 
 impl<'a> Lines<'a> {
     #[inline]
     fn new(bytes: &'a [u8]) -> Self {
-        let mut lines = Self {
+        Self {
             bytes,
             block: 0,
-            feeds: 0,
-            after_cr: 0,
-            after_bare_cr: 0,
+            marks: Self::marks(bytes, 0),
             saw_bare_cr: false,
-        };
-        lines.look(0);
-        lines
-    }
-
-    /// Looks at the block at hand; `carried` is 1 if a CR stands before it.
-    #[inline]
-    fn look(&mut self, carried: u64) {
-        let (feeds, returns) = marks::with_block(self.bytes, self.block, |block| {
-            (marks::equal(block, [b'\n']), marks::equal(block, [b'\r']))
-        });
-        self.feeds = feeds;
-        self.after_cr = returns << 1 | carried;
-        self.after_bare_cr = self.after_cr & !feeds;
-    }
-
-    /// Where the next line ends; `None` if it ends with the datagram alone.
-    #[inline]
-    fn end(&mut self) -> Option<LineEnd> {
-        while self.feeds == 0 {
-            self.saw_bare_cr |= self.after_bare_cr != 0;
-            let last = self.bytes.get(self.block + BLOCK - 1);
-            self.block += BLOCK;
-            self.look(u64::from(last == Some(&b'\r')));
-            if self.block >= self.bytes.len() {
-                return None;
-            }
         }
-        let place = self.feeds.trailing_zeros();
-        self.feeds &= self.feeds - 1;
-        let at = self.block + place as usize;
-        Some(LineEnd {
-            text_end: at - (self.after_cr >> place & 1) as usize,
-            next: at + 1,
-        })
+    }
+
+    #[inline]
+    fn marks(bytes: &[u8], block: usize) -> u64 {
+        marks::with_block(bytes, block, |block| marks::equal(block, [b'\r', b'\n']))
+    }
+
+    /// Where the line that begins at `from` ends; `None` if it ends with the datagram alone. Lines are
+    /// asked for in their order.
+    #[inline]
+    fn end(&mut self, from: usize) -> Option<LineEnd> {
+        loop {
+            while self.marks == 0 {
+                self.block += BLOCK;
+                if self.block >= self.bytes.len() {
+                    return None;
+                }
+                self.marks = Self::marks(self.bytes, self.block);
+            }
+            let at = self.block + self.marks.trailing_zeros() as usize;
+            self.marks &= self.marks - 1;
+            let rest = &self.bytes[at..];
+            if rest.starts_with(b"\r\n") {
+                // The LF may be the first of the next block: then it is met there.
+                self.marks &= self.marks.wrapping_sub(1);
+                return Some(LineEnd {
+                    text_end: at,
+                    next: at + 2,
+                });
+            }
+            if rest.starts_with(b"\n") && at >= from {
+                return Some(LineEnd {
+                    text_end: at,
+                    next: at + 1,
+                });
+            }
+            self.saw_bare_cr |= rest.starts_with(b"\r");
+        }
     }
 
     /// The end of the datagram, noted as what ends a line.
@@ -278,13 +276,6 @@ impl<'a> Lines<'a> {
             text_end: self.bytes.len(),
             next: self.bytes.len(),
         }
-    }
-
-    /// Whether a CR that belongs to no line end stands before `end`, where the last line ended.
-    #[inline]
-    fn has_bare_cr(&self, end: usize) -> bool {
-        let reached = marks::below(end + 1 - self.block.min(end));
-        self.saw_bare_cr || self.after_bare_cr & reached != 0
     }
 }
 
@@ -296,15 +287,17 @@ fn header_lines(
 ) -> Result<usize, ScanError> {
     let bytes = lines.bytes;
     while at < bytes.len() {
-        let line = lines.end();
-        if let Some(line) = line
-            && line.text_end == at
-        {
+        let Some(line) = lines.end(at) else {
+            let line = lines.last_end(index);
+            (lines, at) = odd_line(lines, at, line, index)?;
+            continue;
+        };
+        if line.text_end == at {
             index.ending = Ending::EmptyLine;
             at = line.next;
             break;
         }
-        let (Some(line), Some((name, length))) = (line, Name::at_head(&bytes[at..])) else {
+        let Some((name, length)) = Name::at_head(&bytes[at..]) else {
             (lines, at) = odd_line(lines, at, line, index)?;
             continue;
         };
@@ -319,7 +312,7 @@ fn header_lines(
         })?;
         at = line.next;
     }
-    index.malformed |= lines.has_bare_cr(at);
+    index.malformed |= lines.saw_bare_cr;
     Ok(at)
 }
 
@@ -329,15 +322,16 @@ fn header_lines(
 fn odd_line<'a>(
     mut lines: Lines<'a>,
     at: usize,
-    line: Option<LineEnd>,
+    mut line: LineEnd,
     index: &mut HeaderIndex,
 ) -> Result<(Lines<'a>, usize), ScanError> {
     let bytes = lines.bytes;
-    let mut line = line.unwrap_or_else(|| lines.last_end(index));
     let first_end = line.text_end;
     // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
     while let Some(b' ' | b'\t') = bytes.get(line.next) {
-        line = lines.end().unwrap_or_else(|| lines.last_end(index));
+        line = lines
+            .end(line.next)
+            .unwrap_or_else(|| lines.last_end(index));
     }
     if let Some(b' ' | b'\t') = bytes.get(at)
         && let Some(folded) = index.entries.last_mut()

@@ -73,19 +73,25 @@ impl<'a> Via<'a> {
             return None;
         }
         let mut start = range.start + HEAD.len();
-        let mut marks = marks::places(bytes, start..range.end, [b';', b',', b'"', b'<']);
-        let mut part_end = || match marks.next() {
-            Some(end) => (bytes[end] == b';').then_some(end),
-            None => Some(range.end),
+        let part_end = |start| {
+            // What is up to a quote is a blank, or at least no usual part of a Via. Where no comma is, angle
+            // brackets hide none.
+            let mark = marks::find(bytes, start..range.end, |part| {
+                marks::up_to(part, b'"') | marks::one_of(part, [b';', b','])
+            });
+            match mark {
+                Some(end) => (bytes[end] == b';').then_some(end),
+                None => Some(range.end),
+            }
         };
-        let mut end = part_end()?;
+        let mut end = part_end(start)?;
         let (host, port) = usual_sent_by(&bytes[start..end])?;
         let mut via = Self::new(value, range.start, &value[8..11], host);
         via.port = port;
         via.params = bytes.get(end + 1..range.end).unwrap_or_default();
         while end < range.end {
             start = end + 1;
-            end = part_end()?;
+            end = part_end(start)?;
             via.take_part(bytes, start..end)?;
         }
         Some(via)

@@ -35,13 +35,19 @@ fn address() -> impl Strategy<Value = String> {
 }
 
 /// Where lines of `bytes` end, and whether there is a CR without LF, up to and with the first empty one.
+/// All but the first go on where the next begins with a blank.
 fn lines(bytes: &[u8]) -> (Vec<usize>, bool) {
     let (mut ends, mut start, mut bare_cr) = (Vec::new(), 0, false);
     for (at, &byte) in bytes.iter().enumerate() {
         bare_cr |= byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
         if byte == b'\n' {
+            let is_empty = matches!(&bytes[start..at], b"" | b"\r");
+            let goes_on = matches!(bytes.get(at + 1), Some(b' ' | b'\t'));
+            if start > 0 && goes_on && !is_empty {
+                continue;
+            }
             ends.push(at + 1);
-            if matches!(&bytes[start..at], b"" | b"\r") {
+            if is_empty {
                 break;
             }
             start = at + 1;
@@ -105,7 +111,7 @@ proptest! {
 
     #[test]
     fn lines_end_where_they_end_byte_by_byte(
-        parts in prop::collection::vec("a{0,70}|Via: a{0,70}|\r|\n|\r\n|\r\n|\r\n\r\n", 0..30),
+        parts in prop::collection::vec("a{0,70}|Via: a{0,70}|\r|\n|\r\n|\r\n|\r\n\r\n|\r\n[ \t]", 0..30),
     ) {
         let text = format!("BYE sip:a SIP/2.0{}", parts.concat());
         let mut index = HeaderIndex::new();
