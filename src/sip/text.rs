@@ -90,9 +90,24 @@ fn digit(byte: u8) -> Option<u8> {
     (value <= 9).then_some(value)
 }
 
+/// So many decimal digits always fit 32 bits.
+const ALWAYS_FIT: usize = u32::MAX.ilog10() as usize;
+
+/// The number that at most nine digits at the head of `text` write, and how many they are.
+#[inline]
+pub(super) fn head_number(text: &[u8]) -> (u32, usize) {
+    let (mut value, mut length) = (0, 0);
+    while length < ALWAYS_FIT
+        && let Some(digit) = text.get(length).copied().and_then(digit)
+    {
+        value = value * 10 + u32::from(digit);
+        length += 1;
+    }
+    (value, length)
+}
+
 /// A decimal number that fits 32 bits; leading zeros are allowed. `None` for anything else.
 pub(super) fn number(text: &[u8]) -> Option<u32> {
-    const ALWAYS_FIT: usize = u32::MAX.ilog10() as usize;
     if text.is_empty() {
         return None;
     }
