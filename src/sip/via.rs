@@ -218,12 +218,17 @@ impl<'a> Via<'a> {
 }
 
 /// Host and port, with nothing around them and no IPv6.
+#[inline]
 fn usual_sent_by(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let host_end = text::skip_host_name(text, 0);
     let (host, rest) = text.split_at(host_end);
     let port = match rest {
         [] => None,
-        [b':', port @ ..] => Some(text::port(port)?),
+        [b':', port @ ..] => {
+            let (number, digits) = text::head_number(port);
+            let is_all = digits > 0 && digits == port.len();
+            Some(u16::try_from(number).ok().filter(|_| is_all)?)
+        }
         _ => return None,
     };
     (host_end > 0).then_some((host, port))

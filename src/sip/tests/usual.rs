@@ -69,6 +69,24 @@ proptest! {
     }
 
     #[test]
+    fn the_via_below_is_the_second(
+        lines in prop::collection::vec("(Via|X): (SIP/2\\.0/UDP [ab](;x|,SIP/2\\.0/UDP c|,,|, )?|,|,a|)", 0..5),
+    ) {
+        let text = format!("BYE sip:a SIP/2.0\r\n{}\r\n", lines.join("\r\n"));
+        let mut index = HeaderIndex::new();
+        let message = scan(text.as_bytes(), &mut index).expect("a message");
+        let all: Vec<_> = message.vias().collect();
+        if let Some(Ok(top)) = all.first() {
+            prop_assert_eq!(message.via_below(top), all.get(1).cloned());
+            prop_assert_eq!(message.has_via_below(top), all.len() > 1);
+        }
+        if let Some(Ok(second)) = all.get(1) {
+            prop_assert_eq!(message.via_below(second), all.get(2).cloned());
+            prop_assert_eq!(message.has_via_below(second), all.len() > 2);
+        }
+    }
+
+    #[test]
     fn a_usual_tag_is_read_as_any(value in address(), before in "x{0,70}", after in "[;>a-z\r\n]{0,70}") {
         let text = format!("{before}{value}{after}");
         let range = before.len()..before.len() + value.len();
