@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::table::CallTable;
 use crate::arena::Bytes;
 use crate::dispatch::{Destination, Reservation};
 use crate::time::Timestamp;
@@ -96,12 +97,12 @@ pub(super) struct Cell {
 }
 
 /// What a cell says, for whoever looks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CellView<'a> {
     /// Its name.
     pub id: CellId,
-    /// The Call-ID.
-    pub call_id: &'a [u8],
+    /// The Call-ID, and where it is kept: few ask for it, and it lies far away.
+    pub(super) call_id: (&'a CallTable, Bytes),
     /// Number of the INVITE's CSeq.
     pub cseq: u32,
     /// How far the call has come.
@@ -120,7 +121,13 @@ pub struct CellView<'a> {
     pub until_seconds: Option<u32>,
 }
 
-impl CellView<'_> {
+impl<'a> CellView<'a> {
+    /// The Call-ID.
+    pub fn call_id(&self) -> &'a [u8] {
+        let (table, text) = self.call_id;
+        table.text(text)
+    }
+
     /// How long ago its INVITE came.
     pub fn age(&self, now: Timestamp) -> Duration {
         now.since(Timestamp::from_secs(u64::from(self.since_seconds)))

@@ -418,7 +418,7 @@ impl CallTable {
                 index,
                 generation: cell.generation,
             },
-            call_id: self.text(cell.call_id),
+            call_id: (self, cell.call_id),
             cseq: cell.cseq,
             phase: cell.phase,
             destination: hold.destination(),
@@ -549,7 +549,7 @@ impl CallTable {
         }
     }
 
-    fn text(&self, call_id: Bytes) -> &[u8] {
+    pub(super) fn text(&self, call_id: Bytes) -> &[u8] {
         if call_id.len() > SHORT_CALL_ID {
             self.long_call_ids.get(call_id)
         } else {

@@ -113,11 +113,7 @@ impl Branch {
                 index: take_hex::<8>(&mut rest)? as u32,
                 token: take_hex::<16>(&mut rest)?,
                 loop_mark: take_loop_mark(&mut rest)?,
-                number: {
-                    let number = std::str::from_utf8(rest).ok()?.parse().ok()?;
-                    rest = &[];
-                    number
-                },
+                number: take_number(&mut rest)?,
             },
             b'p' => Self::Probe {
                 token: take_hex::<16>(&mut rest)?,
@@ -145,6 +141,17 @@ fn take_loop_mark(rest: &mut &[u8]) -> Option<u32> {
     let mark = take_hex::<8>(rest)? as u32;
     *rest = rest.strip_prefix(b".")?;
     Some(mark)
+}
+
+/// One digit, or two.
+fn take_number(rest: &mut &[u8]) -> Option<u8> {
+    let number = match **rest {
+        [ones @ b'0'..=b'9'] => ones - b'0',
+        [tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => (tens - b'0') * 10 + (ones - b'0'),
+        _ => return None,
+    };
+    *rest = &[];
+    Some(number)
 }
 
 fn write_hex<const DIGITS: usize>(value: u64, out: &mut Vec<u8>) {
@@ -182,7 +189,7 @@ fn take_hex<const COUNT: usize>(rest: &mut &[u8]) -> Option<u64> {
     for &byte in head {
         let digit = DIGITS[usize::from(byte)];
         all |= digit;
-        value = value << 4 | u64::from(digit & 0xf);
+        value = value << 4 | u64::from(digit);
     }
     *rest = tail;
     (all <= 0xf).then_some(value)

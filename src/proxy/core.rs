@@ -306,6 +306,23 @@ pub(super) fn write_extra(
     }
 }
 
+/// Sends what `write` appends, and stores it as well.
+pub(super) fn send_and_store(
+    arena: &mut Arena,
+    socket: SocketId,
+    to: SocketAddr,
+    out: &mut Outbox,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Bytes {
+    let mut stored = Bytes::EMPTY;
+    out.send(socket, to, |buffer| {
+        let start = buffer.len();
+        write(buffer);
+        stored = arena.store(&buffer[start..]);
+    });
+    stored
+}
+
 /// Sends stored bytes.
 pub(super) fn send_stored(
     arena: &Arena,

@@ -172,10 +172,14 @@ impl<'a> Request<'a> {
                     .sent_by_ip()
                     .is_some_and(|ip| locals.is_ours(ip, via.port.unwrap_or(5060)))
         };
-        is_loop(self.via) || {
-            let mut below = self.message.vias_below(self.via).flatten();
-            below.any(|via| is_loop(&via))
-        }
+        let via = self.via;
+        is_loop(via)
+            || self.message.has_via_below(via)
+                && self
+                    .message
+                    .vias_below(via)
+                    .flatten()
+                    .any(|via| is_loop(&via))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::load::{CallTable, Ownership, Progress, ShardId};
 use crate::rng::Rng;
 use crate::route::machine::Machine;
 use crate::route::program::Program;
-use crate::sip::{Basics, HeaderIndex, Message, StartLine, is_keepalive, scan};
+use crate::sip::{Basics, HeaderIndex, Message, is_keepalive, scan};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
 
@@ -152,11 +152,9 @@ impl Shard {
         if owner != core.id {
             return Verdict::HandOff(owner);
         }
-        match message.start() {
-            StartLine::Request { .. } => core.on_request(now, &datagram, message, out),
-            StartLine::Reply { .. } => {
-                core.on_reply(now, &datagram, message, out);
-            }
+        match message.method() {
+            Some(_) => core.on_request(now, &datagram, message, out),
+            None => core.on_reply(now, &datagram, message, out),
         }
         Verdict::Done
     }

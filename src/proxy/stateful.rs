@@ -7,7 +7,7 @@ use super::act::Leg;
 use super::branch::Branch;
 use super::cancel::Cause;
 use super::context::{Found, RelayBranch};
-use super::core::{Core, OwnAnswer, send_stored};
+use super::core::{Core, OwnAnswer, send_and_store, send_stored};
 use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
@@ -15,7 +15,6 @@ use super::request::Request;
 use super::script::{Event, ModuleSettings};
 use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
-use crate::arena::Bytes;
 use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
 use crate::transaction::{RepeatAction, ReplyAction};
@@ -37,12 +36,12 @@ impl Core {
         }
         self.count_answer(answer.code);
         let tag = self.branch_keys.tag(request.identity());
-        let scratch = &mut self.bench.scratch;
-        scratch.clear();
-        answer.write(request, &tag, &self.modules.server, scratch);
-        let stored = self.arena.store(scratch);
+        let (arena, server) = (&mut self.arena, &self.modules.server);
         let context = self.contexts.get_mut(index);
-        send_stored(&self.arena, stored, context.socket, context.reply_to, out);
+        let (socket, reply_to) = (context.socket, context.reply_to);
+        let stored = send_and_store(arena, socket, reply_to, out, |buffer| {
+            answer.write(request, &tag, server, buffer);
+        });
         if let Some(stale) = context.last_reply.replace(stored) {
             self.arena.free(stale);
         }
@@ -160,12 +159,10 @@ impl Core {
             is_doubled: self.modules.has_double_rr,
         };
         let (locals, edits) = (&self.locals, &mut self.bench.edits);
-        let (mut head, mut sent) = (Head::default(), Bytes::EMPTY);
-        let arena = &mut self.arena;
-        out.send(leg.hop.socket, leg.hop.address, |buffer| {
-            let start = buffer.len();
+        let mut head = Head::default();
+        let (arena, hop) = (&mut self.arena, leg.hop);
+        let sent = send_and_store(arena, hop.socket, hop.address, out, |buffer| {
             head = write_request(request, draft, &way, locals, edits, buffer);
-            sent = arena.store(&buffer[start..]);
         });
         self.stats.counters.relayed_requests += 1;
         let context = self.contexts.get(index);
@@ -447,17 +444,14 @@ impl Core {
         let context = self.contexts.get_mut(index);
         self.stats.counters.relayed_replies += 1;
         let edits = &mut self.bench.reply_edits;
+        let (socket, reply_to) = (context.socket, context.reply_to);
         let stale = if keep {
-            let scratch = &mut self.bench.scratch;
-            scratch.clear();
-            write_reply(reply, edits, scratch);
-            let stored = self.arena.store(scratch);
-            send_stored(&self.arena, stored, context.socket, context.reply_to, out);
-            context.last_reply.replace(stored)
-        } else {
-            out.send(context.socket, context.reply_to, |buffer| {
+            let stored = send_and_store(&mut self.arena, socket, reply_to, out, |buffer| {
                 write_reply(reply, edits, buffer);
             });
+            context.last_reply.replace(stored)
+        } else {
+            out.send(socket, reply_to, |buffer| write_reply(reply, edits, buffer));
             // A 2xx after a negative answer does not take back that one.
             context
                 .last_reply

@@ -87,7 +87,7 @@ impl Checks {
                 let place = accounts.position(|it| it.destination.is_same(cell.destination));
                 let Some(place) = place else {
                     return Err(Violation::new(1, "a call is counted on no destination")
-                        .in_call(cell.call_id));
+                        .in_call(cell.call_id()));
                 };
                 sums[place] += 1;
             }
@@ -121,7 +121,7 @@ impl Checks {
                 let cells = plane.seats.iter().flat_map(|it| it.shard.calls().cells());
                 let counted = cells
                     .filter(|cell| cell.counted && cell.destination.address == Some(address))
-                    .map(|cell| cell.call_id.to_vec())
+                    .map(|cell| cell.call_id().to_vec())
                     .collect();
                 match ledger.suspect(now, address, &counted) {
                     Some(call_id) => violation.in_call(&call_id),
@@ -237,6 +237,6 @@ impl Checks {
             .flat_map(|seat| seat.shard.calls().cells());
         cells
             .next()
-            .map_or(Vec::new(), |cell| cell.call_id.to_vec())
+            .map_or(Vec::new(), |cell| cell.call_id().to_vec())
     }
 }

@@ -107,7 +107,7 @@ impl World {
             let mut cells = seat.shard.calls().cells();
             if let Some(cell) = cells.find(|cell| cell.phase != Phase::Ended) {
                 let what = format!("a call that is over is still {:?}", cell.phase);
-                return Err(Violation::new(7, what).in_call(cell.call_id));
+                return Err(Violation::new(7, what).in_call(cell.call_id()));
             }
         }
         Ok(())

@@ -196,7 +196,11 @@ impl<'a> Message<'a> {
                 _ => fault,
             }
         };
-        let via = self.top_via().map_err(missing_or(Name::Via, Fault::Via))?;
+        // It is large: this way it is moved once less.
+        let via = match self.top_via() {
+            Ok(via) => via,
+            Err(error) => return Err(missing_or(Name::Via, Fault::Via)(error)),
+        };
         if !via.well_formed {
             return Err(Fault::Via);
         }

@@ -56,6 +56,7 @@ pub struct CSeq<'a> {
 
 impl<'a> CSeq<'a> {
     /// Decodes the value of a CSeq line.
+    #[inline]
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
         match Self::usual(value) {
             Some(cseq) => Ok(cseq),
@@ -66,11 +67,10 @@ impl<'a> CSeq<'a> {
     /// Decodes a value as nearly all are: a number of few digits, one space, a known method.
     #[inline]
     fn usual(value: &'a [u8]) -> Option<Self> {
-        let space = value.iter().take(10).position(|&byte| byte == b' ')?;
-        let token = &value[space + 1..];
+        let (number, digits) = text::head_number(value);
+        let token = value[digits..].strip_prefix(b" ")?;
         let method = Method::parse(token);
-        let number = text::number(&value[..space]).filter(|_| method != Method::Other)?;
-        Some(Self {
+        (digits > 0 && method != Method::Other).then_some(Self {
             number,
             method,
             token,

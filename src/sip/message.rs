@@ -197,12 +197,16 @@ impl<'a> Message<'a> {
     /// The tag of From or To; empty if there is none.
     pub(super) fn tag_of(self, name: Name) -> Result<&'a [u8], HeaderError> {
         let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
-        let range = entry.value_range();
-        if let Some(tag) = NameAddr::usual_tag(self.bytes, range) {
-            return Ok(tag);
+        match NameAddr::usual_tag(self.bytes, entry.value_range()) {
+            Some(tag) => Ok(tag),
+            None => self.unusual_tag(name),
         }
-        let address = NameAddr::parse(self.value_of(entry), entry.value_start as usize)?;
-        Ok(address.tag().unwrap_or_default())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual_tag(self, name: Name) -> Result<&'a [u8], HeaderError> {
+        Ok(self.address(name)?.tag().unwrap_or_default())
     }
 
     /// The tag of From; `None` if there is none or an empty one.
@@ -222,6 +226,7 @@ impl<'a> Message<'a> {
     }
 
     /// The topmost Via value.
+    #[inline]
     pub fn top_via(self) -> Result<Via<'a>, HeaderError> {
         let entry = self.first_entry(Name::Via).ok_or(HeaderError::Missing)?;
         let range = entry.value_range();
@@ -240,11 +245,8 @@ impl<'a> Message<'a> {
 
     /// The Via value directly below this one.
     pub fn via_below(self, via: &Via<'a>) -> Option<Result<Via<'a>, HeaderError>> {
-        // Mostly each stands on a line of its own, and they follow each other.
-        if let [first, second, ..] = self.entries_from_first(Name::Via)
-            && first.value_range().end == via.range.end
-            && second.name == Name::Via
-            && let Some(below) = Via::usual(self.bytes, second.value_range())
+        if let Some(lines) = self.lines_below(via)
+            && let Some(below) = Via::usual(self.bytes, lines.first()?.value_range())
         {
             return Some(Ok(below));
         }
@@ -253,7 +255,21 @@ impl<'a> Message<'a> {
 
     /// Whether there is a Via value below this one.
     pub fn has_via_below(self, via: &Via<'a>) -> bool {
-        Values::behind(self, Name::Via, &via.range).next().is_some()
+        match self.lines_below(via) {
+            Some([]) => false,
+            Some([second, ..]) if !matches!(self.value_of(second), [] | [b',', ..]) => true,
+            _ => Values::behind(self, Name::Via, &via.range).next().is_some(),
+        }
+    }
+
+    /// If this value ends the first line with Via values: the lines from the next such line on, none if
+    /// there is none. Mostly each value has a line of its own, perhaps with a Record-Route between.
+    #[inline]
+    fn lines_below(self, via: &Via<'a>) -> Option<&'a [Entry]> {
+        let (first, others) = self.entries_from_first(Name::Via).split_first()?;
+        let next = others.iter().position(|entry| entry.name == Name::Via);
+        let is_last = first.value_range().end == via.range.end;
+        is_last.then(|| &others[next.unwrap_or(others.len())..])
     }
 
     /// Every Route value, topmost first.

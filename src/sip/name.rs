@@ -168,9 +168,8 @@ const _: () = assert!(NAMES <= 64);
 #[derive(Clone, Copy)]
 #[repr(align(32))]
 struct Form {
-    /// Its text in lower case, filled up with zeros.
+    /// Its text in lower case and a colon, filled up with zeros.
     text: [u8; MOST],
-    length: u8,
     name: Name,
 }
 
@@ -183,12 +182,15 @@ impl Form {
             lower[at] = text[at].to_ascii_lowercase();
             at += 1;
         }
-        Self {
-            text: lower,
-            length: text.len() as u8,
-            name,
-        }
+        lower[at] = b':';
+        Self { text: lower, name }
     }
+
+    /// What no name is.
+    const UNUSED: Self = Self {
+        text: [0; MOST],
+        name: Name::Other,
+    };
 
     /// Of all forms the only one that can have these letters, in lower case, and this length.
     #[inline]
@@ -213,12 +215,7 @@ const fn slot(first: u8, middle: u8, length: usize) -> usize {
 
 /// A hash table of all forms, built by the compiler.
 static FORMS: [Form; SLOTS] = {
-    const UNUSED: u8 = u8::MAX;
-    let mut forms = [Form {
-        text: [0; MOST],
-        length: UNUSED,
-        name: Name::Other,
-    }; SLOTS];
+    let mut forms = [Form::UNUSED; SLOTS];
     let mut place = 0;
     while place < Name::ALL.len() + Name::COMPACT.len() {
         let (name, text) = if place < Name::ALL.len() {
@@ -229,7 +226,7 @@ static FORMS: [Form; SLOTS] = {
         if text.len() < MOST {
             let form = Form::new(name, text);
             let slot = slot(form.text[0], form.text[text.len() / 2], text.len());
-            assert!(forms[slot].length == UNUSED, "take another factor");
+            assert!(forms[slot].text[0] == 0, "take another factor");
             forms[slot] = form;
         }
         place += 1;
@@ -257,8 +254,8 @@ impl Name {
         {
             let lower = |letter: u8| letter.to_ascii_lowercase();
             let form = Form::by_shape(lower(text[0]), lower(middle), text.len());
-            let same = text.eq_ignore_ascii_case(&form.text[..text.len()]);
-            return if same && form.length as usize == text.len() {
+            let (same, rest) = form.text.split_at(text.len());
+            return if text.eq_ignore_ascii_case(same) && rest[0] == b':' {
                 form.name
             } else {
                 Self::Other
@@ -291,8 +288,8 @@ impl Name {
         let middle = head.get(length / 2)?;
         let form = Form::by_shape(head[0] | LOWER, middle | LOWER, length);
         let same = (lanes | u8x16::splat(LOWER)).simd_eq(u8x16::new(form.text));
-        let before_colon = colons.wrapping_sub(1) & !colons;
-        let is_it = form.length as usize == length && !same.to_bitmask() & before_colon == 0;
+        let with_colon = colons ^ colons.wrapping_sub(1);
+        let is_it = !same.to_bitmask() & with_colon == 0;
         is_it.then_some((form.name, length))
     }
 

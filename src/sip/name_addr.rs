@@ -69,11 +69,15 @@ impl<'a> NameAddr<'a> {
     pub(super) fn usual_tag(bytes: &'a [u8], range: Range<usize>) -> Option<&'a [u8]> {
         let mut display_end = range.start;
         if bytes.get(display_end) == Some(&b'"') {
-            let close = marks::find(bytes, range.start + 1..range.end, [b'"', b'\\'])?;
+            let close = marks::find(bytes, range.start + 1..range.end, |part| {
+                marks::one_of(part, [b'"', b'\\'])
+            })?;
             display_end = (bytes[close] == b'"').then_some(close + 1)?;
         }
-        let open = marks::find(bytes, display_end..range.end, [b'<', b';', b'"'])?;
-        let close = marks::find(bytes, open..range.end, [b'>'])?;
+        let open = marks::find(bytes, display_end..range.end, |part| {
+            marks::one_of(part, [b'<', b';', b'"'])
+        })?;
+        let close = marks::find(bytes, open..range.end, |part| marks::one_of(part, [b'>']))?;
         if bytes[open] != b'<' || !bytes[open + 1..close].starts_with(b"sip:") {
             return None;
         }
@@ -81,9 +85,13 @@ impl<'a> NameAddr<'a> {
         if params.is_empty() {
             return Some(params);
         }
-        params
-            .strip_prefix(b";tag=")
-            .filter(|tag| text::is_token(tag))
+        let tag = params.strip_prefix(b";tag=")?;
+        let tag_range = range.end - tag.len()..range.end;
+        // What is up to a quote is a blank, or at least in few tags.
+        let odd = marks::find(bytes, tag_range, |part| {
+            marks::up_to(part, b'"') | marks::one_of(part, [b';'])
+        });
+        (odd.is_none() && !tag.is_empty()).then_some(tag)
     }
 
     /// A parameter of the header by its name, whatever the case: `None` if there is none,

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use arrayvec::ArrayVec;
+
 use super::error::ScanError;
 use super::marks::{self, BLOCK};
 use super::message::Message;
@@ -77,7 +79,7 @@ pub(super) enum Length {
 /// The result of [`scan`]: reusable memory, about three kilobytes, never freed and never grown.
 #[derive(Clone, Debug)]
 pub struct HeaderIndex {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: ArrayVec<Entry, MAX_HEADERS>,
     /// The place of the first line of each name in `entries`; only valid for names in `seen`.
     pub(super) first: [u16; NAMES],
     /// Names that occur.
@@ -107,7 +109,7 @@ impl HeaderIndex {
     /// An empty index with all the memory that it will ever have.
     pub fn new() -> Self {
         Self {
-            entries: Vec::with_capacity(MAX_HEADERS),
+            entries: ArrayVec::new(),
             first: [0; NAMES],
             seen: 0,
             repeated: 0,
@@ -130,7 +132,7 @@ impl HeaderIndex {
         self.entries.clear();
         self.seen = 0;
         self.repeated = 0;
-        self.ending = Ending::EmptyLine;
+        self.ending = Ending::NoEmptyLine;
         self.length = Length::Fits;
         self.malformed = false;
     }
@@ -139,9 +141,8 @@ impl HeaderIndex {
     fn push(&mut self, entry: Entry) -> Result<(), ScanError> {
         let name = entry.name;
         let place = self.entries.len();
-        if place == MAX_HEADERS {
-            return Err(ScanError::TooManyHeaders);
-        }
+        let pushed = self.entries.try_push(entry);
+        pushed.map_err(|_| ScanError::TooManyHeaders)?;
         let bit = name.bit();
         if self.seen & bit == 0 {
             self.seen |= bit;
@@ -149,7 +150,6 @@ impl HeaderIndex {
         } else {
             self.repeated |= bit;
         }
-        self.entries.push(entry);
         Ok(())
     }
 }
@@ -183,8 +183,7 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
     let line = lines.end(0).unwrap_or_else(|| lines.last_end(index));
     start_line(bytes, line.text_end, index)?;
     index.headers_start = line.next as u16;
-    let body_start = header_lines(&mut lines, line.next, index)?;
-    index.malformed |= lines.saw_bare_cr;
+    let body_start = header_lines(lines, line.next, index)?;
     index.body_start = body_start as u16;
     let mut end = bytes.len();
     if index.seen & Name::ContentLength.bit() != 0 {
@@ -210,6 +209,7 @@ struct LineEnd {
 }
 
 /// The lines of a message, found block by block.
+#[derive(Clone, Copy)]
 struct Lines<'a> {
     bytes: &'a [u8],
     /// Where the block at hand begins.
@@ -250,24 +250,22 @@ impl<'a> Lines<'a> {
             }
             let at = self.block + self.marks.trailing_zeros() as usize;
             self.marks &= self.marks - 1;
-            if self.bytes.get(at) == Some(&b'\n') {
-                if at < from {
-                    // Of the line before, whose CR ends a block.
-                    continue;
-                }
-                return Some(LineEnd {
-                    text_end: at,
-                    next: at + 1,
-                });
-            }
-            if self.bytes.get(at + 1) == Some(&b'\n') {
+            let rest = &self.bytes[at..];
+            if rest.starts_with(b"\r\n") {
+                // The LF may be the first of the next block: then it is met there.
                 self.marks &= self.marks.wrapping_sub(1);
                 return Some(LineEnd {
                     text_end: at,
                     next: at + 2,
                 });
             }
-            self.saw_bare_cr = true;
+            if rest.starts_with(b"\n") && at >= from {
+                return Some(LineEnd {
+                    text_end: at,
+                    next: at + 1,
+                });
+            }
+            self.saw_bare_cr |= rest.starts_with(b"\r");
         }
     }
 
@@ -283,7 +281,7 @@ impl<'a> Lines<'a> {
 
 /// Reads the header lines from `at` on; returns where the body begins.
 fn header_lines(
-    lines: &mut Lines<'_>,
+    mut lines: Lines<'_>,
     mut at: usize,
     index: &mut HeaderIndex,
 ) -> Result<usize, ScanError> {
@@ -291,16 +289,16 @@ fn header_lines(
     while at < bytes.len() {
         let Some(line) = lines.end(at) else {
             let line = lines.last_end(index);
-            at = odd_line(lines, at, line, index)?;
+            (lines, at) = odd_line(lines, at, line, index)?;
             continue;
         };
         if line.text_end == at {
-            return Ok(line.next);
+            index.ending = Ending::EmptyLine;
+            at = line.next;
+            break;
         }
-        let is_folded = matches!(bytes.get(line.next), Some(b' ' | b'\t'));
-        let known = Name::at_head(&bytes[at..]).filter(|_| !is_folded);
-        let Some((name, length)) = known else {
-            at = odd_line(lines, at, line, index)?;
+        let Some((name, length)) = Name::at_head(&bytes[at..]) else {
+            (lines, at) = odd_line(lines, at, line, index)?;
             continue;
         };
         let value = trim_value(bytes, at + length + 1, line.text_end);
@@ -314,20 +312,19 @@ fn header_lines(
         })?;
         at = line.next;
     }
-    if index.ending == Ending::EmptyLine {
-        index.ending = Ending::NoEmptyLine;
-    }
+    index.malformed |= lines.saw_bare_cr;
     Ok(at)
 }
 
-/// Reads a header line that is folded, or whose name is not a common one, or that has no end.
+/// Reads a header line that is folded, or whose name is not a common one, or that has no end. A line
+/// that goes on with the one before it belongs to that. Hands `lines` back, and where it ends.
 #[cold]
-fn odd_line(
-    lines: &mut Lines<'_>,
+fn odd_line<'a>(
+    mut lines: Lines<'a>,
     at: usize,
     mut line: LineEnd,
     index: &mut HeaderIndex,
-) -> Result<usize, ScanError> {
+) -> Result<(Lines<'a>, usize), ScanError> {
     let bytes = lines.bytes;
     let first_end = line.text_end;
     // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
@@ -335,6 +332,16 @@ fn odd_line(
         line = lines
             .end(line.next)
             .unwrap_or_else(|| lines.last_end(index));
+    }
+    if let Some(b' ' | b'\t') = bytes.get(at)
+        && let Some(folded) = index.entries.last_mut()
+    {
+        // The other lines of what is folded. The first was a usual one: an odd one has taken its own.
+        let value = text::trim(bytes, usize::from(folded.name_end) + 1..line.text_end);
+        folded.value_start = value.start as u16;
+        folded.value_end = value.end as u16;
+        folded.end = line.next as u16;
+        return Ok((lines, line.next));
     }
     let (name, name_end, value_from) = if let Some((name, length)) = Name::at_head(&bytes[at..]) {
         (name, at + length, at + length + 1)
@@ -357,7 +364,7 @@ fn odd_line(
         end: line.next as u16,
         name,
     })?;
-    Ok(line.next)
+    Ok((lines, line.next))
 }
 
 /// [`text::trim`], with the usual single space before the value as the short way.

@@ -90,9 +90,24 @@ fn digit(byte: u8) -> Option<u8> {
     (value <= 9).then_some(value)
 }
 
+/// So many decimal digits always fit 32 bits.
+const ALWAYS_FIT: usize = u32::MAX.ilog10() as usize;
+
+/// The number that at most nine digits at the head of `text` write, and how many they are.
+#[inline]
+pub(super) fn head_number(text: &[u8]) -> (u32, usize) {
+    let (mut value, mut length) = (0, 0);
+    while length < ALWAYS_FIT
+        && let Some(digit) = text.get(length).copied().and_then(digit)
+    {
+        value = value * 10 + u32::from(digit);
+        length += 1;
+    }
+    (value, length)
+}
+
 /// A decimal number that fits 32 bits; leading zeros are allowed. `None` for anything else.
 pub(super) fn number(text: &[u8]) -> Option<u32> {
-    const ALWAYS_FIT: usize = u32::MAX.ilog10() as usize;
     if text.is_empty() {
         return None;
     }
@@ -191,28 +206,33 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
 
 /// The address that four numbers with dots between them write: no zeros before them, nothing around.
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut address, mut dots) = (0_u32, 0);
-    // The number at hand.
-    let (mut number, mut digits) = (0, 0);
-    for &byte in text {
-        if let Some(digit) = digit(byte) {
-            if digits > 0 && number == 0 {
-                return None;
-            }
-            number = number * 10 + u32::from(digit);
-            digits += 1;
-        } else if byte == b'.' && digits > 0 {
-            address = address << 8 | number;
-            dots += 1;
-            (number, digits) = (0, 0);
-        } else {
-            return None;
+    let (mut address, mut rest) = (0, text);
+    for place in 0..4 {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
         }
-        if number > 255 || dots > 3 {
-            return None;
-        }
+        let (octet, behind) = take_octet(rest)?;
+        address = address << 8 | octet;
+        rest = behind;
     }
-    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | number))
+    rest.is_empty().then(|| Ipv4Addr::from_bits(address))
+}
+
+/// The number up to 255 at the head of `text`, and what is behind it. A zero stands alone.
+#[inline]
+fn take_octet(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (&first, mut rest) = text.split_first()?;
+    let mut number = u32::from(digit(first)?);
+    while let Some((&byte, behind)) = rest.split_first()
+        && let Some(digit) = digit(byte)
+    {
+        let longer = number * 10 + u32::from(digit);
+        if number == 0 || longer > 255 {
+            return None;
+        }
+        (number, rest) = (longer, behind);
+    }
+    Some((number, rest))
 }
 
 /// The first position at or after `at` that holds no character of a host name or IPv4 address.

@@ -133,16 +133,11 @@ impl<'a> Uri<'a> {
         let rest = self.rest;
         // An `@` may stand unescaped nowhere but behind the user, and a user may have `;`, `?` and
         // `/`: the first `@` decides (RFC 3261 25.1).
-        let host_start = match memchr::memchr(b'@', rest) {
-            Some(0) => return Err(UriError::User),
-            Some(at) => {
-                let user_info = &rest[..at];
-                let colon = user_info.iter().position(|&byte| byte == b':');
-                self.user = Some(&user_info[..colon.unwrap_or(at)]);
-                self.password = colon.map(|colon| &user_info[colon + 1..]);
-                if colon == Some(0) {
-                    return Err(UriError::User);
-                }
+        let host_start = match user_end(rest) {
+            Some((0, _) | (_, Some(0))) => return Err(UriError::User),
+            Some((at, colon)) => {
+                self.user = Some(&rest[..colon.unwrap_or(at)]);
+                self.password = colon.map(|colon| &rest[colon + 1..at]);
                 at + 1
             }
             None => 0,
@@ -198,6 +193,20 @@ impl<'a> Uri<'a> {
         self.params = self.rest.get(end + 1..).unwrap_or(b"");
         Ok(self)
     }
+}
+
+/// Where the first `@` lies, and the first colon before it.
+#[inline]
+fn user_end(rest: &[u8]) -> Option<(usize, Option<usize>)> {
+    // Mostly a user is short.
+    if let Some(head) = rest.first_chunk()
+        && let Some(at) = marks::first(head, b'@')
+    {
+        let colon = marks::first(head, b':');
+        return Some((at, colon.filter(|&colon| colon < at)));
+    }
+    let at = memchr::memchr(b'@', rest)?;
+    Some((at, rest[..at].iter().position(|&byte| byte == b':')))
 }
 
 /// Whether a byte is among `text` that no URI may have: white space, controls, `<`, `>`, `"`.

@@ -14,11 +14,14 @@ use super::text;
 pub(super) fn value_end(bytes: &[u8], from: usize, end: usize) -> usize {
     let line = &bytes[..end];
     let mut at = from;
-    while let Some(found) = marks::find(bytes, at..end, [b',', b'"', b'<']) {
+    while let Some(found) = marks::find(bytes, at..end, |part| {
+        marks::one_of(part, [b',', b'"', b'<'])
+    }) {
         let next = match line[found] {
             b',' => return found,
             b'"' => text::quoted_end(line, found),
-            _ => marks::find(bytes, found..end, [b'>']).map(|close| close + 1),
+            _ => marks::find(bytes, found..end, |part| marks::one_of(part, [b'>']))
+                .map(|close| close + 1),
         };
         match next {
             Some(next) => at = next,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::error::HeaderError;
-use super::marks::{self, BLOCK};
+use super::marks;
 use super::param::Params;
 use super::text;
 
@@ -69,48 +69,37 @@ impl<'a> Via<'a> {
     pub(super) fn usual(bytes: &'a [u8], range: Range<usize>) -> Option<Self> {
         const HEAD: &[u8] = b"SIP/2.0/UDP ";
         let value = &bytes[range.clone()];
-        let mut start = range.start + HEAD.len();
-        let mut via = value
-            .starts_with(HEAD)
-            .then(|| Self::new(value, range.start, &value[8..11], b""))?;
-        let mut block = start;
-        while block < range.end {
-            let (unusual, semicolons) = marks::with_block(bytes, block, |bytes| {
-                let unusual = marks::blank_or(bytes, [b',', b'"', b'<']);
-                (unusual, marks::equal(bytes, [b';']))
-            });
-            let within = marks::below(range.end - block);
-            if unusual & within != 0 {
-                return None;
-            }
-            let mut semicolons = semicolons & within;
-            while semicolons != 0 {
-                let end = block + semicolons.trailing_zeros() as usize;
-                semicolons &= semicolons - 1;
-                via.take_part(bytes, start..end)?;
-                start = end + 1;
-            }
-            block += BLOCK;
+        if !value.starts_with(HEAD) {
+            return None;
         }
-        via.take_part(bytes, start..range.end)?;
+        let mut start = range.start + HEAD.len();
+        let part_end = |start| {
+            // What is up to a quote is a blank, or at least no usual part of a Via. Where no comma is, angle
+            // brackets hide none.
+            let mark = marks::find(bytes, start..range.end, |part| {
+                marks::up_to(part, b'"') | marks::one_of(part, [b';', b','])
+            });
+            match mark {
+                Some(end) => (bytes[end] == b';').then_some(end),
+                None => Some(range.end),
+            }
+        };
+        let mut end = part_end(start)?;
+        let (host, port) = usual_sent_by(&bytes[start..end])?;
+        let mut via = Self::new(value, range.start, &value[8..11], host);
+        via.port = port;
+        via.params = bytes.get(end + 1..range.end).unwrap_or_default();
+        while end < range.end {
+            start = end + 1;
+            end = part_end(start)?;
+            via.take_part(bytes, start..end)?;
+        }
         Some(via)
     }
 
-    /// Takes what stands between two semicolons: sent-by first, then parameters.
+    /// Takes a parameter, which stands between two semicolons.
     fn take_part(&mut self, bytes: &'a [u8], range: Range<usize>) -> Option<()> {
         let part = &bytes[range.clone()];
-        if self.host.is_empty() {
-            let host_end = text::skip_host_name(part, 0);
-            self.host = &part[..host_end];
-            self.port = match part[host_end..].split_first() {
-                None => None,
-                Some((b':', port)) => Some(text::port(port)?),
-                Some(_) => return None,
-            };
-            let params = range.end + 1..self.range.end;
-            self.params = bytes.get(params).unwrap_or_default();
-            return (host_end > 0).then_some(());
-        }
         if let Some(branch) = part.strip_prefix(b"branch=")
             && self.branch.is_none()
         {
@@ -226,6 +215,23 @@ impl<'a> Via<'a> {
         let port = self.rport.flatten().or(self.port).unwrap_or(DEFAULT_PORT);
         Some(SocketAddr::new(ip, port))
     }
+}
+
+/// Host and port, with nothing around them and no IPv6.
+#[inline]
+fn usual_sent_by(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
+    let host_end = text::skip_host_name(text, 0);
+    let (host, rest) = text.split_at(host_end);
+    let port = match rest {
+        [] => None,
+        [b':', port @ ..] => {
+            let (number, digits) = text::head_number(port);
+            let is_all = digits > 0 && digits == port.len();
+            Some(u16::try_from(number).ok().filter(|_| is_all)?)
+        }
+        _ => return None,
+    };
+    (host_end > 0).then_some((host, port))
 }
 
 /// Where the transport begins: behind `SIP/2.0/`, with white space wherever RFC 3261 25.1 has

@@ -29,7 +29,10 @@ fn a_view_tells_what_the_call_is() {
         .insert(b"call", b"a", 17, counted(&gateway), NOW)
         .unwrap();
     let view = table.get(cell).expect("it is known");
-    assert_eq!((view.id, view.call_id, view.cseq), (cell, &b"call"[..], 17));
+    assert_eq!(
+        (view.id, view.call_id(), view.cseq),
+        (cell, &b"call"[..], 17)
+    );
     assert_eq!((view.phase, view.counted), (Phase::Early, true));
     assert!(Arc::ptr_eq(view.destination, &gateway));
     assert_eq!(view.age(later(5)), Duration::from_secs(5));

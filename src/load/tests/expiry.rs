@@ -224,7 +224,7 @@ fn whoever_watches_sees_the_call_before_it_is_forgotten() {
     let mut seen = BTreeMap::new();
     table.expire_slots(later(100), 0..16, 100, |view| {
         assert!(Arc::ptr_eq(view.destination, &gateway));
-        seen.insert(view.call_id.to_vec(), (view.phase, view.counted));
+        seen.insert(view.call_id().to_vec(), (view.phase, view.counted));
     });
     assert_eq!(
         seen,

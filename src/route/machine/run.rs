@@ -222,6 +222,7 @@ impl Machine {
 
     /// Where it goes on with a truth in hand. What only asks for it is done at once, so that the answers
     /// to most conditions never come to lie on the stack.
+    #[inline]
     fn decide(&mut self, mut truth: bool, mut at: u32) -> u32 {
         loop {
             at = match self.program.code[at as usize] {

@@ -28,20 +28,26 @@ fn address() -> impl Strategy<Value = String> {
         1 => "<sips:a@b>|<a>|sip:a;tag=7|< sip:a>|<sip:a>>|<sip:a",
     ];
     let tag = prop_oneof![
-        1 => "|;tag=[a-z0-9]{1,60}",
+        1 => "|;tag=[a-z0-9]{1,60}|;tag=[a=(<>@]{1,4}",
         1 => ";tag=|;TAG=x|;tag=a b|;tag=a;b=c|;b=c;tag=a|;|tag=a| ;tag=a|;tag=\"a\"",
     ];
     (display, uri, tag).prop_map(|(display, uri, tag)| format!("{display}{uri}{tag}"))
 }
 
 /// Where lines of `bytes` end, and whether there is a CR without LF, up to and with the first empty one.
+/// All but the first go on where the next begins with a blank.
 fn lines(bytes: &[u8]) -> (Vec<usize>, bool) {
     let (mut ends, mut start, mut bare_cr) = (Vec::new(), 0, false);
     for (at, &byte) in bytes.iter().enumerate() {
         bare_cr |= byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
         if byte == b'\n' {
+            let is_empty = matches!(&bytes[start..at], b"" | b"\r");
+            let goes_on = matches!(bytes.get(at + 1), Some(b' ' | b'\t'));
+            if start > 0 && goes_on && !is_empty {
+                continue;
+            }
             ends.push(at + 1);
-            if matches!(&bytes[start..at], b"" | b"\r") {
+            if is_empty {
                 break;
             }
             start = at + 1;
@@ -59,6 +65,24 @@ proptest! {
         let range = before.len()..before.len() + value.len();
         if let Some(via) = Via::usual(text.as_bytes(), range.clone()) {
             prop_assert_eq!(Ok(via), Via::parse(value.as_bytes(), range.start));
+        }
+    }
+
+    #[test]
+    fn the_via_below_is_the_second(
+        lines in prop::collection::vec("(Via|X): (SIP/2\\.0/UDP [ab](;x|,SIP/2\\.0/UDP c|,,|, )?|,|,a|)", 0..5),
+    ) {
+        let text = format!("BYE sip:a SIP/2.0\r\n{}\r\n", lines.join("\r\n"));
+        let mut index = HeaderIndex::new();
+        let message = scan(text.as_bytes(), &mut index).expect("a message");
+        let all: Vec<_> = message.vias().collect();
+        if let Some(Ok(top)) = all.first() {
+            prop_assert_eq!(message.via_below(top), all.get(1).cloned());
+            prop_assert_eq!(message.has_via_below(top), all.len() > 1);
+        }
+        if let Some(Ok(second)) = all.get(1) {
+            prop_assert_eq!(message.via_below(second), all.get(2).cloned());
+            prop_assert_eq!(message.has_via_below(second), all.len() > 2);
         }
     }
 
@@ -105,7 +129,7 @@ proptest! {
 
     #[test]
     fn lines_end_where_they_end_byte_by_byte(
-        parts in prop::collection::vec("a{0,70}|Via: a{0,70}|\r|\n|\r\n|\r\n|\r\n\r\n", 0..30),
+        parts in prop::collection::vec("a{0,70}|Via: a{0,70}|\r|\n|\r\n|\r\n|\r\n\r\n|\r\n[ \t]", 0..30),
     ) {
         let text = format!("BYE sip:a SIP/2.0{}", parts.concat());
         let mut index = HeaderIndex::new();
