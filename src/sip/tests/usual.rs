@@ -28,7 +28,7 @@ fn address() -> impl Strategy<Value = String> {
         1 => "<sips:a@b>|<a>|sip:a;tag=7|< sip:a>|<sip:a>>|<sip:a",
     ];
     let tag = prop_oneof![
-        1 => "|;tag=[a-z0-9]{1,60}|;tag=[a=(<>@]{1,4}",
+        1 => "|;tag=[a-z0-9]{1,60}|;tag=[a=(<>@,]{1,4}",
         1 => ";tag=|;TAG=x|;tag=a b|;tag=a;b=c|;b=c;tag=a|;|tag=a| ;tag=a|;tag=\"a\"",
     ];
     (display, uri, tag).prop_map(|(display, uri, tag)| format!("{display}{uri}{tag}"))
