@@ -18,7 +18,13 @@ fn the_comparison_measures_and_writes_its_page() {
     let run = Command::new("python3")
         .arg("-B")
         .arg(script)
-        .args(["--only", "stateless", "--subjects", &subjects.join(",")])
+        .args([
+            "--quick",
+            "--only",
+            "stateless",
+            "--subjects",
+            &subjects.join(","),
+        ])
         .args(["--rounds", "1", "--seconds", "0.5", "--warm", "0.1"])
         .args(["--scale", "0.02", "--programs"])
         .arg(programs)
