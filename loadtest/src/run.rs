@@ -72,7 +72,8 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let mut plan = Plan::new(options)?;
     plan.longest = [plan.longest, most].into_iter().flatten().min();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
-    let mut recorder = Recorder::new(options, &plan.gateways)?;
+    let threads = plan.crews.len();
+    let mut recorder = Recorder::new(options, &plan.gateways, threads)?;
     let callers = plan
         .crews
         .iter()
@@ -85,7 +86,6 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let cpu_before = cpu::time();
     let mut clock = Clock::new();
     let begin = clock.now() + LEAD;
-    let threads = plan.crews.len();
     let (sender, updates) = unbounded();
     let workers: Vec<JoinHandle<Result<Outcome>>> = plan
         .crews
@@ -97,7 +97,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
             let seed = RandomState::new().hash_one(index);
             thread::Builder::new()
                 .name(format!("sipload-{index}"))
-                .spawn(move || Worker::new(crew, clock, begin, seed, shared, sender)?.run())
+                .spawn(move || Worker::new(index, crew, clock, begin, seed, shared, sender)?.run())
                 .context("cannot start a thread")
         })
         .collect::<Result<_>>()?;
@@ -106,7 +106,6 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
         options,
         shared: &shared,
         deadline: plan.longest.map(|longest| clock.instant(begin + longest)),
-        threads,
     };
     let interrupted = watch.until_the_end(&updates, &mut signals, &mut recorder)?;
     let end = clock.now();
@@ -162,7 +161,6 @@ struct Watch<'a> {
     options: &'a Options,
     shared: &'a Shared,
     deadline: Option<Instant>,
-    threads: usize,
 }
 
 impl Watch<'_> {
@@ -174,27 +172,15 @@ impl Watch<'_> {
         recorder: &mut Recorder,
     ) -> Result<bool> {
         let mut interrupted = false;
-        let mut waiting: Vec<Update> = Vec::new();
         loop {
             match updates.recv_timeout(GLANCE) {
-                Ok(update) => {
-                    // A thread that was held up may miss a second; its last word still counts then.
-                    if waiting
-                        .first()
-                        .is_some_and(|first| first.second < update.second)
-                    {
-                        self.show(&mut waiting, recorder)?;
-                    }
-                    waiting.push(update);
-                    if waiting.len() == self.threads {
-                        self.show(&mut waiting, recorder)?;
-                    }
-                }
+                Ok(update) => recorder.take(&update)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.show(&mut waiting, recorder)?;
-                    return Ok(interrupted);
-                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(interrupted),
+            }
+            let enough = |calls: u64| recorder.gateway_ended() >= calls;
+            if self.options.role == Role::Uas && self.options.calls.is_some_and(enough) {
+                self.shared.stop.store(true, Ordering::Relaxed);
             }
             let too_late = self
                 .deadline
@@ -211,16 +197,5 @@ impl Watch<'_> {
                 }
             }
         }
-    }
-
-    fn show(&self, waiting: &mut Vec<Update>, recorder: &mut Recorder) -> Result<()> {
-        recorder.add(waiting)?;
-        let ended: u64 = waiting.iter().map(|update| update.gateway_ended).sum();
-        waiting.clear();
-        let enough = self.options.calls.is_some_and(|calls| ended >= calls);
-        if self.options.role == Role::Uas && enough {
-            self.shared.stop.store(true, Ordering::Relaxed);
-        }
-        Ok(())
     }
 }

@@ -119,6 +119,8 @@ pub struct Trace {
     started: SystemTime,
     target_rate: f64,
     period: Duration,
+    /// When the next line is due.
+    due: Duration,
     /// The line before the next one.
     before: Second,
     last: Second,
@@ -145,6 +147,7 @@ impl Trace {
             started,
             target_rate: options.rate,
             period: reports.fd,
+            due: reports.fd,
             before: Second::default(),
             last: Second::default(),
             recent: Recent::default(),
@@ -163,9 +166,15 @@ impl Trace {
         self.recent.merge(recent);
         self.total.merge(recent);
         self.last = *second;
-        // Seconds end some microseconds late, never early.
-        if second.at.saturating_sub(self.before.at) >= self.period {
+        // Seconds end late by more or less, never early. Lines keep to multiples of the period, so that one
+        // that is late does not swallow the next.
+        if second.at >= self.due {
             self.line()?;
+            let periods = second.at.as_nanos().checked_div(self.period.as_nanos());
+            let next = u32::try_from(periods.unwrap_or(0))
+                .unwrap_or(u32::MAX)
+                .saturating_add(1);
+            self.due = self.period.saturating_mul(next);
         }
         Ok(())
     }
@@ -191,11 +200,11 @@ impl Trace {
             stamp(self.started),
             stamp(self.started + before.at),
             stamp(self.started + now.at),
-            clock(now.at.saturating_sub(before.at)),
-            clock(now.at),
+            clock(whole(now.at).saturating_sub(whole(before.at))),
+            clock(whole(now.at)),
             self.target_rate,
             rate(
-                created(&now) - created(&before),
+                created(&now).saturating_sub(created(&before)),
                 now.at.saturating_sub(before.at)
             ),
             rate(created(&now), now.at),
@@ -296,6 +305,11 @@ fn repartition(out: &mut String, histogram: &Histogram<u64>, bounds: &[u64]) {
     let _ = write!(out, "{};", histogram.len().saturating_sub(below));
 }
 
+/// The nearest whole second: a line that is a hair early or late is still that of its second.
+fn whole(span: Duration) -> Duration {
+    Duration::from_secs((span + Duration::from_millis(500)).as_secs())
+}
+
 /// `HH:MM:SS`.
 fn clock(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -342,6 +356,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Cli;
     use sipshard::agent::latency;
 
     #[test]
@@ -370,6 +385,36 @@ mod tests {
         let mut out = String::new();
         repartition(&mut out, &histogram, &RESPONSE_BOUNDS);
         assert_eq!(out, ";2;1;0;0;0;1;0;0;1;");
+    }
+
+    #[test]
+    fn lines_keep_to_the_period_however_late_seconds_end() {
+        for (period, expected) in [
+            ("1", &["00:00:01"; 5][..]),
+            ("2", &["00:00:02", "00:00:02", "00:00:01"]),
+            ("0", &["00:00:01"; 5]),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("a.csv");
+            let path = file.to_str().unwrap();
+            let arguments = ["sipload", "-trace_stat", "-fd", period, "-stf", path];
+            let options = Cli::read(arguments).unwrap().options;
+            let mut trace = Trace::create(&options, UNIX_EPOCH).unwrap().unwrap();
+            for millis in [1_004, 2_000, 3_009, 4_001, 5_000] {
+                let second = Second {
+                    at: Duration::from_millis(millis),
+                    ..Second::default()
+                };
+                trace.add(&second, &Recent::default()).unwrap();
+            }
+            trace.finish().unwrap();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let elapsed = text
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split(';').nth(3));
+            assert_eq!(elapsed.collect::<Vec<_>>(), expected, "period {period}");
+        }
     }
 
     #[test]

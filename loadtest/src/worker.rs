@@ -33,6 +33,8 @@ pub struct Shared {
 /// What a worker has seen in the last second, and so far.
 #[derive(Debug)]
 pub struct Update {
+    /// Who tells, counted from 0.
+    pub thread: usize,
     /// Which second it was; each comes once from a worker.
     pub second: u64,
     /// When it ended, from the begin of the schedule.
@@ -67,6 +69,7 @@ pub struct Outcome {
 /// The state of a worker's thread.
 #[derive(Debug)]
 pub struct Worker {
+    thread: usize,
     ends: Ends<Player>,
     caller_finished: bool,
     winding_up: bool,
@@ -77,12 +80,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker for `crew`, whose schedule begins at `begin` by `clock`. `seed` differs between workers and
+    /// Worker number `thread`, for `crew`, whose schedule begins at `begin` by `clock`. `seed` differs between workers and
     /// between runs, since Call-IDs come from it.
     ///
     /// # Errors
     /// If the system gives no event queue or no timer.
     pub fn new(
+        thread: usize,
         crew: Crew,
         clock: Clock,
         begin: Timestamp,
@@ -110,6 +114,7 @@ impl Worker {
             })
             .collect();
         Ok(Self {
+            thread,
             caller_finished: caller.is_none(),
             winding_up: false,
             ends: Ends::new(caller, gateways, crew.sockets, clock)
@@ -135,11 +140,12 @@ impl Worker {
                 self.winding_up = true;
                 caller.wind_up(now);
             }
-            if now >= self.next_update {
+            let is_over = self.is_over();
+            // Once only: a second that ends with the run has no further piece of no length.
+            if is_over || now >= self.next_update {
                 self.tell(now);
             }
-            if self.is_over() {
-                self.tell(now);
+            if is_over {
                 return Ok(self.outcome());
             }
         }
@@ -180,6 +186,7 @@ impl Worker {
         };
         // Nobody listens any more when the run is being ended: that is no fault.
         let _ = self.updates.send(Update {
+            thread: self.thread,
             second,
             at,
             caller,

@@ -178,12 +178,17 @@ impl Run {
         (!curve.histogram.is_empty()).then_some(&curve.histogram)
     }
 
-    /// At most `most` points: neighbours are put together, rates by their mean, times by the greatest.
+    /// At most `most` points: neighbours are put together, rates by their mean over time, times by the
+    /// greatest. A piece of a second at the end belongs to the point before it: alone it would end each curve
+    /// with a cliff.
     pub fn thinned(&self, most: usize) -> Vec<Point> {
         let size = self.points.len().div_ceil(most).max(1);
         let group = |points: &[Point]| {
+            let span = |point: &Point| (point.until - point.from).max(1e-6);
+            let whole: f64 = points.iter().map(span).sum();
             let mean = |part: fn(&Point) -> f64| {
-                points.iter().map(part).sum::<f64>() / points.len() as f64
+                let parts = points.iter().map(|point| part(point) * span(point));
+                parts.sum::<f64>() / whole
             };
             let mut millis = [0.0_f64; QUANTILES.len()];
             for point in points {
@@ -202,6 +207,16 @@ impl Run {
                 millis,
             }
         };
-        self.points.chunks(size).map(group).collect()
+        let mut groups: Vec<&[Point]> = self.points.chunks(size).collect();
+        let span = |points: &[Point]| points[points.len() - 1].until - points[0].from;
+        if let [.., before, last] = groups[..]
+            && span(last) < span(before) / 2.0
+        {
+            groups.pop();
+            let from = self.points.len() - before.len() - last.len();
+            groups.pop();
+            groups.push(&self.points[from..]);
+        }
+        groups.into_iter().map(group).collect()
     }
 }

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use sipshard::agent::{Latency, latency};
 
-use super::load::CORRECTED;
+use super::load::{CORRECTED, Point};
 
 fn answers(millis: &[u64]) -> Latency {
     let mut answers = Latency::default();
@@ -87,6 +87,33 @@ fn the_page_stands_alone_and_shows_every_run() {
             assert!(page.contains("&lt;after&gt;") && page.contains("a &lt;b&gt;"));
         }
     }
+}
+
+#[test]
+fn a_piece_of_a_second_at_the_end_is_no_cliff() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut run = Run::load(&write_log(directory.path(), "run"), None).unwrap();
+    for point in &mut run.points {
+        (point.rate, point.live) = (100.0, 50.0);
+    }
+    run.points.push(Point {
+        from: 3.0,
+        until: 3.01,
+        failed: 100.0,
+        answers: 1.0,
+        ..Point::default()
+    });
+    let points = run.thinned(480);
+    assert_eq!(points.len(), 3);
+    let last = points[2];
+    assert!((last.until - 3.01).abs() < 1e-9 && (last.answers - 2.0).abs() < 1e-9);
+    assert!(last.rate > 98.0 && last.live > 49.0, "{last:?}");
+    // One call failed in the piece.
+    assert!((last.failed * 1.01 - 1.0).abs() < 1e-3, "{last:?}");
+    // Half a second and more is a point of its own.
+    run.points[3].until = 3.6;
+    assert_eq!(run.thinned(480).len(), 4);
+    assert_eq!(run.thinned(2).len(), 2);
 }
 
 #[test]
