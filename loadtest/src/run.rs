@@ -17,10 +17,11 @@ use sipshard::time::Timestamp;
 
 use crate::cpu;
 use crate::options::{Options, Role};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::record::Recorder;
 use crate::report;
 use crate::script::report::ScriptReport;
+use crate::target::Target;
 use crate::timeline::Second;
 use crate::worker::{Outcome, Shared, Update, Worker};
 
@@ -36,8 +37,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// When the schedule began, by the clock of the reports.
     pub begin: Timestamp,
-    /// Calls a second that were asked for.
-    pub rate: f64,
+    /// The rate that was asked for.
+    pub target: Target,
     /// Threads that worked.
     pub threads: usize,
     /// All callers together.
@@ -113,7 +114,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let mut summary = Summary {
         elapsed: end.since(begin),
         begin,
-        rate: options.rate,
+        target: plan::target(options),
         threads,
         caller: None,
         script: None,

@@ -307,11 +307,13 @@ fn row_if(rows: &mut Rows, name: &str, value: u64) {
 fn callers(rows: &mut Rows, summary: &Summary, caller: &CallerReport) {
     let counts = &caller.counts;
     if let Some(rate) = reached_rate(summary) {
-        row(
-            rows,
-            "Call Rate",
-            format!("{rate:.1} cps (asked for: {})", summary.rate),
-        );
+        let last = caller.last_start.since(summary.begin);
+        let asked = match (summary.target.mean(last), summary.target.users) {
+            // Few digits, and none where it is whole.
+            (Some(asked), _) => format!("asked for: {}", (asked * 1_000.0).round() / 1_000.0),
+            (None, users) => format!("with {} users", users.unwrap_or(0)),
+        };
+        row(rows, "Call Rate", format!("{rate:.1} cps ({asked})"));
     }
     row(rows, "Outgoing call created", counts.started);
     row(rows, "Current Call", counts.live);

@@ -14,7 +14,9 @@ use hdrhistogram::Histogram;
 use sipshard::agent::Recent;
 
 use crate::options::Options;
+use crate::plan;
 use crate::script::report::{CAUSES, Cause};
+use crate::target::Target;
 use crate::timeline::Second;
 
 /// Upper bounds of SIPp's default scenarios, in milliseconds.
@@ -117,7 +119,7 @@ fn unexpected(second: &Second) -> u64 {
 pub struct Trace {
     file: BufWriter<File>,
     started: SystemTime,
-    target_rate: f64,
+    target: Target,
     period: Duration,
     /// When the next line is due.
     due: Duration,
@@ -145,7 +147,7 @@ impl Trace {
         let mut trace = Self {
             file: BufWriter::new(file),
             started,
-            target_rate: options.rate,
+            target: plan::target(options),
             period: reports.fd,
             due: reports.fd,
             before: Second::default(),
@@ -190,6 +192,15 @@ impl Trace {
         Ok(())
     }
 
+    /// The rate that was asked for in this period. It ends at a whole second, which the threads tell of a bit
+    /// later: that bit is no part of it.
+    fn target_rate(&self) -> f64 {
+        let second = |at: Duration| Duration::from_secs(at.as_secs());
+        let (from, until) = (second(self.before.at), second(self.last.at));
+        let until = if until > from { until } else { self.last.at };
+        (self.target.between(from, until) * 1_000.0).round() / 1_000.0
+    }
+
     fn line(&mut self) -> Result<()> {
         let (now, before) = (self.last, self.before);
         let mut out = String::new();
@@ -202,7 +213,7 @@ impl Trace {
             stamp(self.started + now.at),
             clock(whole(now.at).saturating_sub(whole(before.at))),
             clock(whole(now.at)),
-            self.target_rate,
+            self.target_rate(),
             rate(
                 created(&now).saturating_sub(created(&before)),
                 now.at.saturating_sub(before.at)

@@ -18,7 +18,7 @@ fn summary() -> Summary {
     Summary {
         elapsed: Duration::from_secs(1),
         begin: Timestamp::ZERO,
-        rate: 1.0,
+        target: crate::plan::target(&options(&[])),
         threads: 1,
         caller: Some(caller),
         script: None,
