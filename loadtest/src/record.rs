@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use sipshard::agent::{CallerCounts, Recent};
+use sipshard::agent::{CallerCounts, Latency, Recent};
 
 use crate::options::Options;
 use crate::report::hlog::LogWriter;
@@ -26,6 +26,8 @@ pub struct Recorder {
     open: Option<Duration>,
     /// Times of the current second, of all threads.
     recent: Recent,
+    /// The same of a script's timers behind its first.
+    timers: Vec<Latency>,
 }
 
 /// A thread's counts so far. They are kept, because a thread may be silent in a second in which others speak:
@@ -51,6 +53,8 @@ impl Recorder {
             Some(prefix) => Some(LogWriter::create(prefix, started)?),
             None => None,
         };
+        let program = options.scenario.program.as_ref();
+        let timers = program.map_or(0, |program| program.timers.len());
         Ok(Self {
             line: LiveLine::new(options, gateways),
             log,
@@ -59,6 +63,7 @@ impl Recorder {
             told: vec![Told::default(); threads],
             open: None,
             recent: Recent::default(),
+            timers: vec![Latency::default(); timers.saturating_sub(1)],
         })
     }
 
@@ -83,6 +88,9 @@ impl Recorder {
             };
         }
         self.recent.merge(&update.recent);
+        for (sum, one) in self.timers.iter_mut().zip(&update.timers) {
+            sum.merge(one);
+        }
         self.open = self.open.max(Some(update.at));
         let mut seconds = self.told.iter().map(|told| told.second);
         let first = seconds.next();
@@ -122,10 +130,11 @@ impl Recorder {
             log.interval(since, second.at, &self.recent.answer)?;
         }
         if let Some(trace) = &mut self.trace {
-            trace.add(&second, &self.recent)?;
+            trace.add(&second, &self.recent, &self.timers)?;
         }
         self.seconds.push(second);
         self.recent.clear();
+        self.timers.fill_with(Latency::default);
         Ok(())
     }
 
@@ -162,6 +171,7 @@ mod tests {
             gateway_calls: started,
             gateway_ended: started,
             recent: Box::default(),
+            timers: Vec::new(),
         }
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossbeam::channel::Sender;
-use sipshard::agent::{Caller, CallerCounts, CallerReport, Gateway, GatewayReport, Recent};
+use sipshard::agent::{
+    Caller, CallerCounts, CallerReport, Gateway, GatewayReport, Latency, Recent,
+};
 use sipshard::plane::{Clock, Ends, Traffic};
 use sipshard::time::Timestamp;
 
@@ -51,6 +53,8 @@ pub struct Update {
     pub gateway_ended: u64,
     /// The times of this second.
     pub recent: Box<Recent>,
+    /// Those of a script's timers behind its first.
+    pub timers: Vec<Latency>,
 }
 
 /// All that a worker has seen.
@@ -172,8 +176,10 @@ impl Worker {
         let mut recent = Box::new(Recent::default());
         let (mut caller, mut served) = (CallerCounts::default(), CallerCounts::default());
         let mut causes = Causes::default();
+        let mut timers = Vec::new();
         if let Some(own) = &mut self.ends.caller {
             own.take_recent(&mut recent);
+            timers = own.take_timers();
             let (counts, why, calls) = own.counts();
             causes = why;
             *(if calls { &mut caller } else { &mut served }) = counts;
@@ -199,6 +205,7 @@ impl Worker {
                     .map(|counts| counts.byes + counts.hung_up + counts.cancelled + counts.rejected)
                     .sum::<u64>(),
             recent,
+            timers,
         });
     }
 

@@ -20,8 +20,19 @@ pub struct Program {
     pub variables: Vec<String>,
     /// Names of response timers.
     pub timers: Vec<String>,
+    /// Bounds of the parts in which statistics count times.
+    pub repartition: Repartition,
     /// How many transactions have names.
     pub transactions: usize,
+}
+
+/// Upper bounds in milliseconds, in order; none: such times are not counted in parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repartition {
+    /// Of the response timers.
+    pub response: Vec<u64>,
+    /// Of the lengths of calls.
+    pub length: Vec<u64>,
 }
 
 /// One step.
