@@ -1,14 +1,16 @@
 //! What is kept of a run while it goes on: the live line, the seconds, the interval log, SIPp's statistics.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use sipshard::agent::{CallerCounts, Latency, Recent};
 
 use crate::options::Options;
-use crate::report::hlog::LogWriter;
+use crate::report::{self, hlog::LogWriter};
 use crate::screen::LiveLine;
+use crate::script::program::Program;
 use crate::script::report::Causes;
 use crate::timeline::{Digest, Second};
 use crate::trace::Trace;
@@ -28,6 +30,7 @@ pub struct Recorder {
     recent: Recent,
     /// The same of a script's timers behind its first.
     timers: Vec<Latency>,
+    program: Option<Arc<Program>>,
 }
 
 /// A thread's counts so far. They are kept, because a thread may be silent in a second in which others speak:
@@ -49,12 +52,15 @@ impl Recorder {
     /// If one cannot be written.
     pub fn new(options: &Options, gateways: &[SocketAddr], threads: usize) -> Result<Self> {
         let started = SystemTime::now();
-        let log = match &options.reports.report {
-            Some(prefix) => Some(LogWriter::create(prefix, started)?),
-            None => None,
-        };
         let program = options.scenario.program.as_ref();
         let timers = program.map_or(0, |program| program.timers.len());
+        let log = match &options.reports.report {
+            Some(prefix) => {
+                let measured = report::measured(program.map(AsRef::as_ref));
+                Some(LogWriter::create(prefix, started, &measured)?)
+            }
+            None => None,
+        };
         Ok(Self {
             line: LiveLine::new(options, gateways),
             log,
@@ -63,6 +69,7 @@ impl Recorder {
             told: vec![Told::default(); threads],
             open: None,
             recent: Recent::default(),
+            program: program.cloned(),
             timers: vec![Latency::default(); timers.saturating_sub(1)],
         })
     }
@@ -128,6 +135,17 @@ impl Recorder {
         self.line.show(&second);
         if let Some(log) = &mut self.log {
             log.interval(since, second.at, &self.recent.answer)?;
+            if let Some(program) = &self.program {
+                let timers = program.timers.iter().enumerate().skip(1);
+                for ((number, name), times) in timers.zip(&self.timers) {
+                    log.timer(
+                        (since, second.at),
+                        name,
+                        times,
+                        program.is_scheduled(number),
+                    )?;
+                }
+            }
         }
         if let Some(trace) = &mut self.trace {
             trace.add(&second, &self.recent, &self.timers)?;

@@ -55,6 +55,8 @@ pub struct Summary {
     pub seconds: Vec<Second>,
     /// CPU time of the whole process during the run.
     pub cpu: Duration,
+    /// After how long a caller who waits for answers would have called again; zero: nobody asks.
+    pub expected_interval: Duration,
 }
 
 /// Does what the options ask for.
@@ -123,6 +125,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
         seconds,
         interrupted,
         cpu: cpu::time().saturating_sub(cpu_before),
+        expected_interval: options.reports.expected_interval.unwrap_or(options.hold),
     };
     for worker in workers {
         let outcome = worker.join();

@@ -99,6 +99,9 @@ impl Actor {
                 .iter()
                 .map(|name| (name.clone(), sipshard::agent::Latency::default()))
                 .collect(),
+            scheduled: (0..program.timers.len())
+                .map(|timer| program.is_scheduled(timer))
+                .collect(),
             calls: program.calls,
             ..ScriptReport::default()
         };

@@ -26,6 +26,15 @@ pub struct Program {
     pub transactions: usize,
 }
 
+impl Program {
+    /// Whether a timer counts from the begin of a call that was due by the schedule, not from a step.
+    pub fn is_scheduled(&self, timer: usize) -> bool {
+        let begins =
+            |step: &Step| step.starts.contains(&timer) || step.stops.contains(&(timer, true));
+        self.calls && !self.steps.iter().any(begins)
+    }
+}
+
 /// Upper bounds in milliseconds, in order; none: such times are not counted in parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repartition {

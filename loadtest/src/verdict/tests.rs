@@ -27,6 +27,7 @@ fn summary() -> Summary {
         seconds: Vec::new(),
         interrupted: false,
         cpu: Duration::ZERO,
+        expected_interval: Duration::from_millis(100),
     }
 }
 
