@@ -144,3 +144,34 @@ fn what_a_run_does_not_measure_is_refused() {
         assert!(check_measurable(&options(&all)).is_ok(), "{threshold}");
     }
 }
+
+#[test]
+fn without_calls_nothing_is_met() {
+    let mut nothing = summary();
+    nothing.caller = Some(CallerReport::default());
+    for threshold in [
+        "failed<=0%",
+        "failed<5",
+        "late(10ms)<1%",
+        "retransmissions<5",
+    ] {
+        let found = missed_with(&["--threshold", threshold, "--max-failed", "100"], &nothing);
+        assert!(
+            found
+                .iter()
+                .any(|one| one.ends_with("nothing was measured")),
+            "{threshold}"
+        );
+    }
+    nothing.caller = None;
+    assert_eq!(missed_with(&["--role", "uas"], &nothing).len(), 1);
+    let calls = [
+        "--role",
+        "uas",
+        "--threshold",
+        "failed<5",
+        "--threshold",
+        "calls<1",
+    ];
+    assert_eq!(missed_with(&calls, &nothing).len(), 1);
+}
