@@ -341,8 +341,11 @@ fn callers(rows: &mut Rows, summary: &Summary, caller: &CallerReport) {
     if let Some(rate) = reached_rate(summary) {
         let last = caller.last_start.since(summary.begin);
         let asked = match (summary.target.mean(last), summary.target.users) {
-            // Few digits, and none where it is whole.
-            (Some(asked), _) => format!("asked for: {}", (asked * 1_000.0).round() / 1_000.0),
+            // As many digits as the rate itself, and none where it is whole.
+            (Some(asked), _) if asked >= 1.0 => {
+                format!("asked for: {}", (asked * 10.0).round() / 10.0)
+            }
+            (Some(asked), _) => format!("asked for: {asked:.3}"),
             (None, users) => format!("with {} users", users.unwrap_or(0)),
         };
         row(rows, "Call Rate", format!("{rate:.1} cps ({asked})"));
