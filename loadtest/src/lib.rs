@@ -4,7 +4,7 @@
 //! for each thread. [`options`] says what is wanted ([`named`] for
 //! whole scenarios), [`plan`] binds sockets and shares the work out,
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
-//! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down.
+//! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down; [`target`] is what was asked for.
 //! [`script`] plays SIPp's XML scenarios instead of the built-in callers.
 //! [`find_max`] searches the highest rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
@@ -21,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod screen;
 pub mod script;
+pub mod target;
 pub mod timeline;
 pub mod trace;
 pub mod verdict;

@@ -18,6 +18,7 @@ use crate::script::actor::ActorConfig;
 use crate::script::call::Fixed;
 use crate::script::inject::Injection;
 use crate::script::program::Program;
+use crate::target::Target;
 use crate::verdict;
 
 /// How long calls start if nothing says otherwise.
@@ -120,6 +121,24 @@ impl Plan {
             gateways: addresses,
             longest: longest(options),
         })
+    }
+}
+
+/// The rate that is asked for, all threads together.
+pub fn target(options: &Options) -> Target {
+    Target {
+        profile: profile(options),
+        users: options.users,
+    }
+}
+
+fn profile(options: &Options) -> RateProfile {
+    RateProfile {
+        rate: options.rate,
+        ramp: options.ramp,
+        duration: duration(options),
+        calls: options.calls,
+        stages: stages(options),
     }
 }
 
@@ -244,13 +263,7 @@ fn caller_config(
 ) -> CallerConfig {
     CallerConfig {
         user: options.service.clone(),
-        profile: RateProfile {
-            rate: options.rate,
-            ramp: options.ramp,
-            duration: duration(options),
-            calls: options.calls,
-            stages: stages(options),
-        },
+        profile: profile(options),
         users: options.users.map(|users| users_of(users, share)),
         share,
         hold: hold(options),

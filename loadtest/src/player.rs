@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sipshard::agent::{Agent, Caller, CallerCounts, Recent};
+use sipshard::agent::{Agent, Caller, CallerCounts, Latency, Recent};
 use sipshard::proxy::{Outbox, SocketId};
 use sipshard::time::Timestamp;
 
@@ -40,6 +40,14 @@ impl Player {
         match self {
             Self::Caller(caller) => caller.take_recent(recent),
             Self::Actor(actor) => actor.take_recent(recent),
+        }
+    }
+
+    /// The times since the last such call of a script's timers behind its first.
+    pub fn take_timers(&mut self) -> Vec<Latency> {
+        match self {
+            Self::Caller(_) => Vec::new(),
+            Self::Actor(actor) => actor.take_timers(),
         }
     }
 

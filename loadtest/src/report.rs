@@ -22,6 +22,7 @@ use crate::options::Options;
 use crate::options::parse::parse_millis;
 use crate::run::Summary;
 use crate::screen;
+use crate::script::program::Program;
 use crate::timeline;
 use crate::verdict;
 
@@ -33,6 +34,27 @@ const THRESHOLD: &str = "Threshold ";
 /// How their values begin if they were met, and if not.
 const MET: &str = "met: ";
 const MISSED: &str = "missed: ";
+
+/// The fact that says what the times without a tag are.
+const MEASURED: &str = "Measured";
+/// How it ends if they count from the schedule.
+const SCHEDULED: &str = ", from schedule";
+
+/// What the times without a tag are, and whether they count from the schedule.
+pub fn measured(program: Option<&Program>) -> String {
+    let Some(program) = program else {
+        return format!("INVITE to 200{SCHEDULED}");
+    };
+    let Some(name) = program.timers.first() else {
+        return "nothing: the scenario has no rtd".to_owned();
+    };
+    let since = if program.is_scheduled(0) {
+        SCHEDULED
+    } else {
+        ""
+    };
+    format!("timer {name}{since}")
+}
 
 /// What `sipload report` is told.
 #[derive(Clone, Debug, Args)]
@@ -77,14 +99,8 @@ pub fn write(options: &Options, summary: &Summary, mut log: LogWriter) -> Result
             log.histogram(Duration::ZERO, summary.elapsed, histogram, Some(tag))?;
         }
     }
-    if let Some(script) = &summary.script {
-        for (name, times) in script.timers.iter().skip(usize::from(script.calls)) {
-            let tag = format!("timer-{name}");
-            let (from, until) = (Duration::ZERO, summary.elapsed);
-            log.histogram(from, until, &times.scheduled, Some(&tag))?;
-            log.histogram(from, until, &times.sent, Some(&format!("{tag}-sent")))?;
-        }
-    }
+    let program = options.scenario.program.as_deref();
+    log.fact(MEASURED, &measured(program))?;
     let arguments: Vec<String> = std::env::args().collect();
     log.fact("Command", &arguments.join(" "))?;
     for (name, value) in screen::facts(summary) {
@@ -95,7 +111,7 @@ pub fn write(options: &Options, summary: &Summary, mut log: LogWriter) -> Result
         let name = format!("{THRESHOLD}{}", check.threshold);
         log.fact(&name, &format!("{verdict}{}", check.measured))?;
     }
-    let interval = options.reports.expected_interval.unwrap_or(options.hold);
+    let interval = summary.expected_interval;
     log.fact(
         EXPECTED_INTERVAL,
         &format!("{} ms", interval.as_secs_f64() * 1e3),

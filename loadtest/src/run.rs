@@ -17,10 +17,11 @@ use sipshard::time::Timestamp;
 
 use crate::cpu;
 use crate::options::{Options, Role};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::record::Recorder;
 use crate::report;
 use crate::script::report::ScriptReport;
+use crate::target::Target;
 use crate::timeline::Second;
 use crate::worker::{Outcome, Shared, Update, Worker};
 
@@ -36,8 +37,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// When the schedule began, by the clock of the reports.
     pub begin: Timestamp,
-    /// Calls a second that were asked for.
-    pub rate: f64,
+    /// The rate that was asked for.
+    pub target: Target,
     /// Threads that worked.
     pub threads: usize,
     /// All callers together.
@@ -54,6 +55,8 @@ pub struct Summary {
     pub seconds: Vec<Second>,
     /// CPU time of the whole process during the run.
     pub cpu: Duration,
+    /// After how long a caller who waits for answers would have called again; zero: nobody asks.
+    pub expected_interval: Duration,
 }
 
 /// Does what the options ask for.
@@ -72,7 +75,8 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let mut plan = Plan::new(options)?;
     plan.longest = [plan.longest, most].into_iter().flatten().min();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
-    let mut recorder = Recorder::new(options, &plan.gateways)?;
+    let threads = plan.crews.len();
+    let mut recorder = Recorder::new(options, &plan.gateways, threads)?;
     let callers = plan
         .crews
         .iter()
@@ -85,7 +89,6 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let cpu_before = cpu::time();
     let mut clock = Clock::new();
     let begin = clock.now() + LEAD;
-    let threads = plan.crews.len();
     let (sender, updates) = unbounded();
     let workers: Vec<JoinHandle<Result<Outcome>>> = plan
         .crews
@@ -97,7 +100,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
             let seed = RandomState::new().hash_one(index);
             thread::Builder::new()
                 .name(format!("sipload-{index}"))
-                .spawn(move || Worker::new(crew, clock, begin, seed, shared, sender)?.run())
+                .spawn(move || Worker::new(index, crew, clock, begin, seed, shared, sender)?.run())
                 .context("cannot start a thread")
         })
         .collect::<Result<_>>()?;
@@ -106,7 +109,6 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
         options,
         shared: &shared,
         deadline: plan.longest.map(|longest| clock.instant(begin + longest)),
-        threads,
     };
     let interrupted = watch.until_the_end(&updates, &mut signals, &mut recorder)?;
     let end = clock.now();
@@ -114,7 +116,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let mut summary = Summary {
         elapsed: end.since(begin),
         begin,
-        rate: options.rate,
+        target: plan::target(options),
         threads,
         caller: None,
         script: None,
@@ -123,6 +125,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
         seconds,
         interrupted,
         cpu: cpu::time().saturating_sub(cpu_before),
+        expected_interval: options.reports.expected_interval.unwrap_or(options.hold),
     };
     for worker in workers {
         let outcome = worker.join();
@@ -162,7 +165,6 @@ struct Watch<'a> {
     options: &'a Options,
     shared: &'a Shared,
     deadline: Option<Instant>,
-    threads: usize,
 }
 
 impl Watch<'_> {
@@ -174,27 +176,15 @@ impl Watch<'_> {
         recorder: &mut Recorder,
     ) -> Result<bool> {
         let mut interrupted = false;
-        let mut waiting: Vec<Update> = Vec::new();
         loop {
             match updates.recv_timeout(GLANCE) {
-                Ok(update) => {
-                    // A thread that was held up may miss a second; its last word still counts then.
-                    if waiting
-                        .first()
-                        .is_some_and(|first| first.second < update.second)
-                    {
-                        self.show(&mut waiting, recorder)?;
-                    }
-                    waiting.push(update);
-                    if waiting.len() == self.threads {
-                        self.show(&mut waiting, recorder)?;
-                    }
-                }
+                Ok(update) => recorder.take(&update)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.show(&mut waiting, recorder)?;
-                    return Ok(interrupted);
-                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(interrupted),
+            }
+            let enough = |calls: u64| recorder.gateway_ended() >= calls;
+            if self.options.role == Role::Uas && self.options.calls.is_some_and(enough) {
+                self.shared.stop.store(true, Ordering::Relaxed);
             }
             let too_late = self
                 .deadline
@@ -211,16 +201,5 @@ impl Watch<'_> {
                 }
             }
         }
-    }
-
-    fn show(&self, waiting: &mut Vec<Update>, recorder: &mut Recorder) -> Result<()> {
-        recorder.add(waiting)?;
-        let ended: u64 = waiting.iter().map(|update| update.gateway_ended).sum();
-        waiting.clear();
-        let enough = self.options.calls.is_some_and(|calls| ended >= calls);
-        if self.options.role == Role::Uas && enough {
-            self.shared.stop.store(true, Ordering::Relaxed);
-        }
-        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use sipshard::agent::CallerReport;
+use sipshard::agent::{CallerReport, Latency};
 
 use crate::options::Options;
 use crate::plan;
@@ -171,7 +171,7 @@ pub fn table(summary: &Summary, checks: &[Check]) -> String {
     heading(&mut out, "Statistics");
     print_rows(&mut out, &facts(summary));
     if let Some(caller) = &summary.caller {
-        latencies(&mut out, caller, summary.script.is_some());
+        latencies(&mut out, caller, summary);
     }
     if let Some(report) = &summary.script {
         script(&mut out, report);
@@ -212,20 +212,52 @@ fn script(out: &mut String, report: &ScriptReport) {
             step.done, step.again, step.timeouts, step.unexpected
         );
     }
-    // The first one's times stand above as the caller's, if calls begin here.
-    let shown = usize::from(report.calls);
-    let timers = report.timers.iter().skip(shown);
-    let timers: Vec<_> = timers.filter(|(_, times)| !times.sent.is_empty()).collect();
-    if !timers.is_empty() {
+    // If calls begin here, they stand above with the caller's times.
+    if !report.calls
+        && report
+            .timers
+            .iter()
+            .any(|(_, times)| !times.sent.is_empty())
+    {
         times_heading(out);
+        timers(out, report, Duration::ZERO);
     }
-    for (name, times) in timers {
-        percentiles(
-            out,
-            &format!("timer {name}, from schedule"),
-            &times.scheduled,
-        );
-        percentiles(out, &format!("timer {name}, from sending"), &times.sent);
+}
+
+/// The times of a script's timers: twice, if they count from the schedule, and those of the first corrected,
+/// too.
+fn timers(out: &mut String, report: &ScriptReport, interval: Duration) {
+    let timers = report.timers.iter().zip(&report.scheduled).enumerate();
+    for (number, ((name, times), is_scheduled)) in timers {
+        if times.sent.is_empty() {
+            continue;
+        }
+        let name = format!("timer {name}");
+        if *is_scheduled {
+            both_ways(out, &name, times);
+        } else {
+            percentiles(out, &name, &times.sent);
+        }
+        if number == 0 {
+            corrected(out, &name, times, interval);
+        }
+    }
+}
+
+fn both_ways(out: &mut String, name: &str, times: &Latency) {
+    percentiles(out, &format!("{name}, from schedule"), &times.scheduled);
+    percentiles(out, &format!("{name}, from sending"), &times.sent);
+}
+
+/// The times from sending as a caller who waits for answers would have met them; if that changes anything.
+fn corrected(out: &mut String, name: &str, times: &Latency, interval: Duration) {
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    // Below the interval, there is nothing to add.
+    if nanos > 0 && times.sent.max() > nanos {
+        let corrected = times.sent.clone_correct(nanos);
+        if corrected.len() > times.sent.len() {
+            percentiles(out, &format!("{name}, corrected"), &corrected);
+        }
     }
 }
 
@@ -307,11 +339,16 @@ fn row_if(rows: &mut Rows, name: &str, value: u64) {
 fn callers(rows: &mut Rows, summary: &Summary, caller: &CallerReport) {
     let counts = &caller.counts;
     if let Some(rate) = reached_rate(summary) {
-        row(
-            rows,
-            "Call Rate",
-            format!("{rate:.1} cps (asked for: {})", summary.rate),
-        );
+        let last = caller.last_start.since(summary.begin);
+        let asked = match (summary.target.mean(last), summary.target.users) {
+            // As many digits as the rate itself, and none where it is whole.
+            (Some(asked), _) if asked >= 1.0 => {
+                format!("asked for: {}", (asked * 10.0).round() / 10.0)
+            }
+            (Some(asked), _) => format!("asked for: {asked:.3}"),
+            (None, users) => format!("with {} users", users.unwrap_or(0)),
+        };
+        row(rows, "Call Rate", format!("{rate:.1} cps ({asked})"));
     }
     row(rows, "Outgoing call created", counts.started);
     row(rows, "Current Call", counts.live);
@@ -363,23 +400,20 @@ fn resources(rows: &mut Rows, summary: &Summary) {
     row(rows, "CPU time", text);
 }
 
-fn latencies(out: &mut String, caller: &CallerReport, is_script: bool) {
+fn latencies(out: &mut String, caller: &CallerReport, summary: &Summary) {
     times_heading(out);
-    let answer = if is_script {
-        "timer 1"
+    if let Some(script) = &summary.script {
+        timers(out, script, summary.expected_interval);
     } else {
-        "INVITE to 200"
-    };
-    for (name, latency) in [
-        ("INVITE to 180", &caller.setup),
-        (answer, &caller.answer),
-        ("BYE to 200", &caller.bye),
-    ] {
-        if is_script && latency.scheduled.is_empty() {
-            continue;
-        }
-        percentiles(out, &format!("{name}, from schedule"), &latency.scheduled);
-        percentiles(out, &format!("{name}, from sending"), &latency.sent);
+        both_ways(out, "INVITE to 180", &caller.setup);
+        both_ways(out, "INVITE to 200", &caller.answer);
+        corrected(
+            out,
+            "INVITE to 200",
+            &caller.answer,
+            summary.expected_interval,
+        );
+        both_ways(out, "BYE to 200", &caller.bye);
     }
     percentiles(out, "Calls later than scheduled", &caller.lateness);
 }
@@ -478,4 +512,63 @@ fn gateways(out: &mut String, summary: &Summary) {
         sum(|counts| counts.full),
     );
     print_rows(out, &rows);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sipshard::agent::latency;
+
+    fn times(millis: &[u64]) -> Latency {
+        let mut times = Latency::default();
+        for millis in millis {
+            for histogram in [&mut times.scheduled, &mut times.sent] {
+                latency::record(histogram, Duration::from_millis(*millis));
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn times_are_corrected_where_that_changes_them() {
+        let rows = |millis, interval| {
+            let mut out = String::new();
+            corrected(
+                &mut out,
+                "x",
+                &times(millis),
+                Duration::from_millis(interval),
+            );
+            out
+        };
+        assert_eq!(rows(&[5, 9], 10), "");
+        assert_eq!(rows(&[5, 1_000], 0), "");
+        let row = rows(&[5, 1_000], 100);
+        // 1000 ms stand also for 900, 800 ... 100.
+        let columns: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(columns[..3], ["x,", "corrected", "11"]);
+    }
+
+    #[test]
+    fn timers_count_from_the_schedule_or_from_their_step() {
+        let report = ScriptReport {
+            timers: vec![
+                ("reg".to_owned(), times(&[1])),
+                ("opt".to_owned(), times(&[2])),
+            ],
+            scheduled: vec![true, false],
+            ..ScriptReport::default()
+        };
+        let mut out = String::new();
+        timers(&mut out, &report, Duration::ZERO);
+        let names: Vec<&str> = out.lines().map(|line| line[..32].trim()).collect();
+        assert_eq!(
+            names,
+            [
+                "timer reg, from schedule",
+                "timer reg, from sending",
+                "timer opt"
+            ]
+        );
+    }
 }

@@ -11,15 +11,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
-use sipshard::agent::Recent;
+use sipshard::agent::{Latency, Recent, latency};
 
 use crate::options::Options;
+use crate::plan;
+use crate::script::program::Repartition;
 use crate::script::report::{CAUSES, Cause};
+use crate::target::Target;
 use crate::timeline::Second;
 
 /// Upper bounds of SIPp's default scenarios, in milliseconds.
 const RESPONSE_BOUNDS: [u64; 8] = [10, 20, 30, 40, 50, 100, 150, 200];
 const LENGTH_BOUNDS: [u64; 7] = [10, 50, 100, 500, 1_000, 5_000, 10_000];
+/// What the built-in agents' only timer is called.
+const TIMER: &str = "1";
 
 /// A counter that has a column for the period and one for the run.
 type Counter = (&'static str, fn(&Second) -> u64);
@@ -117,13 +122,44 @@ fn unexpected(second: &Second) -> u64 {
 pub struct Trace {
     file: BufWriter<File>,
     started: SystemTime,
-    target_rate: f64,
+    target: Target,
     period: Duration,
+    /// When the next line is due.
+    due: Duration,
     /// The line before the next one.
     before: Second,
     last: Second,
-    recent: Recent,
-    total: Recent,
+    /// Names of the timers.
+    timers: Vec<String>,
+    bounds: Repartition,
+    /// Of this period, and of the run so far.
+    recent: Times,
+    total: Times,
+}
+
+/// How long answers and calls took, in nanoseconds.
+#[derive(Clone)]
+struct Times {
+    /// From sending, for each timer.
+    timers: Vec<Histogram<u64>>,
+    length: Histogram<u64>,
+}
+
+impl Times {
+    fn new(timers: usize) -> Self {
+        Self {
+            timers: vec![latency::new_histogram(); timers],
+            length: latency::new_histogram(),
+        }
+    }
+
+    fn merge(&mut self, first: &Recent, others: &[Latency]) {
+        let times = std::iter::once(&first.answer).chain(others);
+        for (sum, one) in self.timers.iter_mut().zip(times) {
+            latency::add(sum, &one.sent);
+        }
+        latency::add(&mut self.length, &first.length);
+    }
 }
 
 impl Trace {
@@ -140,32 +176,53 @@ impl Trace {
         let path = reports.stf.clone().unwrap_or_else(default);
         let file =
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let (timers, bounds) = match &options.scenario.program {
+            Some(program) => (program.timers.clone(), program.repartition.clone()),
+            None => (
+                vec![TIMER.to_owned()],
+                Repartition {
+                    response: RESPONSE_BOUNDS.to_vec(),
+                    length: LENGTH_BOUNDS.to_vec(),
+                },
+            ),
+        };
         let mut trace = Self {
             file: BufWriter::new(file),
             started,
-            target_rate: options.rate,
+            target: plan::target(options),
             period: reports.fd,
+            due: reports.fd,
             before: Second::default(),
             last: Second::default(),
-            recent: Recent::default(),
-            total: Recent::default(),
+            recent: Times::new(timers.len()),
+            total: Times::new(timers.len()),
+            timers,
+            bounds,
         };
-        trace.file.write_all(header().as_bytes())?;
+        let names = header(&trace.timers, &trace.bounds);
+        trace.file.write_all(names.as_bytes())?;
         trace.file.flush()?;
         Ok(Some(trace))
     }
 
-    /// Takes a second; writes a line if a period is over.
+    /// Takes a second and its times, those of a script's timers behind the first by themselves; writes a line if
+    /// a period is over.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn add(&mut self, second: &Second, recent: &Recent) -> Result<()> {
-        self.recent.merge(recent);
-        self.total.merge(recent);
+    pub fn add(&mut self, second: &Second, recent: &Recent, timers: &[Latency]) -> Result<()> {
+        self.recent.merge(recent, timers);
+        self.total.merge(recent, timers);
         self.last = *second;
-        // Seconds end some microseconds late, never early.
-        if second.at.saturating_sub(self.before.at) >= self.period {
+        // Seconds end late by more or less, never early. Lines keep to multiples of the period, so that one
+        // that is late does not swallow the next.
+        if second.at >= self.due {
             self.line()?;
+            let periods = second.at.as_nanos().checked_div(self.period.as_nanos());
+            let next = u32::try_from(periods.unwrap_or(0))
+                .unwrap_or(u32::MAX)
+                .saturating_add(1);
+            self.due = self.period.saturating_mul(next);
         }
         Ok(())
     }
@@ -181,6 +238,15 @@ impl Trace {
         Ok(())
     }
 
+    /// The rate that was asked for in this period. It ends at a whole second, which the threads tell of a bit
+    /// later: that bit is no part of it.
+    fn target_rate(&self) -> f64 {
+        let second = |at: Duration| Duration::from_secs(at.as_secs());
+        let (from, until) = (second(self.before.at), second(self.last.at));
+        let until = if until > from { until } else { self.last.at };
+        (self.target.between(from, until) * 1_000.0).round() / 1_000.0
+    }
+
     fn line(&mut self) -> Result<()> {
         let (now, before) = (self.last, self.before);
         let mut out = String::new();
@@ -191,11 +257,11 @@ impl Trace {
             stamp(self.started),
             stamp(self.started + before.at),
             stamp(self.started + now.at),
-            clock(now.at.saturating_sub(before.at)),
-            clock(now.at),
-            self.target_rate,
+            clock(whole(now.at).saturating_sub(whole(before.at))),
+            clock(whole(now.at)),
+            self.target_rate(),
             rate(
-                created(&now) - created(&before),
+                created(&now).saturating_sub(created(&before)),
                 now.at.saturating_sub(before.at)
             ),
             rate(created(&now), now.at),
@@ -212,23 +278,24 @@ impl Trace {
         for counter in COUNTERS {
             both(&mut out, counter);
         }
-        for (period, whole) in [
-            (&self.recent.answer.sent, &self.total.answer.sent),
-            (&self.recent.length, &self.total.length),
-        ] {
+        let timers = self.recent.timers.iter().zip(&self.total.timers);
+        let length = (&self.recent.length, &self.total.length);
+        for (period, whole) in timers.chain([length]) {
             for nanos in [period.mean(), whole.mean(), period.stdev(), whole.stdev()] {
                 let micros = (nanos / 1_000.0) as u64;
                 let time = clock(Duration::from_micros(micros));
                 let _ = write!(out, "{time}:{:06};", micros % 1_000_000);
             }
         }
-        repartition(&mut out, &self.total.answer.sent, &RESPONSE_BOUNDS);
-        repartition(&mut out, &self.total.length, &LENGTH_BOUNDS);
+        for times in &self.total.timers {
+            repartition(&mut out, times, &self.bounds.response);
+        }
+        repartition(&mut out, &self.total.length, &self.bounds.length);
         out.push('\n');
         self.file.write_all(out.as_bytes())?;
         self.file.flush()?;
         self.before = now;
-        self.recent.clear();
+        self.recent = Times::new(self.timers.len());
         Ok(())
     }
 }
@@ -246,7 +313,7 @@ fn rate(calls: u64, span: Duration) -> f64 {
 }
 
 /// The names of the columns, in SIPp's order.
-fn header() -> String {
+fn header(timers: &[String], bounds: &Repartition) -> String {
     let mut out = "StartTime;LastResetTime;CurrentTime;ElapsedTime(P);ElapsedTime(C);TargetRate;\
         CallRate(P);CallRate(C);"
         .to_owned();
@@ -260,40 +327,49 @@ fn header() -> String {
     for (name, _) in COUNTERS {
         both(&mut out, name);
     }
-    for name in [
-        "ResponseTime1",
-        "ResponseTime1StDev",
-        "CallLength",
-        "CallLengthStDev",
-    ] {
-        both(&mut out, name);
+    for timer in timers {
+        both(&mut out, &format!("ResponseTime{timer}"));
+        both(&mut out, &format!("ResponseTime{timer}StDev"));
     }
-    for (name, bounds, suffix) in [
-        ("ResponseTimeRepartition", &RESPONSE_BOUNDS[..], "1"),
-        ("CallLengthRepartition", &LENGTH_BOUNDS[..], ""),
-    ] {
-        let _ = write!(out, "{name}{suffix};");
+    both(&mut out, "CallLength");
+    both(&mut out, "CallLengthStDev");
+    let parts = |out: &mut String, name: &str, bounds: &[u64]| {
+        let Some(last) = bounds.last() else {
+            return;
+        };
+        let _ = write!(out, "{name};");
         for bound in bounds {
-            let _ = write!(out, "{name}{suffix}_<{bound};");
+            let _ = write!(out, "{name}_<{bound};");
         }
-        if let Some(last) = bounds.last() {
-            let _ = write!(out, "{name}{suffix}_>={last};");
-        }
+        let _ = write!(out, "{name}_>={last};");
+    };
+    for timer in timers {
+        let name = format!("ResponseTimeRepartition{timer}");
+        parts(&mut out, &name, &bounds.response);
     }
+    parts(&mut out, "CallLengthRepartition", &bounds.length);
     out.push('\n');
     out
 }
 
-/// How many values lie below each bound and not below the one before.
+/// How many values lie below each bound and not below the one before; nothing without bounds.
 fn repartition(out: &mut String, histogram: &Histogram<u64>, bounds: &[u64]) {
+    if bounds.is_empty() {
+        return;
+    }
     out.push(';');
     let mut below = 0;
     for bound in bounds {
-        let so_far = histogram.count_between(0, bound * 1_000_000 - 1);
+        let so_far = histogram.count_between(0, bound.saturating_mul(1_000_000).saturating_sub(1));
         let _ = write!(out, "{};", so_far.saturating_sub(below));
         below = so_far.max(below);
     }
     let _ = write!(out, "{};", histogram.len().saturating_sub(below));
+}
+
+/// The nearest whole second: a line that is a hair early or late is still that of its second.
+fn whole(span: Duration) -> Duration {
+    Duration::from_secs((span + Duration::from_millis(500)).as_secs())
 }
 
 /// `HH:MM:SS`.
@@ -342,7 +418,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sipshard::agent::latency;
+    use crate::cli::Cli;
 
     #[test]
     fn dates_are_those_of_the_calendar() {
@@ -370,6 +446,106 @@ mod tests {
         let mut out = String::new();
         repartition(&mut out, &histogram, &RESPONSE_BOUNDS);
         assert_eq!(out, ";2;1;0;0;0;1;0;0;1;");
+    }
+
+    #[test]
+    fn lines_keep_to_the_period_however_late_seconds_end() {
+        for (period, expected) in [
+            ("1", &["00:00:01"; 5][..]),
+            ("2", &["00:00:02", "00:00:02", "00:00:01"]),
+            ("0", &["00:00:01"; 5]),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("a.csv");
+            let path = file.to_str().unwrap();
+            let arguments = ["sipload", "-trace_stat", "-fd", period, "-stf", path];
+            let options = Cli::read(arguments).unwrap().options;
+            let mut trace = Trace::create(&options, UNIX_EPOCH).unwrap().unwrap();
+            for millis in [1_004, 2_000, 3_009, 4_001, 5_000] {
+                let second = Second {
+                    at: Duration::from_millis(millis),
+                    ..Second::default()
+                };
+                trace.add(&second, &Recent::default(), &[]).unwrap();
+            }
+            trace.finish().unwrap();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let elapsed = text
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split(';').nth(3));
+            assert_eq!(elapsed.collect::<Vec<_>>(), expected, "period {period}");
+        }
+    }
+
+    #[test]
+    fn a_script_has_a_column_for_each_of_its_timers_and_bounds() {
+        let directory = tempfile::tempdir().unwrap();
+        let of = |script: &str| {
+            let (sf, stf) = (
+                directory.path().join("s.xml"),
+                directory.path().join("a.csv"),
+            );
+            std::fs::write(
+                &sf,
+                format!("<scenario><recv request=\"X\"/>{script}</scenario>"),
+            )
+            .unwrap();
+            let (sf, stf) = (sf.to_str().unwrap(), stf.to_str().unwrap());
+            let arguments = ["sipload", "-sf", sf, "-trace_stat", "-stf", stf];
+            let options = Cli::read(arguments).unwrap().options;
+            let mut trace = Trace::create(&options, UNIX_EPOCH).unwrap().unwrap();
+            let (mut first, mut other) = (Recent::default(), Latency::default());
+            latency::record(&mut first.answer.sent, Duration::from_millis(5));
+            latency::record(&mut other.sent, Duration::from_millis(15));
+            let second = Second {
+                at: Duration::from_secs(1),
+                ..Second::default()
+            };
+            trace.add(&second, &first, &[other]).unwrap();
+            trace.finish().unwrap();
+            let text = std::fs::read_to_string(stf).unwrap();
+            let lines: Vec<Vec<&str>> =
+                text.lines().map(|line| line.split(';').collect()).collect();
+            assert_eq!(lines[0].len(), lines[1].len());
+            let columns = lines[0].iter().zip(&lines[1]);
+            let columns = columns
+                .skip_while(|(name, _)| **name != "WatchdogMinor(C)")
+                .skip(1);
+            columns
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let length = "CallLength(P)=00:00:00:000000 CallLength(C)=00:00:00:000000 \
+            CallLengthStDev(P)=00:00:00:000000 CallLengthStDev(C)=00:00:00:000000 ";
+        assert_eq!(of(""), format!("{length}="));
+        let columns = of(
+            "<nop rtd=\"reg\"/><nop rtd=\"opt\"/><ResponseTimeRepartition value=\"20, 10\"/>\
+            <CallLengthRepartition value=\"7\"/>",
+        );
+        let (times, parts) = columns.split_once(length).unwrap();
+        let names = times
+            .split(' ')
+            .filter_map(|column| column.split('=').next());
+        assert_eq!(
+            names
+                .filter(|name| name.ends_with("(C)"))
+                .collect::<Vec<_>>(),
+            [
+                "ResponseTimereg(C)",
+                "ResponseTimeregStDev(C)",
+                "ResponseTimeopt(C)",
+                "ResponseTimeoptStDev(C)"
+            ]
+        );
+        assert_eq!(
+            parts,
+            "ResponseTimeRepartitionreg= ResponseTimeRepartitionreg_<10=1 ResponseTimeRepartitionreg_<20=0 \
+            ResponseTimeRepartitionreg_>=20=0 ResponseTimeRepartitionopt= ResponseTimeRepartitionopt_<10=0 \
+            ResponseTimeRepartitionopt_<20=1 ResponseTimeRepartitionopt_>=20=0 CallLengthRepartition= \
+            CallLengthRepartition_<7=0 CallLengthRepartition_>=7=0 ="
+        );
     }
 
     #[test]

@@ -208,6 +208,9 @@ fn late(summary: &Summary, than: Duration, limit: Limit) -> (Option<f64>, String
     let Some(lateness) = counting(summary).map(|report| &report.lateness) else {
         return (None, String::new());
     };
+    if lateness.is_empty() {
+        return (None, String::new());
+    }
     let nanos = u64::try_from(than.as_nanos()).unwrap_or(u64::MAX);
     let late = lateness.count_between(nanos.saturating_add(1), u64::MAX);
     part(late, lateness.len(), limit)
@@ -215,6 +218,10 @@ fn late(summary: &Summary, than: Duration, limit: Limit) -> (Option<f64>, String
 
 fn count(summary: &Summary, counted: Counted, limit: Limit) -> (Option<f64>, String) {
     let (failed, calls) = failures(summary);
+    // Nothing is missed and nothing is met of no call at all; only their number can be.
+    if calls == 0 && counted != Counted::Calls {
+        return (None, String::new());
+    }
     let counts = counting(summary).map(|report| &report.counts);
     let number = match (counted, counts) {
         (Counted::Calls, _) => calls,
@@ -228,7 +235,7 @@ fn count(summary: &Summary, counted: Counted, limit: Limit) -> (Option<f64>, Str
     part(number, calls, limit)
 }
 
-/// A number, or if percent are asked for the part of the whole; 0 % of nothing.
+/// A number, or if percent are asked for the part of the whole.
 fn part(number: u64, whole: u64, limit: Limit) -> (Option<f64>, String) {
     let mut text = number.to_string();
     if !matches!(limit, Limit::Percent(_)) {

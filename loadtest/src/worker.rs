@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossbeam::channel::Sender;
-use sipshard::agent::{Caller, CallerCounts, CallerReport, Gateway, GatewayReport, Recent};
+use sipshard::agent::{
+    Caller, CallerCounts, CallerReport, Gateway, GatewayReport, Latency, Recent,
+};
 use sipshard::plane::{Clock, Ends, Traffic};
 use sipshard::time::Timestamp;
 
@@ -33,6 +35,8 @@ pub struct Shared {
 /// What a worker has seen in the last second, and so far.
 #[derive(Debug)]
 pub struct Update {
+    /// Who tells, counted from 0.
+    pub thread: usize,
     /// Which second it was; each comes once from a worker.
     pub second: u64,
     /// When it ended, from the begin of the schedule.
@@ -49,6 +53,8 @@ pub struct Update {
     pub gateway_ended: u64,
     /// The times of this second.
     pub recent: Box<Recent>,
+    /// Those of a script's timers behind its first.
+    pub timers: Vec<Latency>,
 }
 
 /// All that a worker has seen.
@@ -67,6 +73,7 @@ pub struct Outcome {
 /// The state of a worker's thread.
 #[derive(Debug)]
 pub struct Worker {
+    thread: usize,
     ends: Ends<Player>,
     caller_finished: bool,
     winding_up: bool,
@@ -77,12 +84,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker for `crew`, whose schedule begins at `begin` by `clock`. `seed` differs between workers and
+    /// Worker number `thread`, for `crew`, whose schedule begins at `begin` by `clock`. `seed` differs between workers and
     /// between runs, since Call-IDs come from it.
     ///
     /// # Errors
     /// If the system gives no event queue or no timer.
     pub fn new(
+        thread: usize,
         crew: Crew,
         clock: Clock,
         begin: Timestamp,
@@ -110,6 +118,7 @@ impl Worker {
             })
             .collect();
         Ok(Self {
+            thread,
             caller_finished: caller.is_none(),
             winding_up: false,
             ends: Ends::new(caller, gateways, crew.sockets, clock)
@@ -135,11 +144,12 @@ impl Worker {
                 self.winding_up = true;
                 caller.wind_up(now);
             }
-            if now >= self.next_update {
+            let is_over = self.is_over();
+            // Once only: a second that ends with the run has no further piece of no length.
+            if is_over || now >= self.next_update {
                 self.tell(now);
             }
-            if self.is_over() {
-                self.tell(now);
+            if is_over {
                 return Ok(self.outcome());
             }
         }
@@ -166,8 +176,10 @@ impl Worker {
         let mut recent = Box::new(Recent::default());
         let (mut caller, mut served) = (CallerCounts::default(), CallerCounts::default());
         let mut causes = Causes::default();
+        let mut timers = Vec::new();
         if let Some(own) = &mut self.ends.caller {
             own.take_recent(&mut recent);
+            timers = own.take_timers();
             let (counts, why, calls) = own.counts();
             causes = why;
             *(if calls { &mut caller } else { &mut served }) = counts;
@@ -180,6 +192,7 @@ impl Worker {
         };
         // Nobody listens any more when the run is being ended: that is no fault.
         let _ = self.updates.send(Update {
+            thread: self.thread,
             second,
             at,
             caller,
@@ -192,6 +205,7 @@ impl Worker {
                     .map(|counts| counts.byes + counts.hung_up + counts.cancelled + counts.rejected)
                     .sum::<u64>(),
             recent,
+            timers,
         });
     }
 

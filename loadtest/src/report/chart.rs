@@ -21,6 +21,36 @@ pub enum Scale {
     Quantile,
 }
 
+/// What tells curves of one colour apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// A line.
+    Whole,
+    /// Dashes.
+    Dashed,
+    /// Dots.
+    Dotted,
+}
+
+impl Stroke {
+    /// The first, second and further ones.
+    pub fn of(number: usize) -> Self {
+        match number {
+            0 => Self::Whole,
+            1 => Self::Dashed,
+            _ => Self::Dotted,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Dashed => " dashed",
+            Self::Dotted => " dotted",
+        }
+    }
+}
+
 /// One curve.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -28,8 +58,8 @@ pub struct Series {
     pub name: String,
     /// Which of the page's colours it has, counted from 0.
     pub colour: usize,
-    /// Whether it is dashed.
-    pub dashed: bool,
+    /// How it is drawn.
+    pub stroke: Stroke,
     /// Its points, from left to right.
     pub points: Vec<(f64, f64)>,
 }
@@ -269,7 +299,7 @@ impl Chart<'_> {
                 "<span><svg class=\"key\" viewBox=\"0 0 28 10\"><path class=\"curve c{}{}\" \
                  d=\"M0 5H28\"/></svg>{}</span>",
                 series.colour,
-                if series.dashed { " dashed" } else { "" },
+                series.stroke.class(),
                 escape(&series.name)
             );
         }
@@ -279,11 +309,7 @@ impl Chart<'_> {
 }
 
 fn curve(out: &mut String, series: &Series, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) {
-    let class = format!(
-        "c{}{}",
-        series.colour,
-        if series.dashed { " dashed" } else { "" }
-    );
+    let class = format!("c{}{}", series.colour, series.stroke.class());
     if let [(at, value)] = series.points[..] {
         let _ = writeln!(
             out,

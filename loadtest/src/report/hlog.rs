@@ -21,6 +21,10 @@ use sipshard::agent::Latency;
 
 /// The tag of times from sending to the answer.
 pub const SENT: &str = "sent";
+/// How the tags of a script's timers behind its first begin.
+pub const TIMER: &str = "timer-";
+/// How tags of times from sending end.
+pub const OF_SENDING: &str = "-sent";
 const FACT: &str = "#sipload ";
 
 /// A log that is being written.
@@ -38,11 +42,11 @@ pub fn with_ending(prefix: &Path, ending: &str) -> PathBuf {
 }
 
 impl LogWriter {
-    /// Begins the log `prefix`.hlog.
+    /// Begins the log `prefix`.hlog, whose lines without a tag are times of what was `measured`.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn create(prefix: &Path, started: SystemTime) -> Result<Self> {
+    pub fn create(prefix: &Path, started: SystemTime, measured: &str) -> Result<Self> {
         let path = with_ending(prefix, ".hlog");
         let file =
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -50,7 +54,7 @@ impl LogWriter {
         let mut serializer = V2DeflateSerializer::new();
         IntervalLogWriterBuilder::new()
             .add_comment("[Histogram log format version 1.3]")
-            .add_comment("Values are nanoseconds. No tag: from when the INVITE was due to its 200.")
+            .add_comment(&format!("Values are nanoseconds. No tag: {measured}."))
             .with_start_time(started)
             .with_base_time(started)
             .begin_log_with(&mut file, &mut serializer)?;
@@ -74,6 +78,41 @@ impl LogWriter {
         self.histogram(from, until, &answer.scheduled, None)?;
         self.histogram(from, until, &answer.sent, Some(SENT))?;
         self.file.flush()?;
+        Ok(())
+    }
+
+    /// Writes one timer's times of one interval; those from sending only if they differ.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn timer(
+        &mut self,
+        (from, until): (Duration, Duration),
+        name: &str,
+        times: &Latency,
+        is_scheduled: bool,
+    ) -> Result<()> {
+        // A tag may not hold what ends it.
+        let name: String = name
+            .chars()
+            .map(|one| {
+                if one == ',' || one.is_whitespace() {
+                    '_'
+                } else {
+                    one
+                }
+            })
+            .collect();
+        let tag = format!("{TIMER}{name}");
+        self.histogram(from, until, &times.scheduled, Some(&tag))?;
+        if is_scheduled {
+            self.histogram(
+                from,
+                until,
+                &times.sent,
+                Some(&format!("{tag}{OF_SENDING}")),
+            )?;
+        }
         Ok(())
     }
 

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::chart::{Chart, Hover, Scale, Series, escape};
-use super::hlog::SENT;
-use super::load::{CORRECTED, Point, Run};
-use super::{MET, MISSED, THRESHOLD};
+use super::chart::{Chart, Hover, Scale, Series, Stroke, escape};
+use super::hlog::{OF_SENDING, SENT, TIMER};
+use super::load::{CORRECTED, Point, Run, thinned};
+use super::{MEASURED, MET, MISSED, SCHEDULED, THRESHOLD};
 use crate::timeline::QUANTILE_NAMES;
 
 /// Most points of a curve over time: more than one for each two pixels nobody sees.
@@ -27,11 +27,10 @@ const TABLE: [(&str, f64); 7] = [
     ("max", 1.0),
 ];
 
-/// What the tags of a log mean, in the order in which they are shown.
+/// The tags of the main times, in the order in which they are shown.
+const MAIN: [&str; 3] = ["", SENT, CORRECTED];
+/// What the tags of the others mean, in the same order.
 const TIMES: &[(&str, &str)] = &[
-    ("", "Answer, from schedule"),
-    (SENT, "Answer, from sending (raw)"),
-    (CORRECTED, "Answer, from sending, corrected"),
     ("setup", "Ringing, from schedule"),
     ("setup-sent", "Ringing, from sending"),
     ("bye", "BYE, from schedule"),
@@ -70,6 +69,44 @@ pub fn page(runs: &[Run]) -> String {
     }
     out.push_str("</body></html>\n");
     out
+}
+
+/// What the main times of a run are, and whether they count from the schedule.
+fn measured(run: &Run) -> (String, bool) {
+    match fact(run, MEASURED).filter(|what| what.starts_with("timer ")) {
+        Some(what) => {
+            let name = what.strip_suffix(SCHEDULED);
+            let timer = name.unwrap_or(what).replacen("timer", "Timer", 1);
+            (timer, name.is_some())
+        }
+        None => ("Answer".to_owned(), true),
+    }
+}
+
+/// What times with this tag are called; `None` if others say the same.
+fn caption(run: &Run, tag: &str) -> Option<String> {
+    let (what, is_scheduled) = measured(run);
+    if let Some(timer) = tag.strip_prefix(TIMER) {
+        return Some(match timer.strip_suffix(OF_SENDING) {
+            Some(timer) => format!("Timer {timer}, from sending"),
+            None if run.curve(&format!("{tag}{OF_SENDING}")).is_some() => {
+                format!("Timer {timer}{SCHEDULED}")
+            }
+            None => format!("Timer {timer}"),
+        });
+    }
+    match (tag, is_scheduled) {
+        ("", true) => Some(format!("{what}{SCHEDULED}")),
+        ("", false) => Some(what),
+        (SENT, true) => Some(format!("{what}, from sending (raw)")),
+        (SENT, false) => None,
+        (CORRECTED, true) => Some(format!("{what}, from sending, corrected")),
+        (CORRECTED, false) => Some(format!("{what}, corrected")),
+        _ => {
+            let known = TIMES.iter().find(|(known, _)| *known == tag);
+            Some(known.map_or(tag, |(_, name)| name).to_owned())
+        }
+    }
 }
 
 /// A value of each point, and what it is called.
@@ -193,7 +230,10 @@ fn hovers(points: &[Point], has_counts: bool) -> Vec<Hover> {
 }
 
 fn over_time(out: &mut String, runs: &[Run]) {
-    let points: Vec<Vec<Point>> = runs.iter().map(|run| run.thinned(MOST_POINTS)).collect();
+    let points: Vec<Vec<Point>> = runs
+        .iter()
+        .map(|run| thinned(&run.points, MOST_POINTS))
+        .collect();
     let has_counts = runs.iter().any(|run| run.has_counts);
     let several = runs.len() > 1;
     let hover = if several {
@@ -221,7 +261,7 @@ fn over_time(out: &mut String, runs: &[Run]) {
                         (*name).to_owned()
                     },
                     colour: if several { index % COLOURS } else { number },
-                    dashed: several && number > 0,
+                    stroke: Stroke::of(if several { number } else { 0 }),
                     points: course(&points[index], value),
                 });
             }
@@ -255,6 +295,16 @@ fn over_time(out: &mut String, runs: &[Run]) {
             &chart("calls a second", Scale::Linear, failures),
         );
     }
+    answer_times(out, runs, &points, &chart);
+}
+
+/// The quantiles of the main times over time, and of one run those of its other timers.
+fn answer_times<'a>(
+    out: &mut String,
+    runs: &[Run],
+    points: &[Vec<Point>],
+    chart: &impl Fn(&'a str, Scale, Vec<Series>) -> Chart<'a>,
+) {
     // A second without answers has no times.
     let answered: Vec<Vec<Point>> = points
         .iter()
@@ -266,32 +316,59 @@ fn over_time(out: &mut String, runs: &[Run]) {
                 .collect()
         })
         .collect();
-    let words = "From when the INVITE was due to its 200, in each second.";
+    let names: Vec<String> = runs.iter().map(|run| measured(run).0).collect();
+    let has_timers = names.iter().any(|name| name != "Answer");
+    let words = if has_timers {
+        "In each second."
+    } else {
+        "From when the INVITE was due to its 200, in each second."
+    };
+    let what = if has_timers && names.windows(2).all(|two| two[0] == two[1]) {
+        escape(&names[0])
+    } else {
+        "Answer times".to_owned()
+    };
     if let [points] = &answered[..] {
-        let curves = QUANTILE_NAMES
-            .iter()
-            .enumerate()
-            .map(|(index, name)| Series {
-                name: (*name).to_owned(),
-                colour: index,
-                dashed: false,
-                points: course(points, |point| point.millis[index]),
-            });
-        let chart = chart("milliseconds", Scale::Log, curves.collect());
-        section(out, "Answer times over time", words, &chart);
+        let main = chart("milliseconds", Scale::Log, spread(points));
+        section(out, &format!("{what} over time"), words, &main);
+        for (tag, points) in &runs[0].courses {
+            let points = thinned(points, MOST_POINTS);
+            let chart = Chart {
+                hovers: hovers(&points, false),
+                ..chart("milliseconds", Scale::Log, spread(&points))
+            };
+            let name = tag.strip_prefix(TIMER).unwrap_or(tag);
+            section(
+                out,
+                &format!("Timer {} over time", escape(name)),
+                "",
+                &chart,
+            );
+        }
         return;
     }
     for index in [0, 2, 4] {
         let curves = answered.iter().enumerate().map(|(number, points)| Series {
             name: runs[number].name.clone(),
             colour: number % COLOURS,
-            dashed: false,
+            stroke: Stroke::Whole,
             points: course(points, |point| point.millis[index]),
         });
-        let title = format!("Answer times over time: {}", QUANTILE_NAMES[index]);
+        let title = format!("{what} over time: {}", QUANTILE_NAMES[index]);
         let chart = chart("milliseconds", Scale::Log, curves.collect());
         section(out, &title, words, &chart);
     }
+}
+
+/// A curve for each of the quantiles.
+fn spread(points: &[Point]) -> Vec<Series> {
+    let curve = |(index, name): (usize, &&str)| Series {
+        name: (*name).to_owned(),
+        colour: index,
+        stroke: Stroke::Whole,
+        points: course(points, |point| point.millis[index]),
+    };
+    QUANTILE_NAMES.iter().enumerate().map(curve).collect()
 }
 
 fn quantiles(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
@@ -310,18 +387,18 @@ fn percentile_curve(out: &mut String, runs: &[Run]) {
     let several = runs.len() > 1;
     let mut series = Vec::new();
     for (index, run) in runs.iter().enumerate() {
-        for (number, (tag, name)) in TIMES.iter().take(3).enumerate() {
-            // Beside other runs only the two that say something about the system under test.
-            let wanted = !several || *tag != SENT;
-            if let Some(histogram) = run.curve(tag).filter(|_| wanted) {
+        let timers = run.courses.iter().map(|(tag, _)| tag.as_str());
+        let tags = MAIN.into_iter().chain(timers.filter(|_| !several));
+        for (number, tag) in tags.enumerate() {
+            if let (Some(histogram), Some(name)) = (run.curve(tag), caption(run, tag)) {
                 series.push(Series {
                     name: if several {
                         format!("{}: {name}", run.name)
                     } else {
-                        (*name).to_owned()
+                        name
                     },
-                    colour: if several { index % COLOURS } else { number },
-                    dashed: several && number > 0,
+                    colour: if several { index } else { number } % COLOURS,
+                    stroke: Stroke::of(if several { number } else { 0 }),
                     points: quantiles(histogram),
                 });
             }
@@ -351,7 +428,7 @@ fn percentile_curve(out: &mut String, runs: &[Run]) {
             intervals.join(", ")
         );
     }
-    section(out, "Percentiles of the answer time", &words, &chart);
+    section(out, "Percentiles", &words, &chart);
 }
 
 /// What tells the headings of several runs apart.
@@ -373,19 +450,19 @@ fn times_table(out: &mut String, run: &Run, named: bool) {
         let _ = write!(out, "<th>{name}</th>");
     }
     out.push_str("</tr>\n");
-    let known = TIMES.iter().map(|(tag, name)| (*tag, *name));
+    let known = || MAIN.into_iter().chain(TIMES.iter().map(|(tag, _)| *tag));
     let others = run.curves.iter().map(|curve| curve.tag.as_str());
-    let others = others.filter(|tag| TIMES.iter().all(|(known, _)| known != tag));
-    for (tag, name) in known.chain(others.map(|tag| (tag, tag))) {
-        let Some(histogram) = run.curve(tag) else {
+    let others = others.filter(|tag| known().all(|known| known != *tag));
+    for tag in known().chain(others) {
+        let (Some(histogram), Some(name)) = (run.curve(tag), caption(run, tag)) else {
             continue;
         };
-        let part = tag == SENT || tag == CORRECTED || tag.ends_with("-sent");
+        let part = tag == SENT || tag == CORRECTED || tag.ends_with(OF_SENDING);
         let _ = write!(
             out,
             "<tr{}><td>{}</td><td>{}</td><td>{}</td>",
             if part { " class=\"part\"" } else { "" },
-            escape(name),
+            escape(&name),
             histogram.len(),
             millis(histogram.mean() / 1e6)
         );

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
 use sipshard::agent::latency;
 
-use super::hlog::{self, SENT};
+use super::hlog::{self, OF_SENDING, SENT, TIMER};
 use crate::timeline::{CSV_HEADER, QUANTILES};
 
 /// A short while of a run.
@@ -49,6 +49,8 @@ pub struct Run {
     pub facts: Vec<(String, String)>,
     /// Its course in time.
     pub points: Vec<Point>,
+    /// The same of timers of a script behind its first, by their tags; without rates.
+    pub courses: Vec<(String, Vec<Point>)>,
     /// Whether the points have rates and failures, not only times.
     pub has_counts: bool,
     /// Its distributions; the first is that from the schedule.
@@ -76,6 +78,7 @@ impl Run {
                 .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             facts: log.facts,
             points: Vec::new(),
+            courses: Vec::new(),
             has_counts: false,
             curves: vec![Curve {
                 tag: String::new(),
@@ -87,14 +90,20 @@ impl Run {
             let tag = interval.tag.as_deref().unwrap_or_default();
             run.add(tag, &interval.histogram)
                 .with_context(|| path.display().to_string())?;
+            let point = Point {
+                from: interval.from.as_secs_f64(),
+                until: (interval.from + interval.span).as_secs_f64(),
+                answers: interval.histogram.len() as f64,
+                millis: QUANTILES.map(|q| interval.histogram.value_at_quantile(q) as f64 / 1e6),
+                ..Point::default()
+            };
             if tag.is_empty() {
-                run.points.push(Point {
-                    from: interval.from.as_secs_f64(),
-                    until: (interval.from + interval.span).as_secs_f64(),
-                    answers: interval.histogram.len() as f64,
-                    millis: QUANTILES.map(|q| interval.histogram.value_at_quantile(q) as f64 / 1e6),
-                    ..Point::default()
-                });
+                run.points.push(point);
+            } else if tag.starts_with(TIMER) && !tag.ends_with(OF_SENDING) {
+                match run.courses.iter_mut().find(|(known, _)| known == tag) {
+                    Some((_, points)) => points.push(point),
+                    None => run.courses.push((tag.to_owned(), vec![point])),
+                }
             }
         }
         let csv = path.with_extension("csv");
@@ -177,31 +186,46 @@ impl Run {
         let curve = self.curves.iter().find(|curve| curve.tag == tag)?;
         (!curve.histogram.is_empty()).then_some(&curve.histogram)
     }
+}
 
-    /// At most `most` points: neighbours are put together, rates by their mean, times by the greatest.
-    pub fn thinned(&self, most: usize) -> Vec<Point> {
-        let size = self.points.len().div_ceil(most).max(1);
-        let group = |points: &[Point]| {
-            let mean = |part: fn(&Point) -> f64| {
-                points.iter().map(part).sum::<f64>() / points.len() as f64
-            };
-            let mut millis = [0.0_f64; QUANTILES.len()];
-            for point in points {
-                for (greatest, value) in millis.iter_mut().zip(point.millis) {
-                    *greatest = greatest.max(value);
-                }
-            }
-            Point {
-                from: points[0].from,
-                until: points[points.len() - 1].until,
-                rate: mean(|point| point.rate),
-                live: mean(|point| point.live),
-                failed: mean(|point| point.failed),
-                skipped: mean(|point| point.skipped),
-                answers: points.iter().map(|point| point.answers).sum(),
-                millis,
-            }
+/// At most `most` points: neighbours are put together, rates by their mean over time, times by the
+/// greatest. A piece of a second at the end belongs to the point before it: alone it would end each curve
+/// with a cliff.
+pub fn thinned(points: &[Point], most: usize) -> Vec<Point> {
+    let size = points.len().div_ceil(most).max(1);
+    let group = |points: &[Point]| {
+        let span = |point: &Point| (point.until - point.from).max(1e-6);
+        let whole: f64 = points.iter().map(span).sum();
+        let mean = |part: fn(&Point) -> f64| {
+            let parts = points.iter().map(|point| part(point) * span(point));
+            parts.sum::<f64>() / whole
         };
-        self.points.chunks(size).map(group).collect()
+        let mut millis = [0.0_f64; QUANTILES.len()];
+        for point in points {
+            for (greatest, value) in millis.iter_mut().zip(point.millis) {
+                *greatest = greatest.max(value);
+            }
+        }
+        Point {
+            from: points[0].from,
+            until: points[points.len() - 1].until,
+            rate: mean(|point| point.rate),
+            live: mean(|point| point.live),
+            failed: mean(|point| point.failed),
+            skipped: mean(|point| point.skipped),
+            answers: points.iter().map(|point| point.answers).sum(),
+            millis,
+        }
+    };
+    let mut groups: Vec<&[Point]> = points.chunks(size).collect();
+    let span = |points: &[Point]| points[points.len() - 1].until - points[0].from;
+    if let [.., before, last] = groups[..]
+        && span(last) < span(before) / 2.0
+    {
+        groups.pop();
+        let from = points.len() - before.len() - last.len();
+        groups.pop();
+        groups.push(&points[from..]);
     }
+    groups.into_iter().map(group).collect()
 }

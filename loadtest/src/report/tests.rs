@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use sipshard::agent::{Latency, latency};
 
-use super::load::CORRECTED;
+use super::load::{CORRECTED, Point, thinned};
 
 fn answers(millis: &[u64]) -> Latency {
     let mut answers = Latency::default();
@@ -16,11 +16,14 @@ fn answers(millis: &[u64]) -> Latency {
 
 fn write_log(directory: &Path, name: &str) -> PathBuf {
     let prefix = directory.join(name);
-    let mut log = LogWriter::create(&prefix, SystemTime::now()).unwrap();
+    let mut log = LogWriter::create(&prefix, SystemTime::now(), MEASURED).unwrap();
     let second = Duration::from_secs;
     log.interval(second(0), second(1), &answers(&[5, 5, 5, 20]))
         .unwrap();
     log.interval(second(1), second(2), &answers(&[])).unwrap();
+    let other = (second(1), second(2));
+    log.timer(other, "the second", &answers(&[3]), false)
+        .unwrap();
     log.interval(second(2), second(3), &answers(&[1_000]))
         .unwrap();
     log.fact("Failed call", "0 (0.000 %)").unwrap();
@@ -87,6 +90,63 @@ fn the_page_stands_alone_and_shows_every_run() {
             assert!(page.contains("&lt;after&gt;") && page.contains("a &lt;b&gt;"));
         }
     }
+}
+
+#[test]
+fn timers_of_a_script_have_their_own_names_and_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut run = Run::load(&write_log(directory.path(), "run"), None).unwrap();
+    run.facts
+        .push((MEASURED.to_owned(), "timer reg".to_owned()));
+    let page = html::page(&[run.clone()]);
+    for wanted in [
+        "<td>Timer reg</td>",
+        "<td>Timer the_second</td>",
+        "<h2>Timer the_second over time</h2>",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    for other in ["INVITE", "(raw)", "Timer reg, from schedule"] {
+        assert!(!page.contains(other), "{other}");
+    }
+    run.facts.pop();
+    run.facts
+        .push((MEASURED.to_owned(), "timer reg, from schedule".to_owned()));
+    let page = html::page(&[run.clone(), run]);
+    for wanted in [
+        "Timer reg, from schedule",
+        "run: Timer reg, from sending (raw)",
+        "dotted",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn a_piece_of_a_second_at_the_end_is_no_cliff() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut run = Run::load(&write_log(directory.path(), "run"), None).unwrap();
+    for point in &mut run.points {
+        (point.rate, point.live) = (100.0, 50.0);
+    }
+    run.points.push(Point {
+        from: 3.0,
+        until: 3.01,
+        failed: 100.0,
+        answers: 1.0,
+        ..Point::default()
+    });
+    let points = thinned(&run.points, 480);
+    assert_eq!(points.len(), 3);
+    let last = points[2];
+    assert!((last.until - 3.01).abs() < 1e-9 && (last.answers - 2.0).abs() < 1e-9);
+    assert!(last.rate > 98.0 && last.live > 49.0, "{last:?}");
+    // One call failed in the piece.
+    assert!((last.failed * 1.01 - 1.0).abs() < 1e-3, "{last:?}");
+    // Half a second and more is a point of its own.
+    run.points[3].until = 3.6;
+    assert_eq!(thinned(&run.points, 480).len(), 4);
+    assert_eq!(thinned(&run.points, 2).len(), 2);
 }
 
 #[test]

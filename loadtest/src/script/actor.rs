@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
-use sipshard::agent::{Agent, Delay, RateProfile, Recent, Share, latency};
+use sipshard::agent::{Agent, Delay, Latency, RateProfile, Recent, Share, latency};
 use sipshard::proxy::{Outbox, SocketId};
 use sipshard::rng::Rng;
 use sipshard::sip::{HeaderIndex, build, scan};
@@ -77,6 +77,8 @@ pub(super) struct Core {
     next_start: Option<Timestamp>,
     now: Timestamp,
     recent: Recent,
+    /// Times since they were last taken, of all timers but the first.
+    recent_timers: Vec<Latency>,
     scratch: HeaderIndex,
 }
 
@@ -97,6 +99,9 @@ impl Actor {
                 .iter()
                 .map(|name| (name.clone(), sipshard::agent::Latency::default()))
                 .collect(),
+            scheduled: (0..program.timers.len())
+                .map(|timer| program.is_scheduled(timer))
+                .collect(),
             calls: program.calls,
             ..ScriptReport::default()
         };
@@ -114,6 +119,7 @@ impl Actor {
             next_start: None,
             now: config.begin,
             recent: Recent::default(),
+            recent_timers: others(&program),
             scratch: HeaderIndex::new(),
             program,
             config,
@@ -143,11 +149,23 @@ impl Actor {
         &self.core.report
     }
 
+    /// The times since the last such call of all timers but the first, whose are in [`Recent::answer`].
+    pub fn take_timers(&mut self) -> Vec<Latency> {
+        let fresh = others(&self.core.program);
+        std::mem::replace(&mut self.core.recent_timers, fresh)
+    }
+
     /// Swaps the times since the last such call with `recent`, which is cleared first.
     pub fn take_recent(&mut self, recent: &mut Recent) {
         recent.clear();
         std::mem::swap(&mut self.core.recent, recent);
     }
+}
+
+/// Room for the times of all timers but the first.
+fn others(program: &Program) -> Vec<Latency> {
+    let others = program.timers.iter().skip(1);
+    others.map(|_| Latency::default()).collect()
 }
 
 impl Agent for Actor {
@@ -418,14 +436,17 @@ impl Core {
                 due
             };
             let (scheduled, raw) = (now.since(due), now.since(sent));
-            let (_, times) = &mut self.report.timers[*timer];
-            latency::record(&mut times.scheduled, scheduled);
-            latency::record(&mut times.sent, raw);
-            if *timer == 0 {
-                for times in [&mut self.report.caller.answer, &mut self.recent.answer] {
-                    latency::record(&mut times.scheduled, scheduled);
-                    latency::record(&mut times.sent, raw);
-                }
+            let (_, whole) = &mut self.report.timers[*timer];
+            let (first, recent) = match timer.checked_sub(1) {
+                None => (
+                    Some(&mut self.report.caller.answer),
+                    &mut self.recent.answer,
+                ),
+                Some(other) => (None, &mut self.recent_timers[other]),
+            };
+            for times in [whole, recent].into_iter().chain(first) {
+                latency::record(&mut times.scheduled, scheduled);
+                latency::record(&mut times.sent, raw);
             }
             if *again {
                 call.timers[*timer] = now;

@@ -10,7 +10,9 @@ use regex::bytes::{Regex, RegexBuilder};
 use roxmltree::Node;
 use sipshard::agent::Delay;
 
-use super::program::{Act, Next, Optional, Program, Receive, Send, Step, Wait, Wanted};
+use super::program::{
+    Act, Next, Optional, Program, Receive, Repartition, Send, Step, Wait, Wanted,
+};
 use super::source::{Fault, Source};
 use super::text::{Names, Text};
 
@@ -79,6 +81,7 @@ pub fn compile(source: &Source, surroundings: Surroundings<'_>) -> Result<Progra
         surroundings,
         variables: Vec::new(),
         timers: Vec::new(),
+        repartition: Repartition::default(),
         transactions: Vec::new(),
         labels: labels(source, root)?,
         is_challenged: root
@@ -104,6 +107,7 @@ pub fn compile(source: &Source, surroundings: Surroundings<'_>) -> Result<Progra
         calls,
         variables: compiler.variables,
         timers: compiler.timers,
+        repartition: compiler.repartition,
         transactions: compiler.transactions.len(),
     })
 }
@@ -136,6 +140,7 @@ struct Compiler<'a> {
     surroundings: Surroundings<'a>,
     variables: Vec<String>,
     timers: Vec<String>,
+    repartition: Repartition,
     transactions: Vec<String>,
     labels: BTreeMap<String, usize>,
     /// Whether some step takes a challenge.
@@ -165,8 +170,15 @@ impl Compiler<'_> {
             "pause" => PAUSE,
             "timewait" => TIMEWAIT,
             "nop" => &[],
-            // Only for SIPp's screens and statistics.
-            "label" | "ResponseTimeRepartition" | "CallLengthRepartition" => return Ok(()),
+            "label" => return Ok(()),
+            "ResponseTimeRepartition" => {
+                self.repartition.response = self.bounds(node)?;
+                return Ok(());
+            }
+            "CallLengthRepartition" => {
+                self.repartition.length = self.bounds(node)?;
+                return Ok(());
+            }
             "Reference" => {
                 for variable in node.attribute("variables").unwrap_or_default().split(',') {
                     self.variable(variable.trim());
@@ -217,6 +229,19 @@ impl Compiler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The bounds of a repartition, in order.
+    fn bounds(&self, node: Node<'_, '_>) -> Result<Vec<u64>, Fault> {
+        let value = node.attribute("value").unwrap_or_default();
+        let bounds: Result<Vec<u64>, _> = value.split(',').map(|one| one.trim().parse()).collect();
+        let mut bounds = bounds.map_err(|_| {
+            let message = format!("value=\"{value}\" is not a list of milliseconds");
+            self.source.attribute_fault(node, "value", message)
+        })?;
+        bounds.sort_unstable();
+        bounds.dedup();
+        Ok(bounds)
     }
 
     fn variable(&mut self, name: &str) -> usize {

@@ -20,8 +20,28 @@ pub struct Program {
     pub variables: Vec<String>,
     /// Names of response timers.
     pub timers: Vec<String>,
+    /// Bounds of the parts in which statistics count times.
+    pub repartition: Repartition,
     /// How many transactions have names.
     pub transactions: usize,
+}
+
+impl Program {
+    /// Whether a timer counts from the begin of a call that was due by the schedule, not from a step.
+    pub fn is_scheduled(&self, timer: usize) -> bool {
+        let begins =
+            |step: &Step| step.starts.contains(&timer) || step.stops.contains(&(timer, true));
+        self.calls && !self.steps.iter().any(begins)
+    }
+}
+
+/// Upper bounds in milliseconds, in order; none: such times are not counted in parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repartition {
+    /// Of the response timers.
+    pub response: Vec<u64>,
+    /// Of the lengths of calls.
+    pub length: Vec<u64>,
 }
 
 /// One step.

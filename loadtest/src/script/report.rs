@@ -68,6 +68,8 @@ pub struct ScriptReport {
     pub labels: Vec<String>,
     /// The times of each timer, with its name.
     pub timers: Vec<(String, Latency)>,
+    /// Whether each counts from the schedule; the others' times are the same both ways.
+    pub scheduled: Vec<bool>,
     /// Why calls failed.
     pub causes: Causes,
     /// Messages of no call.

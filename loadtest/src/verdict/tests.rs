@@ -18,7 +18,7 @@ fn summary() -> Summary {
     Summary {
         elapsed: Duration::from_secs(1),
         begin: Timestamp::ZERO,
-        rate: 1.0,
+        target: crate::plan::target(&options(&[])),
         threads: 1,
         caller: Some(caller),
         script: None,
@@ -27,6 +27,7 @@ fn summary() -> Summary {
         seconds: Vec::new(),
         interrupted: false,
         cpu: Duration::ZERO,
+        expected_interval: Duration::from_millis(100),
     }
 }
 
@@ -142,4 +143,35 @@ fn what_a_run_does_not_measure_is_refused() {
         all.extend(["--threshold", threshold]);
         assert!(check_measurable(&options(&all)).is_ok(), "{threshold}");
     }
+}
+
+#[test]
+fn without_calls_nothing_is_met() {
+    let mut nothing = summary();
+    nothing.caller = Some(CallerReport::default());
+    for threshold in [
+        "failed<=0%",
+        "failed<5",
+        "late(10ms)<1%",
+        "retransmissions<5",
+    ] {
+        let found = missed_with(&["--threshold", threshold, "--max-failed", "100"], &nothing);
+        assert!(
+            found
+                .iter()
+                .any(|one| one.ends_with("nothing was measured")),
+            "{threshold}"
+        );
+    }
+    nothing.caller = None;
+    assert_eq!(missed_with(&["--role", "uas"], &nothing).len(), 1);
+    let calls = [
+        "--role",
+        "uas",
+        "--threshold",
+        "failed<5",
+        "--threshold",
+        "calls<1",
+    ];
+    assert_eq!(missed_with(&calls, &nothing).len(), 1);
 }
