@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
 
 use crate::find_max::FindMaxOptions;
 use crate::named;
@@ -60,16 +60,13 @@ impl Cli {
     /// Reads arguments, the program's name first. SIPp's long names may stand with one dash.
     ///
     /// # Errors
-    /// What clap says to wrong ones, and to `--help`.
-    pub fn read<T: Into<OsString>>(
-        arguments: impl IntoIterator<Item = T>,
-    ) -> Result<Self, clap::Error> {
+    /// [`clap::Error`] for wrong ones and for `--help`; another if a file or a scenario is wrong.
+    pub fn read<T: Into<OsString>>(arguments: impl IntoIterator<Item = T>) -> Result<Self> {
         let mut cli = Self::parse_translated(arguments)?;
-        let named = named::apply(match &mut cli.verb {
+        named::apply(match &mut cli.verb {
             Some(Verb::FindMax(options)) => &mut options.run,
             _ => &mut cli.options,
-        });
-        named.map_err(|error| Self::command().error(ErrorKind::InvalidValue, error))?;
+        })?;
         Ok(cli)
     }
 
