@@ -138,6 +138,7 @@ pub fn command(options: &FindMaxOptions) -> Result<Vec<String>> {
     for (is_named, name) in [
         (options.run.calls.is_some(), "-m"),
         (options.run.duration.is_some(), "--duration"),
+        (options.run.timeout.is_some(), "-timeout"),
         (options.run.schedule.is_some(), "--schedule"),
         (options.run.rate_increase.is_some(), "-rate_increase"),
         (options.run.users.is_some(), "-users"),

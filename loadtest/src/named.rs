@@ -153,6 +153,7 @@ pub fn apply(options: &mut Options) -> Result<()> {
             files: &files,
             keys: &keys,
             credentials: (user, scenario.ap.as_deref().unwrap_or("password")),
+            receive_timeout: scenario.recv_timeout,
         },
     )?;
     // Whoever names a target has gateways of his own there.

@@ -23,6 +23,8 @@ pub struct Surroundings<'a> {
     pub keys: &'a [(String, String)],
     /// User and password for `[authentication]` that names none (`-au`, `-ap`).
     pub credentials: (&'a str, &'a str),
+    /// How long a `<recv>` waits that does not say it (`-recv_timeout`).
+    pub receive_timeout: Option<Duration>,
 }
 
 /// Attributes that every step may have.
@@ -421,13 +423,15 @@ impl Compiler<'_> {
             }
         };
         let on_timeout = self.target(node, "ontimeout")?;
+        let timeout = self.millis(node, "timeout")?;
+        let timeout = timeout.or(self.surroundings.receive_timeout);
         Ok(Receive {
             wanted,
             answers: self.transaction(node, "response_txn"),
             optional,
             is_challenge,
             learns_routes: self.flag(node, "rrs")?,
-            timeout: self.millis(node, "timeout")?.map(|time| (time, on_timeout)),
+            timeout: timeout.map(|time| (time, on_timeout)),
             lost: self.part(node, "lost", 100.0)?.unwrap_or(0.0),
         })
     }

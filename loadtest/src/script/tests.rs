@@ -10,7 +10,7 @@ use super::actor::{Actor, ActorConfig};
 use super::call::Fixed;
 use super::compile::{Surroundings, compile};
 use super::inject::Injection;
-use super::program::Program;
+use super::program::{Act, Program};
 use super::source::Source;
 
 const CALLER: &str = include_str!("../../../tests/scenarios/caller.xml");
@@ -168,6 +168,21 @@ fn silence_ends_a_call_after_64_intervals() {
     assert_eq!((report.caller.counts.failed, report.causes[0]), (3, 3));
     // At 0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 s.
     assert_eq!(world.wire.len(), 3 * 7);
+}
+
+#[test]
+fn a_receive_waits_as_long_as_all_do_unless_it_says_so() {
+    let surroundings = Surroundings {
+        receive_timeout: Some(Duration::from_millis(700)),
+        ..Surroundings::default()
+    };
+    let text = "<scenario><recv request='A'/><recv request='B' timeout='20'/></scenario>";
+    let program = compile(&source(text), surroundings).unwrap();
+    let waits = program.steps.iter().map(|step| match &step.act {
+        Act::Receive(receive) => receive.timeout.map(|(time, _)| time.as_millis()),
+        _ => None,
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), [Some(700), Some(20)]);
 }
 
 fn message(first: &str, more: &str) -> String {
