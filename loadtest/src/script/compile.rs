@@ -271,7 +271,14 @@ impl Compiler<'_> {
             .dot_matches_new_line(true)
             .case_insensitive(ignore_case)
             .build()
-            .map_err(|error| self.source.attribute_fault(node, name, error.to_string()))
+            .map_err(|error| {
+                // The lines before it draw the expression.
+                let error = error.to_string();
+                let cause = error.lines().last().unwrap_or_default();
+                let cause = cause.trim_start_matches("error: ");
+                let message = format!("the expression {text}: {cause}");
+                self.source.attribute_fault(node, name, message)
+            })
     }
 
     /// Text with keywords, that stands in `node`.

@@ -227,6 +227,9 @@ fn variables_tests_and_jumps_decide_the_way() {
         (1, 0),
         "{report:?}"
     );
+    // Also what has no message.
+    let done = report.steps.iter().map(|step| step.done);
+    assert_eq!(done.collect::<Vec<_>>(), [3, 3, 3, 1]);
     let counts: Vec<String> = world
         .wire
         .iter()
@@ -316,6 +319,8 @@ fn refused(inside: &str, expected: &str) {
     let text = format!("<scenario>{inside}</scenario>");
     let fault = compile(&source(&text), Surroundings::default()).unwrap_err();
     let fault = fault.to_string();
+    assert!(!fault.contains('\n'), "{fault}");
+    assert!(!fault.contains(" at "), "the place stands twice: {fault}");
     assert!(
         fault.starts_with(&format!("x.xml:{expected}")),
         "{inside}: {fault}"
@@ -325,7 +330,10 @@ fn refused(inside: &str, expected: &str) {
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     for (inside, expected) in [
-        ("\n  <send>", "2:9: not well-formed"),
+        (
+            "\n  <send>",
+            "2:9: not well-formed XML: expected 'send' tag, not 'scenario'",
+        ),
         ("\n  <hello/>", "2:3: <hello> is not known"),
         ("\n  <recv response='20'/>", "2:9: a code from 100"),
         ("\n  <recv/>", "2:3: <recv> needs either"),
@@ -351,7 +359,23 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             "<send><![CDATA[\n OPTIONS [field0] x\n]]></send>",
-            "2:10: [field0]: -inf names no such file",
+            "2:10: [field0]: needs -inf FILE",
+        ),
+        (
+            "<send><![CDATA[\n OPTIONS [field0 file=\"b.csv\"] x\n]]></send>",
+            "2:10: [field0 file=\"b.csv\"]: needs -inf b.csv",
+        ),
+        (
+            "<send><![CDATA[\n OPTIONS x\n X: [field0 x\n]]></send>",
+            "3:5: [field0: the bracket is not closed",
+        ),
+        (
+            "<nop><action><exec play_pcap_audio='a.pcap'/></action></nop>",
+            "1:30: play_pcap_audio: media is not supported",
+        ),
+        (
+            "<nop><action><exec command='ls'/></action></nop>",
+            "1:30: commands of the system",
         ),
         ("<send>  </send>", "1:11: <send> has no message"),
         (
@@ -360,7 +384,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             "<recv request='A'><action><ereg regexp='(' assign_to='1'/></action></recv>",
-            "1:43: regex parse error",
+            "1:43: the expression (: unclosed group",
         ),
         ("<pause distribution='weibull'/>", "1:18: weibull"),
         ("<nop/>", "1:1: a scenario needs a <send> or a <recv>"),
