@@ -31,6 +31,7 @@ fn command(cli: &Cli) -> Result<Vec<String>> {
     let options = match &cli.verb {
         Some(Verb::Report(options)) => {
             report::command(options)?;
+            println!("wrote {}", options.output.display());
             return Ok(Vec::new());
         }
         Some(Verb::FindMax(options)) => return find_max::command(options),
