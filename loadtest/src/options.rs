@@ -52,7 +52,7 @@ pub struct Options {
     pub schedule: Option<Schedule>,
 
     /// Raise the rate by so much every -rate_interval, up to -rate_max, after which no call starts; without
-    /// it until -m or --duration (also -rate_increase)
+    /// it until -m, --duration or a signal (also -rate_increase)
     #[arg(long = "rate_increase", value_name = "CALLS", value_parser = parse_rate,
         conflicts_with_all = ["schedule", "ramp"])]
     pub rate_increase: Option<f64>,

@@ -420,3 +420,48 @@ fn credentials_where_they_cannot_be_are_refused() {
         refused(inside, expected);
     }
 }
+
+/// The cells of the row of the README's table of what is refused.
+fn refused_by_the_readme(row: &str) -> Vec<&'static str> {
+    let (_, table) = include_str!("../../README.md")
+        .split_once("\nRefused, ")
+        .unwrap();
+    let start = format!("| {row} | ");
+    let line = table.lines().find(|line| line.starts_with(&start)).unwrap();
+    line[start.len()..].split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn what_the_readme_says_is_refused() {
+    let is_refused = |inside: &str| {
+        let text = format!("<scenario><recv request='A'/>{inside}</scenario>");
+        compile(&source(&text), Surroundings::default()).is_err()
+    };
+    let check = |inside: &str| assert!(is_refused(inside), "{inside}");
+    // What stands around them is not what is refused.
+    for inside in [
+        "<recv request='B' rrs='true'/><pause distribution='fixed' value='1'/>",
+        "<nop><action><exec int_cmd='stop_now'/></action></nop><send>A x SIP/2.0\n\n[len]</send>",
+    ] {
+        assert!(!is_refused(inside), "{inside}");
+    }
+    for name in refused_by_the_readme("elements") {
+        check(&format!("{}/>", name.trim_end_matches('>')));
+    }
+    for name in refused_by_the_readme("attributes") {
+        check(&format!(
+            "<recv request='B' {}='true'/>",
+            name.trim_matches(['<', '>'])
+        ));
+    }
+    for name in refused_by_the_readme("`<pause distribution>`") {
+        check(&format!("<pause distribution='{name}' value='1'/>"));
+    }
+    for name in refused_by_the_readme("actions") {
+        check(&format!("<nop><action><{name}/></action></nop>"));
+        check(&format!("<nop><action><exec {name}='x'/></action></nop>"));
+    }
+    for name in refused_by_the_readme("keywords") {
+        check(&format!("<send>A x SIP/2.0\n\n[{name}]</send>"));
+    }
+}
