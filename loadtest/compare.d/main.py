@@ -91,7 +91,7 @@ def keep(run, begin, busy, options):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="loadtest/compare", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only what the aims need, 15 minutes")
+    parser.add_argument("--quick", action="store_true", help="only what the aims need, about 15 minutes")
     parser.add_argument("--only", action="append", metavar="NAME", help=f"{', '.join(GROUPS)}")
     parser.add_argument("--subjects", metavar="LIST", help=", ".join(subjects.SUBJECTS))
     parser.add_argument("--rounds", type=int, help="of each cell [3; quick: 2]")
@@ -102,10 +102,16 @@ def arguments():
     parser.add_argument("--out", metavar="FOLDER", help="for performance.md [docs; a part: target]")
     parser.add_argument("--programs", metavar="FOLDER", help="of sipshard and sipload")
     parser.add_argument("--page", action="store_true", help="only write the page of the last run")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     for name in options.only or []:
         if name not in GROUPS:
             parser.error(f"--only {name}: there are {', '.join(GROUPS)}")
+    for name in options.subjects.split(",") if options.subjects else []:
+        if name not in subjects.SUBJECTS:
+            parser.error(f"--subjects {name}: there are {', '.join(subjects.SUBJECTS)}")
+    if options.check:
+        sys.exit(0)
     options.target = os.path.join(ROOT, "target")
     is_part = options.only or options.subjects
     # Beside a page that goes elsewhere; not among the documents.

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use anyhow::Result;
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::find_max::FindMaxOptions;
 use crate::named;
 use crate::options::Options;
 use crate::report::ReportOptions;
+use crate::sipp;
 
 /// An open-loop SIP load generator: callers and gateways over UDP on all cores.
 ///
@@ -35,53 +36,41 @@ pub enum Verb {
     FindMax(Box<FindMaxOptions>),
 }
 
-/// Options that SIPp writes with one dash, though their names are long.
-const SIPP_LONG: &[&str] = &[
-    "-aa",
-    "-ap",
-    "-au",
-    "-inf",
-    "-key",
-    "-mi",
-    "-mp",
-    "-sd",
-    "-sf",
-    "-fd",
-    "-rate_increase",
-    "-rate_interval",
-    "-rate_max",
-    "-sn",
-    "-stf",
-    "-trace_stat",
-    "-users",
-];
-
 impl Cli {
     /// Reads arguments, the program's name first. SIPp's long names may stand with one dash.
     ///
     /// # Errors
-    /// What clap says to wrong ones, and to `--help`.
-    pub fn read<T: Into<OsString>>(
-        arguments: impl IntoIterator<Item = T>,
-    ) -> Result<Self, clap::Error> {
+    /// [`clap::Error`] for wrong ones and for `--help`; another if a file or a scenario is wrong.
+    pub fn read<T: Into<OsString>>(arguments: impl IntoIterator<Item = T>) -> Result<Self> {
         let mut cli = Self::parse_translated(arguments)?;
-        let named = named::apply(match &mut cli.verb {
+        let options = match &mut cli.verb {
             Some(Verb::FindMax(options)) => &mut options.run,
             _ => &mut cli.options,
-        });
-        named.map_err(|error| Self::command().error(ErrorKind::InvalidValue, error))?;
+        };
+        options.settle_rates()?;
+        named::apply(options)?;
         Ok(cli)
     }
 
-    fn parse_translated<T: Into<OsString>>(
-        arguments: impl IntoIterator<Item = T>,
-    ) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments.into_iter().map(|argument| {
-            let argument = argument.into();
-            match argument.to_str() {
-                Some(name) if SIPP_LONG.contains(&name) => format!("-{name}").into(),
-                _ => argument,
-            }
-        }))
+    fn parse_translated<T: Into<OsString>>(arguments: impl IntoIterator<Item = T>) -> Result<Self> {
+        let takes_numbers = |arg: Arg| {
+            let takes_values = arg.get_action().takes_values();
+            // So that a number below zero is told its bounds, and is not taken for an option.
+            arg.allow_negative_numbers(takes_values)
+        };
+        let mut command = Self::command()
+            .mut_args(takes_numbers)
+            .mut_subcommands(|verb| verb.mut_args(takes_numbers));
+        let is_long = |name: &str| {
+            let mut all = command
+                .get_subcommands()
+                .chain([&command])
+                .flat_map(clap::Command::get_arguments);
+            all.any(|arg| arg.get_long() == Some(name))
+        };
+        let arguments = arguments.into_iter().map(Into::into);
+        let arguments = sipp::translate(arguments, is_long)?;
+        let found = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&found).map_err(|error| error.format(&mut command).into())
     }
 }

@@ -3,7 +3,7 @@
 //! Short runs at rates that double until one is not clean, then halve the gap, and at the end the best rate
 //! once more: what it has carried twice is reported.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -138,6 +138,7 @@ pub fn command(options: &FindMaxOptions) -> Result<Vec<String>> {
     for (is_named, name) in [
         (options.run.calls.is_some(), "-m"),
         (options.run.duration.is_some(), "--duration"),
+        (options.run.timeout.is_some(), "-timeout"),
         (options.run.schedule.is_some(), "--schedule"),
         (options.run.rate_increase.is_some(), "-rate_increase"),
         (options.run.users.is_some(), "-users"),
@@ -155,14 +156,15 @@ pub fn command(options: &FindMaxOptions) -> Result<Vec<String>> {
         "{:>4} {:>10} {:>10} {:>9} {:>10} {:>10} {:>11} {:>11} {:>9}  verdict",
         "step", "calls/s", "calls", "failed %", "retrans", "p50 ms", "p99 ms", "late p99", "CPU us"
     );
+    let on_terminal = std::io::stderr().is_terminal();
     let mut step = 0;
     while let Some(rate) = search.next() {
         step += 1;
         if !options.run.quiet {
-            eprint!(
-                "step {step}: {rate:.0} calls/s for {:.0} s ...\r",
-                options.step_time.as_secs_f64()
-            );
+            // On a terminal the step's row is written over it.
+            let end = if on_terminal { "\r" } else { "\n" };
+            let seconds = options.step_time.as_secs_f64();
+            eprint!("step {step}: {rate:.0} calls/s for {seconds} s ...{end}");
         }
         let summary = attempt(options, rate)?;
         ensure!(!summary.interrupted, "interrupted: the search is not over");

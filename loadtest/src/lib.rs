@@ -6,7 +6,7 @@
 //! [`worker`] does it, [`run`] watches over it, [`screen`] shows it, [`verdict`] judges it.
 //! [`record`] keeps what the threads tell, [`report`] and [`trace`] write it down; [`target`] is what was asked for.
 //! [`script`] plays SIPp's XML scenarios instead of the built-in callers.
-//! [`find_max`] searches the highest rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
+//! `sipp` reads the names of SIPp's options. [`find_max`] searches the highest rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
 pub mod cli;
 mod cpu;
@@ -21,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod screen;
 pub mod script;
+mod sipp;
 pub mod target;
 pub mod timeline;
 pub mod trace;

@@ -8,8 +8,7 @@ use sipload::options::Role;
 use sipload::{find_max, forward, named, report, run, screen, verdict};
 
 fn main() -> ExitCode {
-    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    match command(&cli) {
+    match Cli::read(std::env::args_os()).and_then(|cli| command(&cli)) {
         Ok(missed) => {
             for threshold in &missed {
                 eprintln!("sipload: {threshold}");
@@ -17,6 +16,10 @@ fn main() -> ExitCode {
             ExitCode::from(u8::from(!missed.is_empty()))
         }
         Err(error) => {
+            // Only what is wrong with the usage, or was asked for by --help, ends in a hint at it.
+            if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                usage.exit();
+            }
             eprintln!("sipload: {error:#}");
             ExitCode::from(2)
         }
@@ -28,6 +31,7 @@ fn command(cli: &Cli) -> Result<Vec<String>> {
     let options = match &cli.verb {
         Some(Verb::Report(options)) => {
             report::command(options)?;
+            println!("wrote {}", options.output.display());
             return Ok(Vec::new());
         }
         Some(Verb::FindMax(options)) => return find_max::command(options),

@@ -102,8 +102,16 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
 /// If there is none of this name.
 pub fn xml(name: &str) -> Result<&'static str> {
     let script = SCRIPTS.iter().find(|(known, _, _)| *known == name);
-    let (_, _, xml) =
-        script.with_context(|| format!("-sd {name}: no script is built in under this name"))?;
+    let missing = || {
+        let names: Vec<&str> = SCRIPTS.iter().map(|(name, _, _)| *name).collect();
+        let names = names.join(", ");
+        if NAMED.iter().any(|named| named.name == name) {
+            format!("-sd {name}: `-sn {name}` is played without XML. With XML there are: {names}")
+        } else {
+            format!("-sd {name}: there is no such scenario. With XML there are: {names}")
+        }
+    };
+    let (_, _, xml) = script.with_context(missing)?;
     Ok(xml)
 }
 
@@ -153,11 +161,18 @@ pub fn apply(options: &mut Options) -> Result<()> {
             files: &files,
             keys: &keys,
             credentials: (user, scenario.ap.as_deref().unwrap_or("password")),
+            receive_timeout: scenario.recv_timeout,
         },
     )?;
     // Whoever names a target has gateways of his own there.
     if !program.calls {
         options.role = Role::Uas;
+        if let Some(target) = options.target {
+            eprintln!(
+                "sipload: warning: {} begins with <recv>: it waits for calls, and makes none to {target}",
+                source.file
+            );
+        }
     } else if options.target.is_some() {
         options.role = Role::Uac;
     }

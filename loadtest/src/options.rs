@@ -18,15 +18,15 @@ use crate::script::program::Program;
 
 use self::addresses::{Addresses, parse_addresses};
 use self::parse::{
-    Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule, parse_seconds,
-    parse_target, parse_user,
+    RATES, Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule,
+    parse_seconds, parse_target, parse_user,
 };
 use self::threshold::{Threshold, parse_threshold};
 
 /// What a run is told.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Where calls are sent: IP:PORT, or IP for port 5060
+    /// Where calls are sent: IP:PORT or NAME:PORT, without a port 5060
     #[arg(value_parser = parse_target)]
     pub target: Option<SocketAddr>,
 
@@ -38,6 +38,10 @@ pub struct Options {
     #[arg(short = 'r', long, value_name = "CALLS", default_value_t = 10.0, value_parser = parse_rate)]
     pub rate: f64,
 
+    /// Milliseconds that -r, -rate_increase and -rate_max count for (also -rp)
+    #[arg(long = "rp", value_name = "MS", default_value = "1000", value_parser = parse_millis)]
+    pub rate_period: Duration,
+
     /// Seconds in which the rate climbs evenly from zero
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
     pub ramp: Duration,
@@ -47,9 +51,9 @@ pub struct Options {
     #[arg(long, value_name = "STAGES", value_parser = parse_schedule, conflicts_with = "ramp")]
     pub schedule: Option<Schedule>,
 
-    /// Raise the rate by so much every -rate_interval, up to -rate_max, after which no call starts
-    /// (also -rate_increase)
-    #[arg(long = "rate_increase", value_name = "CALLS", value_parser = parse_rate, requires = "rate_max",
+    /// Raise the rate by so much every -rate_interval, up to -rate_max, after which no call starts; without
+    /// it until -m, --duration or a signal (also -rate_increase)
+    #[arg(long = "rate_increase", value_name = "CALLS", value_parser = parse_rate,
         conflicts_with_all = ["schedule", "ramp"])]
     pub rate_increase: Option<f64>,
 
@@ -73,6 +77,10 @@ pub struct Options {
     /// Seconds in which calls start (with neither this nor -m: 10); for --role uas, the seconds to run
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub duration: Option<Duration>,
+
+    /// Seconds after which the run ends; calls that are under way then have failed (also -timeout)
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub timeout: Option<Duration>,
 
     /// Milliseconds that an answered call is held
     #[arg(short = 'd', long = "hold", value_name = "MS", default_value = "1000", value_parser = parse_millis)]
@@ -242,6 +250,10 @@ pub struct Scenario {
     #[arg(long, value_name = "PASSWORD")]
     pub ap: Option<String>,
 
+    /// Milliseconds that a <recv> without timeout waits at most (also -recv_timeout)
+    #[arg(long = "recv_timeout", value_name = "MS", value_parser = parse_millis)]
+    pub recv_timeout: Option<Duration>,
+
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]
     pub sd: Option<String>,
@@ -249,6 +261,31 @@ pub struct Scenario {
     /// The compiled scenario.
     #[arg(skip)]
     pub program: Option<Arc<Program>>,
+}
+
+impl Options {
+    /// Makes rates for each `-rp` rates for each second. To be called once.
+    ///
+    /// # Errors
+    /// If there can be no such rate.
+    pub fn settle_rates(&mut self) -> anyhow::Result<()> {
+        let period = self.rate_period.as_secs_f64();
+        let rates = [
+            Some(&mut self.rate),
+            self.rate_increase.as_mut(),
+            self.rate_max.as_mut(),
+        ];
+        for rate in rates.into_iter().flatten() {
+            let each_second = *rate / period;
+            anyhow::ensure!(
+                RATES.contains(&each_second),
+                "-rp: {rate} calls in {} ms are not between 0.001 and 10,000,000 calls a second",
+                period * 1e3
+            );
+            *rate = each_second;
+        }
+        Ok(())
+    }
 }
 
 impl Scenario {

@@ -13,6 +13,7 @@ use sipshard::agent::{
 use sipshard::proxy::{SocketId, Timers};
 
 use self::sockets::{address_of, bind_callers, bind_gateways, local_ips};
+use crate::options::parse::MOST_CALLS;
 use crate::options::{Distribution, Options, Role, Side};
 use crate::script::actor::ActorConfig;
 use crate::script::call::Fixed;
@@ -21,6 +22,8 @@ use crate::script::program::Program;
 use crate::target::Target;
 use crate::verdict;
 
+/// Most steps of a rate that rises without an end.
+const MOST_STEPS: f64 = 10_000.0;
 /// How long calls start if nothing says otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 
@@ -74,6 +77,10 @@ impl Plan {
             scenario.program.is_some() || (scenario.au.is_none() && scenario.ap.is_none()),
             "-au and -ap are for scenarios with [authentication] (-sf)"
         );
+        ensure!(
+            scenario.program.is_some() || scenario.recv_timeout.is_none(),
+            "-recv_timeout is for scenarios with <recv> (-sf)"
+        );
         verdict::check_measurable(options)?;
         let threads = match options.threads {
             Some(threads) => threads,
@@ -119,7 +126,7 @@ impl Plan {
         Ok(Self {
             crews,
             gateways: addresses,
-            longest: longest(options),
+            longest: longest(options).into_iter().chain(options.timeout).min(),
         })
     }
 }
@@ -159,10 +166,11 @@ fn stages(options: &Options) -> Vec<Stage> {
     if let Some(schedule) = &options.schedule {
         return schedule.0.clone();
     }
-    let (Some(increase), Some(most)) = (options.rate_increase, options.rate_max) else {
+    let Some(increase) = options.rate_increase else {
         return Vec::new();
     };
-    let steps = ((most - options.rate) / increase).max(0.0).floor() as u32;
+    let most = options.rate_max.unwrap_or(MOST_CALLS);
+    let steps = ((most - options.rate) / increase).clamp(0.0, MOST_STEPS) as u32;
     let step = |number| {
         let rate = options.rate + f64::from(number) * increase;
         Stage {
@@ -451,6 +459,24 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_ends_a_run_before_its_time() {
+        let both = plan(&["-m", "100", "-timeout", "2.5"]).unwrap();
+        assert_eq!(both.longest, Some(Duration::from_millis(2_500)));
+        let gateways = plan(&["--role", "uas", "-p", "0", "-timeout", "3s"]).unwrap();
+        assert_eq!(gateways.longest, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_rate_may_rise_without_an_end() {
+        let rising = ["-r", "100", "-rate_increase", "50", "-rate_interval", "1"];
+        let plan = plan(&[&rising[..], &["-m", "350"]].concat()).unwrap();
+        let profile = &plan.crews[0].caller.as_ref().unwrap().profile;
+        assert!((profile.stages[2].from - 200.0).abs() < f64::EPSILON);
+        assert_eq!(profile.start_of(349).unwrap().as_secs(), 2);
+        assert_eq!(profile.start_of(350), None);
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         for (arguments, reason) in [
             (&["--role", "uac"][..], "needs a TARGET"),
@@ -458,6 +484,7 @@ mod tests {
             (&["-p", "7001,7002", "--ports", "3"], "names 2 ports"),
             (&["-p", "65535", "--ports", "2"], "above 65535"),
             (&["--t1", "0"], "above zero"),
+            (&["-recv_timeout", "5"], "-recv_timeout is for"),
             (&["-au", "ann"], "-au and -ap are for scenarios"),
             (
                 &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],

@@ -98,7 +98,7 @@ impl LiveLine {
 
     /// Shows one second.
     pub fn show(&mut self, second: &Second) {
-        let text = if self.calls {
+        let parts = if self.calls {
             self.callers(second)
         } else {
             self.gateways(second)
@@ -106,42 +106,42 @@ impl LiveLine {
         match self.output {
             Output::None => return,
             Output::Terminal => {
-                eprint!("\r\x1b[K{text}");
+                eprint!("\r\x1b[K{}", fitted(parts, columns()));
                 // A terminal that is gone is no reason to stop.
                 let _ = std::io::stderr().flush();
             }
-            Output::File => eprintln!("{text}"),
+            Output::File => eprintln!("{}", fitted(parts, usize::MAX)),
         }
         self.shown = true;
     }
 
-    fn callers(&mut self, second: &Second) -> String {
+    fn callers(&mut self, second: &Second) -> Vec<Part> {
         let counts = &second.counts;
         let rate = self.rate(second.at, counts.started);
         let [p50, _, p99, _, max] = second.answers.at.map(millis);
-        format!(
-            "{at:>5.0} s{progress} {rate:>7.0} cps {live:>8} live {started:>10} calls {failed:>6} failed \
-             {skipped:>6} skipped {again:>6} retrans   answer p50 {p50} p99 {p99} max {max} ms",
-            at = second.at.as_secs_f64(),
-            progress = self.progress.of(second.at, counts.started + counts.skipped),
-            live = counts.live,
-            started = counts.started,
-            failed = counts.failed,
-            skipped = counts.skipped,
-            again = counts.retransmissions(),
-        )
+        let progress = self.progress.of(second.at, counts.started + counts.skipped);
+        vec![
+            (0, format!("{:>5.0} s{progress}", second.at.as_secs_f64())),
+            (0, format!("{rate:>7.0} cps")),
+            (2, format!("{:>8} live", counts.live)),
+            (3, format!("{:>10} calls", counts.started)),
+            (0, format!("{:>6} failed", counts.failed)),
+            (4, format!("{:>6} skipped", counts.skipped)),
+            (5, format!("{:>6} retrans", counts.retransmissions())),
+            (1, format!("  answer p50 {p50} p99 {p99} max {max} ms")),
+        ]
     }
 
-    fn gateways(&mut self, second: &Second) -> String {
+    fn gateways(&mut self, second: &Second) -> Vec<Part> {
         let rate = self.rate(second.at, second.gateway_calls);
-        format!(
-            "{at:>5.0} s{progress} {rate:>7.0} cps {live:>8} live {calls:>10} calls {ended:>10} ended",
-            at = second.at.as_secs_f64(),
-            progress = self.progress.of(second.at, second.gateway_ended),
-            live = second.gateway_live,
-            calls = second.gateway_calls,
-            ended = second.gateway_ended,
-        )
+        let progress = self.progress.of(second.at, second.gateway_ended);
+        vec![
+            (0, format!("{:>5.0} s{progress}", second.at.as_secs_f64())),
+            (0, format!("{rate:>7.0} cps")),
+            (0, format!("{:>8} live", second.gateway_live)),
+            (0, format!("{:>10} calls", second.gateway_calls)),
+            (0, format!("{:>10} ended", second.gateway_ended)),
+        ]
     }
 
     /// Calls a second since the line was last shown.
@@ -157,6 +157,43 @@ impl LiveLine {
         if self.output == Output::Terminal && self.shown {
             eprintln!();
         }
+    }
+}
+
+/// A part of the live line; those with the highest number go first if it is too long.
+type Part = (u8, String);
+
+/// The terminal's width; 80 if it does not tell.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns > 0 { columns } else { 80 }
+}
+
+/// The parts as a line that a terminal of this width does not break: what is broken cannot be written over.
+/// First the spaces that align go, then parts.
+fn fitted(mut parts: Vec<Part>, columns: usize) -> String {
+    let joined = |parts: &[Part]| {
+        let texts = parts.iter().map(|(_, text)| text.as_str());
+        texts.collect::<Vec<_>>().join(" ")
+    };
+    // In the last column some terminals break already.
+    let most = columns.saturating_sub(1);
+    let line = joined(&parts);
+    if line.len() <= most {
+        return line;
+    }
+    for (_, text) in &mut parts {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        *text = words.join(" ");
+    }
+    loop {
+        let line = joined(&parts);
+        let last = parts.iter().map(|(number, _)| *number).max().unwrap_or(0);
+        if line.len() <= most || last == 0 {
+            return line.chars().take(most).collect();
+        }
+        parts.retain(|(number, _)| *number != last);
     }
 }
 
@@ -570,5 +607,27 @@ mod tests {
                 "timer opt"
             ]
         );
+    }
+
+    #[test]
+    fn the_live_line_fits_into_the_terminal() {
+        let part = |number, text: &str| (number, text.to_owned());
+        let parts = vec![
+            part(0, "    1 s   5 %"),
+            part(2, "       7 live"),
+            part(1, "  answer 2 ms"),
+        ];
+        for (columns, line) in [
+            (usize::MAX, "    1 s   5 %        7 live   answer 2 ms"),
+            (42, "    1 s   5 %        7 live   answer 2 ms"),
+            (41, "1 s 5 % 7 live answer 2 ms"),
+            (27, "1 s 5 % 7 live answer 2 ms"),
+            (26, "1 s 5 % answer 2 ms"),
+            (19, "1 s 5 %"),
+            (4, "1 s"),
+            (0, ""),
+        ] {
+            assert_eq!(fitted(parts.clone(), columns), line, "{columns}");
+        }
     }
 }

@@ -48,3 +48,22 @@ fn the_comparison_measures_and_writes_its_page() {
     let picture = out.path().join("performance/stateless.svg");
     assert!(fs::read_to_string(picture).unwrap().ends_with("</svg>\n"));
 }
+
+#[test]
+fn wrong_arguments_are_refused_before_anything_is_built() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("compare");
+    for (option, expected) in [
+        ("--only", "--only wrong: there are stateless, "),
+        ("--subjects", "--subjects wrong: there are direct, "),
+    ] {
+        let run = Command::new(&script)
+            .args([option, "wrong"])
+            // Nothing can be built with it.
+            .env("CARGO_TARGET_DIR", "/dev/null")
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(expected), "{errors}");
+    }
+}

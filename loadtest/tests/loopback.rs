@@ -163,8 +163,13 @@ fn the_rate_follows_its_stages() {
 
 #[test]
 fn the_highest_rate_is_found_below_the_ceiling() {
-    let mut search = start("find-max -q -r 50 --ceiling 100 --step-time 0.3 -d 1");
+    let mut search = start("find-max -r 50 --ceiling 100 --step-time 0.3 -d 1");
     let table = output(&mut search);
+    // Off a terminal each step is a line of its own.
+    let steps = search.stderr.take().unwrap();
+    let steps: Vec<String> = BufReader::new(steps).lines().map(Result::unwrap).collect();
+    assert_eq!(steps[1], "step 2: 100 calls/s for 0.3 s ...");
+    assert_eq!(steps.len(), 3, "{steps:?}");
     assert!(
         table.contains("Highest clean rate: 100 calls/s, the ceiling"),
         "{table}"

@@ -1,24 +1,53 @@
 //! Values on the command line: numbers with their bounds, times, addresses.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use sipshard::agent::Stage;
 
-/// An address, or an IP address for port 5060.
+/// An address or a name, without a port for port 5060. A name stands for its first IPv4 address, or, if it
+/// has none, its first.
 ///
 /// # Errors
 /// What is wrong, for the user.
 pub fn parse_target(text: &str) -> Result<SocketAddr, String> {
     let default_port = || {
         let bare = text.trim_start_matches('[').trim_end_matches(']');
-        bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060))
+        bare.parse()
+            .ok()
+            .map(|ip| SocketAddr::new(ip, DEFAULT_PORT))
     };
-    text.parse()
-        .ok()
-        .or_else(default_port)
-        .filter(|target: &SocketAddr| target.port() != 0 && !target.ip().is_unspecified())
-        .ok_or_else(|| "not an address such as 192.0.2.1:5060 or [2001:db8::1]:5060".to_owned())
+    let target = text.parse().ok().or_else(default_port);
+    let target = target.map_or_else(|| resolve(text), Ok)?;
+    if target.port() == 0 || target.ip().is_unspecified() {
+        return Err(NO_ADDRESS.to_owned());
+    }
+    Ok(target)
+}
+
+const DEFAULT_PORT: u16 = 5060;
+const NO_ADDRESS: &str =
+    "not an address or name such as 192.0.2.1:5060, [2001:db8::1]:5060 or proxy.example.org";
+
+fn resolve(text: &str) -> Result<SocketAddr, String> {
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) => (name, port.parse().map_err(|_| NO_ADDRESS)?),
+        None => (text, DEFAULT_PORT),
+    };
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    // Numbers alone are a mistyped address, not a name to ask for.
+    let is_number = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    if name.is_empty() || !name.bytes().all(letter) || name.bytes().all(is_number) {
+        return Err(NO_ADDRESS.to_owned());
+    }
+    let found = (name, port)
+        .to_socket_addrs()
+        .map_err(|error| format!("the name {name} cannot be resolved: {error}"))?;
+    let found: Vec<SocketAddr> = found.collect();
+    let first = found.iter().find(|address| address.is_ipv4());
+    let first = first.or(found.first()).copied();
+    first.ok_or_else(|| format!("the name {name} has no address"))
 }
 
 fn parse_number(text: &str) -> Result<f64, String> {
@@ -30,8 +59,27 @@ fn parse_number(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A time in seconds: a number with one of SIPp's units, or without one.
+fn parse_time(text: &str, usual: f64) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (number, unit) = match &text[digits.len()..] {
+        "ms" => (digits, 1e-3),
+        "s" => (digits, 1.0),
+        "m" => (digits, 60.0),
+        "h" => (digits, 3_600.0),
+        _ => (text, usual),
+    };
+    let seconds = parse_number(number)? * unit;
+    if seconds > LONGEST_SECONDS {
+        return Err("must not be above 30 days".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
 /// Most calls a second.
-const MOST_CALLS: f64 = 10_000_000.0;
+pub const MOST_CALLS: f64 = 10_000_000.0;
+/// Calls a second.
+pub const RATES: RangeInclusive<f64> = 0.001..=MOST_CALLS;
 
 /// The stages of a schedule.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +90,8 @@ pub struct Schedule(pub Vec<Stage>);
 /// # Errors
 /// What is wrong, for the user.
 pub fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate = parse_number(text)?;
-    if (0.001..=MOST_CALLS).contains(&rate) {
+    let rate = text.parse().map_err(|_| "not a number".to_owned())?;
+    if RATES.contains(&rate) {
         Ok(rate)
     } else {
         Err("must lie between 0.001 and 10,000,000".to_owned())
@@ -75,28 +123,20 @@ pub fn parse_schedule(text: &str) -> Result<Schedule, String> {
     stages.collect::<Result<_, _>>().map(Schedule)
 }
 
-/// Seconds.
+/// Seconds, or a number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
 /// What is wrong, for the user.
 pub fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds = parse_number(text)?;
-    if seconds > LONGEST_SECONDS {
-        return Err("must not be above 30 days".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
+    parse_time(text, 1.0)
 }
 
-/// Milliseconds.
+/// Milliseconds, or a number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
 /// What is wrong, for the user.
 pub fn parse_millis(text: &str) -> Result<Duration, String> {
-    let millis = parse_number(text)?;
-    if millis / 1_000.0 > LONGEST_SECONDS {
-        return Err("must not be above 30 days".to_owned());
-    }
-    Ok(Duration::from_secs_f64(millis / 1_000.0))
+    parse_time(text, 1e-3)
 }
 
 /// Percent, with or without the sign.

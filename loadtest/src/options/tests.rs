@@ -1,10 +1,10 @@
 use super::*;
 use crate::cli::Cli;
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 fn parse(arguments: &[&str]) -> Result<Options, String> {
     let all = std::iter::once(&"sipload").chain(arguments);
-    let cli = Cli::try_parse_from(all).map_err(|error| error.to_string())?;
+    let cli = Cli::read(all).map_err(|error| error.to_string())?;
     Ok(cli.options)
 }
 
@@ -63,11 +63,44 @@ fn a_target_needs_no_port() {
 }
 
 #[test]
+fn a_target_may_be_a_name() {
+    for (text, target) in [
+        ("localhost", "127.0.0.1:5060"),
+        ("localhost:5070", "127.0.0.1:5070"),
+    ] {
+        let options = parse(&[text]).unwrap();
+        assert_eq!(options.target, Some(target.parse().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn times_may_have_sipps_units() {
+    let options = parse(&["-d", "2s", "-timeout", "500ms", "-rate_interval", "2m"]).unwrap();
+    assert_eq!(options.hold, Duration::from_secs(2));
+    assert_eq!(options.timeout, Some(Duration::from_millis(500)));
+    assert_eq!(options.rate_interval, Duration::from_secs(120));
+}
+
+#[test]
+fn rates_may_count_for_another_period() {
+    let options = parse(&["-r", "7", "-rp", "2000"]).unwrap();
+    assert!((options.rate - 3.5).abs() < f64::EPSILON);
+    let options = parse(&["-r", "10", "-rp", "5s", "-rate_increase", "5"]).unwrap();
+    let rates = (options.rate, options.rate_increase, options.rate_max);
+    assert_eq!(rates, (2.0, Some(1.0), None));
+}
+
+#[test]
 fn nonsense_is_refused_with_its_reason() {
     for (arguments, reason) in [
-        (&["example.org"][..], "not an address"),
+        (&["a name"][..], "not an address"),
+        (&["192.0.2.1111"], "not an address"),
+        (&["localhost:x"], "not an address"),
         (&["-r", "0"], "must lie between"),
-        (&["-r", "nan"], "must not be below zero"),
+        (&["-r", "nan"], "must lie between"),
+        (&["-r", "-5"], "must lie between"),
+        (&["-d", "-5"], "must not be below zero"),
+        (&["-rp", "0"], "in 0 ms are not between"),
         (&["--max-failed", "101"], "must not be above 100"),
         (&["--reject", "200=5"], "300 to 699"),
         (&["--reject", "486"], "CODE=PERCENT"),

@@ -326,7 +326,10 @@ impl Core {
                 }
                 Act::Pause(wait) => Some((State::Paused, self.length_of(*wait, slot))),
                 Act::TimeWait(time) => Some((State::Lingering, *time)),
-                Act::Nothing => None,
+                Act::Nothing => {
+                    self.report.steps[index].done += 1;
+                    None
+                }
             };
             if let Some((state, time)) = wait {
                 let call = &mut self.calls[slot];

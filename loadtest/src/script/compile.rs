@@ -25,6 +25,8 @@ pub struct Surroundings<'a> {
     pub keys: &'a [(String, String)],
     /// User and password for `[authentication]` that names none (`-au`, `-ap`).
     pub credentials: (&'a str, &'a str),
+    /// How long a `<recv>` waits that does not say it (`-recv_timeout`).
+    pub receive_timeout: Option<Duration>,
 }
 
 /// Attributes that every step may have.
@@ -294,7 +296,14 @@ impl Compiler<'_> {
             .dot_matches_new_line(true)
             .case_insensitive(ignore_case)
             .build()
-            .map_err(|error| self.source.attribute_fault(node, name, error.to_string()))
+            .map_err(|error| {
+                // The lines before it draw the expression.
+                let error = error.to_string();
+                let cause = error.lines().last().unwrap_or_default();
+                let cause = cause.trim_start_matches("error: ");
+                let message = format!("the expression {text}: {cause}");
+                self.source.attribute_fault(node, name, message)
+            })
     }
 
     /// Text with keywords, that stands in `node`.
@@ -446,13 +455,15 @@ impl Compiler<'_> {
             }
         };
         let on_timeout = self.target(node, "ontimeout")?;
+        let timeout = self.millis(node, "timeout")?;
+        let timeout = timeout.or(self.surroundings.receive_timeout);
         Ok(Receive {
             wanted,
             answers: self.transaction(node, "response_txn"),
             optional,
             is_challenge,
             learns_routes: self.flag(node, "rrs")?,
-            timeout: self.millis(node, "timeout")?.map(|time| (time, on_timeout)),
+            timeout: timeout.map(|time| (time, on_timeout)),
             lost: self.part(node, "lost", 100.0)?.unwrap_or(0.0),
         })
     }

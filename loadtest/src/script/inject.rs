@@ -43,6 +43,11 @@ impl Injection {
         let order = match first.to_ascii_uppercase().trim_ascii() {
             b"SEQUENTIAL" => Order::Sequential,
             b"RANDOM" => Order::Random,
+            b"" => bail!("line 1 is empty: it must be SEQUENTIAL or RANDOM"),
+            other @ (b"USER" | b"PRINTF") => bail!(
+                "line 1: {} is not supported: it must be SEQUENTIAL or RANDOM",
+                String::from_utf8_lossy(other)
+            ),
             other => bail!(
                 "line 1: `{}` is not SEQUENTIAL or RANDOM",
                 String::from_utf8_lossy(other)

@@ -47,7 +47,7 @@ pub type Causes = [u64; CAUSES.len()];
 /// What one step has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepCounts {
-    /// Messages sent or received, pauses taken.
+    /// Messages sent or received, pauses taken, actions without a message done.
     pub done: u64,
     /// Sent or received again.
     pub again: u64,

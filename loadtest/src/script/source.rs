@@ -53,11 +53,16 @@ impl Source {
             allow_dtd: true,
             ..ParsingOptions::default()
         };
-        Document::parse_with_options(&self.text, options).map_err(|error| Fault {
-            file: self.file.clone(),
-            line: error.pos().row,
-            column: error.pos().col,
-            message: format!("not well-formed XML: {error}"),
+        Document::parse_with_options(&self.text, options).map_err(|error| {
+            let (message, place) = (error.to_string(), error.pos());
+            // Most end in the place, which stands before them here.
+            let message = message.trim_end_matches(&format!(" at {place}"));
+            Fault {
+                file: self.file.clone(),
+                line: place.row,
+                column: place.col,
+                message: format!("not well-formed XML: {message}"),
+            }
         })
     }
 

@@ -10,7 +10,7 @@ use super::actor::{Actor, ActorConfig};
 use super::call::Fixed;
 use super::compile::{Surroundings, compile};
 use super::inject::Injection;
-use super::program::Program;
+use super::program::{Act, Program};
 use super::source::Source;
 
 const CALLER: &str = include_str!("../../../tests/scenarios/caller.xml");
@@ -170,6 +170,21 @@ fn silence_ends_a_call_after_64_intervals() {
     assert_eq!(world.wire.len(), 3 * 7);
 }
 
+#[test]
+fn a_receive_waits_as_long_as_all_do_unless_it_says_so() {
+    let surroundings = Surroundings {
+        receive_timeout: Some(Duration::from_millis(700)),
+        ..Surroundings::default()
+    };
+    let text = "<scenario><recv request='A'/><recv request='B' timeout='20'/></scenario>";
+    let program = compile(&source(text), surroundings).unwrap();
+    let waits = program.steps.iter().map(|step| match &step.act {
+        Act::Receive(receive) => receive.timeout.map(|(time, _)| time.as_millis()),
+        _ => None,
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), [Some(700), Some(20)]);
+}
+
 fn message(first: &str, more: &str) -> String {
     format!(
         "<![CDATA[\n {first} SIP/2.0\n Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\n \
@@ -212,6 +227,9 @@ fn variables_tests_and_jumps_decide_the_way() {
         (1, 0),
         "{report:?}"
     );
+    // Also what has no message.
+    let done = report.steps.iter().map(|step| step.done);
+    assert_eq!(done.collect::<Vec<_>>(), [3, 3, 3, 1]);
     let counts: Vec<String> = world
         .wire
         .iter()
@@ -301,6 +319,8 @@ fn refused(inside: &str, expected: &str) {
     let text = format!("<scenario>{inside}</scenario>");
     let fault = compile(&source(&text), Surroundings::default()).unwrap_err();
     let fault = fault.to_string();
+    assert!(!fault.contains('\n'), "{fault}");
+    assert!(!fault.contains(" at "), "the place stands twice: {fault}");
     assert!(
         fault.starts_with(&format!("x.xml:{expected}")),
         "{inside}: {fault}"
@@ -310,7 +330,10 @@ fn refused(inside: &str, expected: &str) {
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     for (inside, expected) in [
-        ("\n  <send>", "2:9: not well-formed"),
+        (
+            "\n  <send>",
+            "2:9: not well-formed XML: expected 'send' tag, not 'scenario'",
+        ),
         ("\n  <hello/>", "2:3: <hello> is not known"),
         ("\n  <recv response='20'/>", "2:9: a code from 100"),
         ("\n  <recv/>", "2:3: <recv> needs either"),
@@ -336,7 +359,23 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             "<send><![CDATA[\n OPTIONS [field0] x\n]]></send>",
-            "2:10: [field0]: -inf names no such file",
+            "2:10: [field0]: needs -inf FILE",
+        ),
+        (
+            "<send><![CDATA[\n OPTIONS [field0 file=\"b.csv\"] x\n]]></send>",
+            "2:10: [field0 file=\"b.csv\"]: needs -inf b.csv",
+        ),
+        (
+            "<send><![CDATA[\n OPTIONS x\n X: [field0 x\n]]></send>",
+            "3:5: [field0: the bracket is not closed",
+        ),
+        (
+            "<nop><action><exec play_pcap_audio='a.pcap'/></action></nop>",
+            "1:30: play_pcap_audio: media is not supported",
+        ),
+        (
+            "<nop><action><exec command='ls'/></action></nop>",
+            "1:30: commands of the system",
         ),
         ("<send>  </send>", "1:11: <send> has no message"),
         (
@@ -345,7 +384,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             "<recv request='A'><action><ereg regexp='(' assign_to='1'/></action></recv>",
-            "1:43: regex parse error",
+            "1:43: the expression (: unclosed group",
         ),
         ("<pause distribution='weibull'/>", "1:18: weibull"),
         ("<nop/>", "1:1: a scenario needs a <send> or a <recv>"),
@@ -379,5 +418,50 @@ fn credentials_where_they_cannot_be_are_refused() {
         ),
     ] {
         refused(inside, expected);
+    }
+}
+
+/// The cells of the row of the README's table of what is refused.
+fn refused_by_the_readme(row: &str) -> Vec<&'static str> {
+    let (_, table) = include_str!("../../README.md")
+        .split_once("\nRefused, ")
+        .unwrap();
+    let start = format!("| {row} | ");
+    let line = table.lines().find(|line| line.starts_with(&start)).unwrap();
+    line[start.len()..].split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn what_the_readme_says_is_refused() {
+    let is_refused = |inside: &str| {
+        let text = format!("<scenario><recv request='A'/>{inside}</scenario>");
+        compile(&source(&text), Surroundings::default()).is_err()
+    };
+    let check = |inside: &str| assert!(is_refused(inside), "{inside}");
+    // What stands around them is not what is refused.
+    for inside in [
+        "<recv request='B' rrs='true'/><pause distribution='fixed' value='1'/>",
+        "<nop><action><exec int_cmd='stop_now'/></action></nop><send>A x SIP/2.0\n\n[len]</send>",
+    ] {
+        assert!(!is_refused(inside), "{inside}");
+    }
+    for name in refused_by_the_readme("elements") {
+        check(&format!("{}/>", name.trim_end_matches('>')));
+    }
+    for name in refused_by_the_readme("attributes") {
+        check(&format!(
+            "<recv request='B' {}='true'/>",
+            name.trim_matches(['<', '>'])
+        ));
+    }
+    for name in refused_by_the_readme("`<pause distribution>`") {
+        check(&format!("<pause distribution='{name}' value='1'/>"));
+    }
+    for name in refused_by_the_readme("actions") {
+        check(&format!("<nop><action><{name}/></action></nop>"));
+        check(&format!("<nop><action><exec {name}='x'/></action></nop>"));
+    }
+    for name in refused_by_the_readme("keywords") {
+        check(&format!("<send>A x SIP/2.0\n\n[{name}]</send>"));
     }
 }

@@ -186,10 +186,14 @@ fn compile_line(line: &str, names: &mut Names<'_>) -> Result<Line, Unusable> {
         fixed.push_str(&rest[..open]);
         let inner = &rest[open + 1..];
         let starts_word = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$');
-        let Some(close) = closing(inner).filter(|_| starts_word) else {
+        if !starts_word {
             fixed.push('[');
             rest = inner;
             continue;
+        }
+        let Some(close) = closing(inner) else {
+            let word = inner.split_whitespace().next().unwrap_or(inner);
+            return Err((format!("[{word}"), "the bracket is not closed".to_owned()));
         };
         let word = &inner[..close];
         rest = &inner[close + 1..];
@@ -324,7 +328,10 @@ fn compile_field(field: &str, names: &Names<'_>) -> Result<Word, String> {
             .enumerate()
             .find(|(_, (name, _))| name == file),
     };
-    let (index, (name, fields)) = found.ok_or("-inf names no such file")?;
+    let (index, (name, fields)) = found.ok_or_else(|| match file {
+        None => "needs -inf FILE".to_owned(),
+        Some(file) => format!("needs -inf {file}"),
+    })?;
     if number >= *fields {
         return Err(format!("{name} has lines with only {fields} fields"));
     }

@@ -6,6 +6,16 @@ use super::Compiler;
 use crate::script::program::{Action, Comparison, Operand, SearchIn, Sum};
 use crate::script::source::Fault;
 
+/// What `<exec>` does in SIPp with media.
+const MEDIA: &[&str] = &[
+    "play_dtmf",
+    "play_pcap_audio",
+    "play_pcap_image",
+    "play_pcap_video",
+    "rtp_echo",
+    "rtp_stream",
+];
+
 impl Compiler<'_> {
     /// All actions of a step, in their order.
     pub(super) fn actions(&mut self, node: Node<'_, '_>) -> Result<Vec<Action>, Fault> {
@@ -30,6 +40,15 @@ impl Compiler<'_> {
             let message = format!("the action <{name}> is not supported");
             return Err(self.source.fault(node, message));
         };
+        let media = node.attributes().find(|one| MEDIA.contains(&one.name()));
+        if let Some(media) = media.filter(|_| name == "exec") {
+            let message = format!("{}: media is not supported", media.name());
+            return Err(self.source.attribute_fault(node, media.name(), message));
+        }
+        if name == "exec" && node.has_attribute("command") {
+            let message = "commands of the system are not supported";
+            return Err(self.source.attribute_fault(node, "command", message));
+        }
         self.check_attributes(node, &[own])?;
         Ok(match name {
             "ereg" => self.search(node)?,
