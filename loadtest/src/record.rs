@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use sipshard::agent::{CallerCounts, Latency, Recent};
 
+use crate::live::LiveLine;
 use crate::options::Options;
 use crate::report::{self, hlog::LogWriter};
-use crate::screen::LiveLine;
 use crate::script::program::Program;
 use crate::script::report::Causes;
 use crate::timeline::{Digest, Second};

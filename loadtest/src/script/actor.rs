@@ -97,7 +97,7 @@ impl Actor {
             timers: program
                 .timers
                 .iter()
-                .map(|name| (name.clone(), sipshard::agent::Latency::default()))
+                .map(|name| (name.clone(), Latency::default()))
                 .collect(),
             scheduled: (0..program.timers.len())
                 .map(|timer| program.is_scheduled(timer))
@@ -151,8 +151,7 @@ impl Actor {
 
     /// The times since the last such call of all timers but the first, whose are in [`Recent::answer`].
     pub fn take_timers(&mut self) -> Vec<Latency> {
-        let fresh = others(&self.core.program);
-        std::mem::replace(&mut self.core.recent_timers, fresh)
+        std::mem::replace(&mut self.core.recent_timers, others(&self.core.program))
     }
 
     /// Swaps the times since the last such call with `recent`, which is cleared first.
