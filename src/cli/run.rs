@@ -135,7 +135,7 @@ pub struct Run {
     /// Microseconds that datagrams may gather before a busy thread reads them; 0: not at all
     ///
     /// It costs less to be woken for several datagrams than for each. A thread waits so long only while it
-    /// would else be busy for more than half of the time, and at least two datagrams gather; else it does
+    /// would else be busy for more than two fifths of the time, and at least two datagrams gather; else it does
     /// not wait at all. A larger number saves more, and each message takes up to so much longer.
     #[arg(
         long,

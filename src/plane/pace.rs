@@ -4,7 +4,7 @@
 //! clocks are read by the caller.
 //!
 //! To be woken for each datagram costs more than to read it. So a shard that would be busy for more
-//! than half of the time, were it woken for each, does not wait for the next datagram but for a point
+//! than two fifths of the time, were it woken for each, does not wait for the next datagram but for a point
 //! in time, and then reads all that has come. Its rounds begin a fixed time apart, the most that a
 //! datagram waits for it. A shard with time to spare reads each datagram when it comes.
 //!
@@ -32,7 +32,7 @@ impl Default for Gathering {
     fn default() -> Self {
         Self {
             span: DEFAULT_GATHER,
-            busy: 0.5,
+            busy: 0.4,
         }
     }
 }
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_shard_with_time_to_spare_waits_for_nothing() {
-        for (distance, cost) in [(25_000, 12_000), (50_000, 15_000)] {
+        for (distance, cost) in [(25_000, 9_000), (50_000, 15_000)] {
             let traffic = Traffic::new(DEFAULT_GATHER).run(1_000, distance, cost);
             assert!(!traffic.gathers(), "{cost} of {distance}");
         }
