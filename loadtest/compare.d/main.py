@@ -89,6 +89,31 @@ def keep(run, begin, busy, options):
         json.dump(run, file, indent=1)
 
 
+def joined(files):
+    """One run of several that had the same machine and programs. Of what two have measured the later counts."""
+    runs = []
+    for name in files:
+        with open(name, encoding="utf-8") as file:
+            runs.append(json.load(file))
+    first = runs[0]["machine"]
+    for name, run in zip(files, runs):
+        for fact in first.keys() - {"others_percent", "load before"}:
+            if run["machine"][fact] != first[fact]:
+                raise ValueError(f"{name} has other {fact} than {files[0]}: {run['machine'][fact]}, {first[fact]}")
+    generators_of = [run["generators"] for run in runs if run["generators"]]
+    measured_groups = [run for run in runs if run["results"]] or runs
+    rounds = [run["options"]["rounds"] for run in measured_groups]
+    return {
+        **runs[0],
+        "machine": {**first, "others_percent": max(run["machine"]["others_percent"] for run in runs)},
+        "options": {**runs[0]["options"], "rounds": min(rounds), "most_rounds": max(rounds), "runs": len(runs)},
+        "results": [row for run in runs for row in run["results"]],
+        "no_polling": next((run["no_polling"] for run in runs if run["no_polling"]), ""),
+        "generators": generators_of[-1] if generators_of else None,
+        "minutes": sum(run["minutes"] for run in runs),
+    }
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="loadtest/compare", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only what the aims need, about 15 minutes")
@@ -101,7 +126,12 @@ def arguments():
     parser.add_argument("--keep", action="store_true", help="keep the logs of all programs")
     parser.add_argument("--out", metavar="FOLDER", help="for performance.md [docs; a part: target]")
     parser.add_argument("--programs", metavar="FOLDER", help="of sipshard and sipload")
-    parser.add_argument("--page", action="store_true", help="only write the page of the last run")
+    parser.add_argument(
+        "--page",
+        nargs="*",
+        metavar="FILE",
+        help="only write the page, of the last run or of these runs' compare.json: groups may be measured one by one",
+    )
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     for name in options.only or []:
@@ -122,9 +152,11 @@ def arguments():
     folder = os.path.abspath(options.programs or os.path.join(options.target, "release"))
     options.programs = {name: os.path.join(folder, name) for name in ("sipshard", "sipload")}
     options.wants = lambda group: not options.only or group in options.only
-    if options.page:
-        with open(options.results, encoding="utf-8") as file:
-            page.write(json.load(file), options.out)
+    if options.page is not None:
+        try:
+            page.write(joined(options.page or [options.results]), options.out)
+        except ValueError as error:
+            parser.error(str(error))
         sys.exit(0)
     return options
 

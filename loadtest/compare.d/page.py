@@ -35,8 +35,13 @@ def head(run):
     options = run["options"]
     scale = "" if run["scale"] == 1 else f", all rates times {run['scale']:g}"
     command = "loadtest/compare" + (" --quick" if options["quick"] else "")
+    runs, rounds = "in one run", f"{options['rounds']}"
+    if options.get("runs", 1) > 1:
+        runs = "group by group, one after the other"
+    if options.get("most_rounds", options["rounds"]) > options["rounds"]:
+        rounds += f" to {options['most_rounds']}, one where there are no brackets"
     what = f"""What a message costs, and the time that it takes, beside a bare forwarder, nginx's UDP proxy and Kamailio:
-        measured by `{command}` on one machine in one run. Rounds: {options['rounds']}; minutes: {run['minutes']:.0f};
+        measured by `{command}` on one machine {runs}. Rounds: {rounds}; minutes: {run['minutes']:.0f};
         seconds of calls for each figure: {options['seconds']:g}{scale}. The command writes this page; no figure on it
         was typed in."""
     how = """A figure is the median of the rounds; in brackets stand the least and the greatest. The subjects take turns
