@@ -119,7 +119,7 @@ impl Actor {
             next_start: None,
             now: config.begin,
             recent: Recent::default(),
-            recent_timers: others(&program),
+            recent_timers: program.other_times(),
             scratch: HeaderIndex::new(),
             program,
             config,
@@ -151,7 +151,10 @@ impl Actor {
 
     /// The times since the last such call of all timers but the first, whose are in [`Recent::answer`].
     pub fn take_timers(&mut self) -> Vec<Latency> {
-        std::mem::replace(&mut self.core.recent_timers, others(&self.core.program))
+        std::mem::replace(
+            &mut self.core.recent_timers,
+            self.core.program.other_times(),
+        )
     }
 
     /// Swaps the times since the last such call with `recent`, which is cleared first.
@@ -159,12 +162,6 @@ impl Actor {
         recent.clear();
         std::mem::swap(&mut self.core.recent, recent);
     }
-}
-
-/// Room for the times of all timers but the first.
-fn others(program: &Program) -> Vec<Latency> {
-    let others = program.timers.iter().skip(1);
-    others.map(|_| Latency::default()).collect()
 }
 
 impl Agent for Actor {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use regex::bytes::Regex;
-use sipshard::agent::Delay;
+use sipshard::agent::{Delay, Latency};
 
 use super::text::Text;
 
@@ -27,6 +27,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// Room for the times of all timers but the first.
+    pub(super) fn other_times(&self) -> Vec<Latency> {
+        let others = self.timers.iter().skip(1);
+        others.map(|_| Latency::default()).collect()
+    }
+
     /// Whether a timer counts from the begin of a call that was due by the schedule, not from a step.
     pub fn is_scheduled(&self, timer: usize) -> bool {
         let begins =
