@@ -131,7 +131,7 @@ def name_and_rate(cells):
     rates = {cell["rate"] for cell in cells}
 
     def label(cell):
-        name = SUBJECTS[cell["subject"]]
+        name = subject_name(cell)
         if len(rates) > 1 and cell["rate"] != max(rates):
             name += f", {cell['rate']:,}/s"
         return name
@@ -199,8 +199,8 @@ def live(rounds, folder):
 
 def latency(rounds, folder):
     text = """At half of the load: from sending the INVITE to receiving the 180, at the caller. What a subject adds is the
-percentile of calls through it less that of the same calls with no one between. With so much to do a shard of sipshard
-lets nothing gather; at the full rate above it may, for up to half a millisecond each way."""
+percentile of calls through it less that of the same calls with no one between. A busy shard of sipshard
+lets datagrams gather for up to half a millisecond, each way: where the median shows that, it took itself for busy."""
     found = times(rounds, folder, "latency", "99th percentile of the time added, INVITE to 180")
     return f"## Time added\n\n{filled(text)}\n\n{found}" if found else ""
 
