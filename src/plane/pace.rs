@@ -36,6 +36,7 @@ impl Default for Gathering {
         }
     }
 }
+
 /// Waiting pays if at least so many datagrams are read at once for it.
 const FEWEST_GATHERED: f64 = 2.0;
 /// How often a shard looks around that has always something to read.
@@ -74,6 +75,7 @@ pub(super) struct Pace {
     seen: u64,
     /// The seconds that a message takes of the thread's time if it is woken for each.
     cost: f64,
+    /// When it last was time to look around.
     window: Timestamp,
     /// When the last round began that found something.
     round: Timestamp,
@@ -162,7 +164,7 @@ impl Pace {
         gathers.then(|| self.round + self.gathering.span)
     }
 
-    /// When the window began. It changes once in a millisecond or less often.
+    /// When it last was time to look around. It changes once in a millisecond or less often.
     pub(super) fn window(&self) -> Timestamp {
         self.window
     }
