@@ -17,7 +17,7 @@ fn the_comparison_measures_and_writes_its_page() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("compare.d/main.py");
     let run = Command::new("python3")
         .arg("-B")
-        .arg(script)
+        .arg(&script)
         .args([
             "--quick",
             "--only",
@@ -47,6 +47,27 @@ fn the_comparison_measures_and_writes_its_page() {
     assert!(page.contains("| bare forwarder | 120 | "), "{page}");
     let picture = out.path().join("performance/stateless.svg");
     assert!(fs::read_to_string(picture).unwrap().ends_with("</svg>\n"));
+
+    // Groups that were measured one by one make one page, if the machine was the same.
+    let one = out.path().join("compare.json");
+    let other = out.path().join("other.json");
+    let kernel = "\"kernel\": \"";
+    let elsewhere = results.replacen(kernel, "\"kernel\": \"another ", 1);
+    assert_ne!(elsewhere, results);
+    fs::write(&other, elsewhere).unwrap();
+    let page_of = |second: &Path| {
+        let mut command = Command::new("python3");
+        command.arg("-B").arg(&script).arg("--page");
+        command.arg(&one).arg(second).arg("--out").arg(out.path());
+        command.output().unwrap()
+    };
+    assert!(page_of(&one).status.success());
+    let page = fs::read_to_string(out.path().join("performance.md")).unwrap();
+    assert!(page.contains("group by group"), "{page}");
+    let refused = page_of(&other);
+    assert!(!refused.status.success());
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(errors.contains("other.json has other kernel"), "{errors}");
 }
 
 #[test]
