@@ -5,8 +5,6 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::time::Timestamp;
 
 /// How often the distance between the two clocks is measured anew: wall time may be stepped.
@@ -78,12 +76,6 @@ impl Default for Clock {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What the calling thread has taken of a processor so far. A system call: not for each message.
-pub(super) fn processor_time() -> Duration {
-    let spent = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
 }
 
 fn wall_ns() -> u64 {

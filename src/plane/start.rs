@@ -6,6 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 use std::{fmt, io, mem};
 
 use core_affinity::CoreId;
@@ -19,7 +20,6 @@ use super::command::{Command, ShardPort};
 use super::expiry::{self, ExpiryPacer};
 use super::guarded::{Guarded, Peer};
 use super::handle::{Collected, Inner, Plane};
-use super::pace::Gathering;
 use super::probing::Probing;
 use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
@@ -83,8 +83,8 @@ pub struct PlaneOptions {
     pub on_reload: Option<Wish>,
     /// Whether the kernel brings a call's datagrams to the shard that owns it.
     pub steering: SteeringChoice,
-    /// When and for how long datagrams gather before a busy shard reads them.
-    pub gathering: Gathering,
+    /// For how long datagrams gather before a shard to which enough comes reads them; zero: not at all.
+    pub gather: Duration,
 }
 
 /// Something that a shard may ask of the control side, from its own thread: it must not wait.
@@ -366,7 +366,7 @@ impl Blueprint<'_> {
         let (secret, seed) = (self.secret, rand::random());
         let (settings, sets) = (Arc::clone(&self.settings), Arc::clone(self.sets));
         let mut clock = self.clock.clone();
-        let gathering = self.options.gathering;
+        let gather = self.options.gather;
         let on_reload = self.options.on_reload.clone();
         let pacer = match self.options.timer_mode {
             TimerMode::Shards => Some(self.pacer(id)),
@@ -400,7 +400,7 @@ impl Blueprint<'_> {
                 inbox: seat.inbox,
                 sleeper: seat.sleeper,
                 pacer,
-                gathering,
+                gather,
             };
             Worker::new(parts).run();
         })

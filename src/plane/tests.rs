@@ -229,11 +229,8 @@ fn where_datagrams_gather_all_are_read_and_the_quiet_listener_too() {
     let gateway = Party::new("127.0.0.1:0");
     let sets = sets(&[line(gateway.address, 1, 0)]);
     let options = PlaneOptions {
-        // Whatever comes is enough.
-        gathering: Gathering {
-            span: Duration::from_millis(20),
-            busy: 0.0,
-        },
+        // From 160 datagrams a second on.
+        gather: Duration::from_millis(50),
         ..PlaneOptions::default()
     };
     let settings = settings(1, &["127.0.0.1:0", "127.0.0.1:0"]);

@@ -21,11 +21,11 @@ use mio::{Events, Poll, Token};
 use rustix::thread::set_current_timer_slack;
 
 use super::batch::{ErrorReader, RecvBatch, SendBatch};
-use super::clock::{self, Clock};
+use super::clock::Clock;
 use super::command::{Command, ShardSnapshot};
 use super::expiry::ExpiryPacer;
 use super::guarded::Guarded;
-use super::pace::{Gathering, Pace};
+use super::pace::Pace;
 use super::ring::{HandoffReceiver, Sleeper};
 use super::stages::{Stage, Tally};
 use crate::proxy::{Datagram, Outbox, ShardId, SocketId};
@@ -78,8 +78,8 @@ pub(super) struct Parts {
     pub sleeper: Arc<Sleeper>,
     /// When which slots are due; `None` if the timer thread says.
     pub pacer: Option<ExpiryPacer>,
-    /// When and for how long datagrams gather.
-    pub gathering: Gathering,
+    /// For how long datagrams gather, where enough come; zero: not at all.
+    pub gather: Duration,
 }
 
 /// What a loop knows while its shard is being drained.
@@ -130,7 +130,7 @@ impl Worker {
             now,
             began: now,
             read: now,
-            pace: Pace::new(parts.gathering, now),
+            pace: Pace::new(parts.gather, now),
             found: 0,
             asked: Timestamp::ZERO,
             events: Events::with_capacity(64),
@@ -194,8 +194,7 @@ impl Worker {
         self.flush();
         self.tell_idleness();
         if self.found > 0 {
-            self.pace
-                .found(self.began, self.found, clock::processor_time);
+            self.pace.found(self.began, self.found);
         }
         go_on
     }
