@@ -133,7 +133,7 @@ pub struct Run {
     /// Microseconds that datagrams may gather where many come, before a thread reads them; 0: not at all
     ///
     /// It costs less to be woken for several datagrams than for each. A thread waits so long only while at
-    /// least eight come in that time: with 500, from 16,000 a second on; else it does not wait at all. A
+    /// least sixteen come in that time: with 500, from 32,000 a second on; else it does not wait at all. A
     /// larger number saves more, and each message takes up to so much longer.
     #[arg(
         long,

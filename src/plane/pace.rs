@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 pub const DEFAULT_GATHER: Duration = Duration::from_micros(500);
 
 /// Waiting pays if at least so many datagrams are read at once for it.
-const FEWEST_GATHERED: f64 = 8.0;
+const FEWEST_GATHERED: f64 = 16.0;
 /// Once datagrams gather they do so down to this part of the rate from which on they did.
 const STILL_ENOUGH: f64 = 0.9;
 /// How long the traffic is counted before it is judged.
@@ -128,9 +128,9 @@ mod tests {
         }
     }
 
-    /// Traffic of which datagrams gather: from 16,000 a second on.
+    /// Traffic of which datagrams gather: from 32,000 a second on.
     fn busy() -> Traffic {
-        Traffic::new(DEFAULT_GATHER).run(300, 17_000)
+        Traffic::new(DEFAULT_GATHER).run(300, 34_000)
     }
 
     #[test]
@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn where_less_comes_nothing_is_waited_for() {
         for (gather, rate) in [
-            (DEFAULT_GATHER, 15_000),
+            (DEFAULT_GATHER, 31_000),
             (DEFAULT_GATHER, 100),
-            (DEFAULT_GATHER / 2, 31_000),
+            (DEFAULT_GATHER / 2, 62_000),
         ] {
             let traffic = Traffic::new(gather).run(1_000, rate);
             assert!(!traffic.gathers(), "{rate} a second, {gather:?}");
@@ -159,20 +159,20 @@ mod tests {
 
     #[test]
     fn a_rate_near_the_limit_does_not_switch_to_and_fro() {
-        assert!(busy().run(1_000, 15_000).gathers());
-        assert!(!busy().run(300, 14_000).run(1_000, 15_000).gathers());
+        assert!(busy().run(1_000, 30_000).gathers());
+        assert!(!busy().run(300, 28_000).run(1_000, 30_000).gathers());
     }
 
     #[test]
     fn neither_a_burst_nor_a_pause_decides() {
-        let calm = Traffic::new(DEFAULT_GATHER).run(1_000, 10_000);
-        assert!(!calm.run(10, 50_000).run(190, 10_000).gathers());
-        assert!(busy().run(10, 1_000).run(190, 17_000).gathers());
+        let calm = Traffic::new(DEFAULT_GATHER).run(1_000, 20_000);
+        assert!(!calm.run(10, 100_000).run(190, 20_000).gathers());
+        assert!(busy().run(10, 1_000).run(190, 34_000).gathers());
     }
 
     #[test]
     fn with_less_traffic_the_waiting_ends() {
-        assert!(!busy().run(300, 10_000).gathers());
+        assert!(!busy().run(300, 20_000).gathers());
         let Traffic { mut pace, now } = busy();
         pace.found(now + Duration::from_secs(1), 1);
         assert_eq!(pace.next_round(), None, "after a lull");

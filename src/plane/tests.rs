@@ -229,7 +229,7 @@ fn where_datagrams_gather_all_are_read_and_the_quiet_listener_too() {
     let gateway = Party::new("127.0.0.1:0");
     let sets = sets(&[line(gateway.address, 1, 0)]);
     let options = PlaneOptions {
-        // From 160 datagrams a second on.
+        // From 320 datagrams a second on.
         gather: Duration::from_millis(50),
         ..PlaneOptions::default()
     };
