@@ -32,8 +32,8 @@ class Cell:
     # How many cores the subject may use.
     cores: int = 1
     sockets: int = 4
-    # sipshard: whether a busy shard lets datagrams gather before it reads them.
-    gather: bool = True
+    # sipshard: the microseconds that datagrams may gather where many come; `None`: its default.
+    gather: int | None = None
     # Whether the machine's idle cores poll before they are halted. All others have the machine as it is.
     polls: bool = False
     most_rounds: int = 100
@@ -46,7 +46,7 @@ class Cell:
         """What progress lines call it."""
         parts = [self.subject, f"{self.rate:,} calls/s"]
         parts += ["stateful"] if self.stateful else []
-        parts += [] if self.gather else ["--gather 0"]
+        parts += [] if self.gather is None else [f"--gather {self.gather}"]
         parts += [f"algorithm {self.algorithm}"] if self.group == "algorithms" else []
         parts += ["1 worker" if self.workers == 1 else f"{self.workers} workers"] if self.group == "workers" else []
         parts += [f"{self.destinations:,} destinations"] if self.group == "destinations" else []
@@ -71,7 +71,7 @@ def stateless(quick):
     subjects = ["forwarder", "nginx", "kamailio-fm", "kamailio-tlsf", "sipshard"]
     subjects += [] if quick else ["sipshard-cfg"]
     out = [Cell("stateless", subject, STATELESS_RATE) for subject in subjects]
-    return out + ([] if quick else [Cell("stateless", "sipshard", STATELESS_RATE, gather=False)])
+    return out + ([] if quick else [Cell("stateless", "sipshard", STATELESS_RATE, gather=0)])
 
 
 def debian():
@@ -86,6 +86,8 @@ def stateful(quick):
     cells = [replace(cell, subject=subject) for subject in subjects]
     out = [cell] + [with_transactions(one, STATEFUL_RATE) for one in cells]
     if not quick:
+        # At this rate too few come in the time that they may gather by default.
+        out += [replace(out[-1], subject="sipshard", gather=1000)]
         cells = [replace(cell, subject=subject) for subject in ["kamailio", "sipshard"]]
         out += [with_transactions(one, LOW_RATE) for one in cells]
     return out

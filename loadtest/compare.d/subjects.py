@@ -89,7 +89,7 @@ def kamailio(cell, place):
 def sipshard(cell, place):
     out = [place.programs["sipshard"], "run", "--listen", f"udp:{place.listen}"]
     out += ["--ctl", os.path.join(place.folder, "ctl"), "--workers", str(cell.workers)]
-    out += [] if cell.gather else ["--gather", "0"]
+    out += [] if cell.gather is None else ["--gather", str(cell.gather)]
     if cell.subject == "sipshard-cfg":
         return out + ["-f", KAMAILIO_CONFIGURATION] + defines(cell, place)
     out += ["--list", "dispatcher.list", "--alg", str(cell.algorithm)]
