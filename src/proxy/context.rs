@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -24,7 +25,7 @@ use crate::load::CellId;
 use crate::rng::Rng;
 use crate::sip::Method;
 use crate::time::Timestamp;
-use crate::transaction::answered::SERIAL_BITS;
+use crate::transaction::answered::{BATCH, SERIAL_BITS};
 use crate::transaction::key::is_unique;
 use crate::transaction::wheel::{TimerId, Wheel};
 use crate::transaction::{
@@ -539,9 +540,11 @@ impl Contexts {
 
     /// Forgets what was answered so long ago that its time is over.
     pub fn forget_answered(&mut self, now: Timestamp) {
-        while let Some((serial, answered)) = self.answered.pop_due(now) {
-            let hash = answered.key.index_hash();
-            self.index.remove(hash, ANSWERED | serial);
+        while self.answered.has_batch(now) {
+            let due = std::iter::from_fn(|| self.answered.pop_due(now));
+            let places = due.map(|(serial, one)| (one.key.index_hash(), ANSWERED | serial));
+            let batch: ArrayVec<_, BATCH> = places.take(BATCH).collect();
+            self.index.remove_all(&batch);
         }
     }
 

@@ -24,6 +24,11 @@ const SERIAL_MASK: u32 = (1 << SERIAL_BITS) - 1;
 /// How much later than at its end one may be forgotten.
 const LATENESS: Duration = Duration::from_secs(1);
 
+/// How many are forgotten at a time, if so many are due.
+pub const BATCH: usize = 64;
+/// How long one that is due waits for others.
+const BATCH_WAIT: Duration = Duration::from_millis(100);
+
 /// An answered transaction of which nothing is pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -97,6 +102,18 @@ impl AnsweredQueue {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let first = self.chunks.front()?.get(self.gone)?;
         Some(first.ends_at + LATENESS)
+    }
+
+    /// Whether it is time to forget: enough are due to be forgotten together, or the next one has waited
+    /// for others.
+    pub fn has_batch(&self, now: Timestamp) -> bool {
+        let is_due = |number, at| self.len > number && self.nth(number).ends_at <= at;
+        is_due(BATCH - 1, now) || is_due(0, now - BATCH_WAIT)
+    }
+
+    fn nth(&self, number: usize) -> &Answered {
+        let place = self.gone + number;
+        &self.chunks[place >> SHIFT][place & (CHUNK - 1)]
     }
 
     /// Forgets the next one whose time is over, and gives it with its serial number.
