@@ -20,6 +20,7 @@ mod forward;
 mod local;
 mod next;
 pub mod outbox;
+mod relay_branch;
 mod request;
 mod routing;
 pub mod script;

@@ -6,11 +6,12 @@
 use super::act::Leg;
 use super::branch::Branch;
 use super::cancel::Cause;
-use super::context::{Found, RelayBranch};
+use super::context::Found;
 use super::core::{Core, OwnAnswer, send_and_store, send_stored};
 use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
 use super::outbox::Outbox;
+use super::relay_branch::RelayBranch;
 use super::request::Request;
 use super::script::{Event, ModuleSettings};
 use super::shard::{Datagram, Incoming};
