@@ -5,6 +5,7 @@
 //! ACK or CANCEL finds either, the timer of each context. What happens to them is in `stateful`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use slab::Slab;
@@ -14,7 +15,7 @@ use super::draft::{Armed, Choice, Options, Patience};
 use super::forward::Head;
 use super::relay_branch::{Branches, RelayBranch};
 use super::request::Request;
-use super::settings::SocketId;
+use super::settings::{SocketId, Timers};
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Destination;
 use crate::index::Index;
@@ -25,7 +26,9 @@ use crate::time::Timestamp;
 use crate::transaction::answered::{BATCH, SERIAL_BITS};
 use crate::transaction::key::is_unique;
 use crate::transaction::wheel::{TimerId, Wheel};
-use crate::transaction::{Answered, AnsweredQueue, Kind, ServerTransaction, TransactionKey};
+use crate::transaction::{
+    Answered, AnsweredQueue, KeptAnswer, Kind, ServerTransaction, TransactionKey,
+};
 
 /// A negative answer that is kept, as it would be sent.
 #[derive(Clone, Copy, Debug)]
@@ -192,15 +195,18 @@ impl Context {
         !self.server.is_answered()
     }
 
-    /// What is to be kept of it now that its answer has rested, if few words are enough: nothing is
-    /// pending, no route runs for what comes late, and the answer can be made from the request. A
-    /// repeated REGISTER, say, wants to hear what was bound, and not just 200.
+    /// What is to be kept of it when it was answered, if few words are enough: nothing is pending, no
+    /// route runs for what comes late, and the answer can be made from the request. A repeated REGISTER,
+    /// say, wants to hear what was bound, and not just 200.
     fn in_few_words(&self, arena: &Arena) -> Option<Answered> {
+        if !(200..300).contains(&self.sent_code) || self.server.is_terminated() {
+            return None;
+        }
         let needs_no_answer = match self.method {
             Method::Invite => self.armed.reply.is_none(),
             Method::Bye | Method::Info | Method::Notify | Method::Prack => {
                 let answer = self.last_reply.map_or(&b""[..], |stored| arena.get(stored));
-                (200..300).contains(&self.sent_code) && answer.ends_with(b"\r\n\r\n")
+                answer.ends_with(b"\r\n\r\n")
             }
             _ => false,
         };
@@ -252,6 +258,10 @@ pub enum Found {
     Answered(u32),
 }
 
+/// For so many T1 the bytes of an answer are kept. The first two repeats of a request come within this
+/// time (after 1 and 3 T1), nearly always the only ones.
+const REPEATS_T1: u32 = 4;
+
 /// In the index: the bit that tells the serial number of what is answered from that of a context.
 const ANSWERED: u32 = 1 << SERIAL_BITS;
 
@@ -262,6 +272,8 @@ pub struct Contexts {
     answered: AnsweredQueue,
     index: Index,
     wheel: Wheel<u32>,
+    /// How long before the end of an answered transaction the bytes of its answer go.
+    without_answer: Duration,
     limit: usize,
     in_flight: usize,
     /// Emptied memory of requests that had several branches, for the next that fail over.
@@ -270,12 +282,13 @@ pub struct Contexts {
 
 impl Contexts {
     /// Room for at most `limit` transactions.
-    pub fn new(limit: usize, now: Timestamp) -> Self {
+    pub fn new(limit: usize, timers: &Timers, now: Timestamp) -> Self {
         Self {
             slab: Slab::new(),
             answered: AnsweredQueue::new(),
             index: Index::new(),
             wheel: Wheel::new(now),
+            without_answer: timers.wait.saturating_sub(timers.t1 * REPEATS_T1),
             limit,
             in_flight: 0,
             spare_branches: Vec::new(),
@@ -316,6 +329,11 @@ impl Contexts {
     /// An answered transaction as [`Contexts::find`] has found it.
     pub fn answered_one(&self, serial: u32) -> &Answered {
         self.answered.get(serial)
+    }
+
+    /// The answer that it got, as long as its first repeats may come.
+    pub fn answer_of(&self, serial: u32) -> Option<KeptAnswer> {
+        self.answered.answer(serial)
     }
 
     /// The context that a branch of ours names.
@@ -390,13 +408,17 @@ impl Contexts {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// After a change: removes the context if it is over, else arms its one timer for the earliest
-    /// of its deadlines. A deadline that moved away leaves the timer where it is: it fires once for
+    /// After a change: removes the context if it is over, keeps few words of it if it is answered and
+    /// these are enough, else arms its one timer for the earliest of its deadlines. A deadline that moved away leaves the timer where it is: it fires once for
     /// nothing, which is cheaper than moving it for every message.
     pub fn settle(&mut self, index: u32, arena: &mut Arena) {
         let context = &mut self.slab[index as usize];
         if context.is_over() {
             self.remove(index, arena);
+            return;
+        }
+        if let Some(answered) = context.in_few_words(arena) {
+            self.condense(index, answered, arena);
             return;
         }
         let deadline = context.deadline();
@@ -409,22 +431,32 @@ impl Contexts {
         }
     }
 
-    /// Its answer has rested: keeps few words of a context instead, if they are enough. Says whether
-    /// the context is gone.
-    pub fn condense(&mut self, index: u32, arena: &mut Arena) -> bool {
-        let Some(answered) = self.slab[index as usize].in_few_words(arena) else {
-            return false;
-        };
+    /// Keeps few words in the place of a context. The first repeats of a request get the very bytes of
+    /// its answer; an INVITE's 2xx is repeated by who sent it.
+    fn condense(&mut self, index: u32, answered: Answered, arena: &mut Arena) {
         let hash = answered.key.index_hash();
         let serial = self.answered.push(answered);
         // What the index had no room for is not found this way either, and goes with its time.
         self.index.replace(hash, index, ANSWERED | serial);
+        let context = &mut self.slab[index as usize];
+        if context.method != Method::Invite
+            && let Some(bytes) = context.last_reply.take()
+        {
+            let answer = KeptAnswer {
+                bytes,
+                to: context.reply_to,
+                goes_at: answered.ends_at - self.without_answer,
+            };
+            self.answered.keep_answer(serial, answer);
+        }
         self.discard(index, arena);
-        true
     }
 
-    /// Forgets what was answered so long ago that its time is over.
-    pub fn forget_answered(&mut self, now: Timestamp) {
+    /// Forgets what was answered so long ago that its time is over, and answers that no repeat may want.
+    pub fn forget_answered(&mut self, now: Timestamp, arena: &mut Arena) {
+        while let Some(answer) = self.answered.pop_answer(now) {
+            arena.free(answer);
+        }
         while self.answered.has_batch(now) {
             let due = std::iter::from_fn(|| self.answered.pop_due(now));
             let places = due.map(|(serial, one)| (one.key.index_hash(), ANSWERED | serial));

@@ -103,7 +103,7 @@ impl Shard {
             ownership,
             keys: KeyMaker::new(secret),
             branch_keys: BranchKeys::new(secret),
-            contexts: Contexts::new(share(settings.limits.max_transactions), now),
+            contexts: Contexts::new(share(settings.limits.max_transactions), &timers, now),
             arena: Arena::new(),
             machine: Some(Box::new(Machine::new(Arc::clone(&script.program)))),
             modules,
@@ -201,7 +201,8 @@ impl Shard {
         while let Some(context) = self.core.contexts.pop_due(now) {
             self.core.on_timer(now, context, out);
         }
-        self.core.contexts.forget_answered(now);
+        let core = &mut self.core;
+        core.contexts.forget_answered(now, &mut core.arena);
         if self.core.expiring {
             self.core.expire(now);
         }

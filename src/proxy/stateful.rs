@@ -96,9 +96,13 @@ impl Core {
         }
     }
 
-    /// Gives a request that came again the answer that it got, made from the request itself.
+    /// Gives a request that came again the answer that it got: its very bytes, or made from the request.
     fn answer_again(&mut self, serial: u32, request: &Request<'_>, out: &mut Outbox) {
         let answered = self.contexts.answered_one(serial);
+        if let Some(kept) = self.contexts.answer_of(serial) {
+            let socket = answered.socket;
+            return send_stored(&self.arena, kept.bytes, socket, kept.to, out);
+        }
         if answered.goes_to_source {
             request.force_rport();
         }

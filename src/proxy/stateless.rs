@@ -71,6 +71,10 @@ impl Core {
         let Some(answered) = answered.filter(|answered| answered.token == token) else {
             return self.relay_late_reply(incoming, out);
         };
+        if let Some(route) = self.script.reply {
+            // A final answer cannot be dropped.
+            self.run_reply_route(now, incoming, None, route, out);
+        }
         let code = reply.reply_code().unwrap_or(0);
         if method != Method::Invite || !(200..300).contains(&code) {
             return;
@@ -79,10 +83,6 @@ impl Core {
             return self.stats.counters.drop(Drop::NoWayBack);
         };
         self.stats.counters.relayed_replies += 1;
-        if let Some(route) = self.script.reply {
-            // A final answer cannot be dropped.
-            self.run_reply_route(now, incoming, None, route, out);
-        }
         out.send(answered.socket, reply_to, |buffer| {
             write_reply(incoming, &mut self.bench.reply_edits, buffer);
         });

@@ -16,11 +16,7 @@ const UNDELIVERABLE: u16 = 503;
 impl Core {
     /// Does what is due for one context.
     pub(super) fn on_timer(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
-        if self.run_server(now, index, out) == ServerEvent::Rested
-            && self.contexts.condense(index, &mut self.arena)
-        {
-            return;
-        }
+        self.run_server(now, index, out);
         let mut number = 0;
         // Failover adds branches while this runs; the new ones have nothing due yet.
         while number < self.contexts.get(index).branches.len() {
@@ -32,14 +28,12 @@ impl Core {
         self.contexts.settle(index, &mut self.arena);
     }
 
-    fn run_server(&mut self, now: Timestamp, index: u32, out: &mut Outbox) -> ServerEvent {
+    fn run_server(&mut self, now: Timestamp, index: u32, out: &mut Outbox) {
         let timers = self.timers;
         loop {
             let context = self.contexts.get_mut(index);
             match context.server.on_deadline(now, &timers) {
-                event @ (ServerEvent::Idle | ServerEvent::Rested | ServerEvent::Terminated) => {
-                    return event;
-                }
+                ServerEvent::Idle | ServerEvent::Terminated => return,
                 ServerEvent::Retransmit => {
                     if let Some(stored) = context.last_reply {
                         send_stored(&self.arena, stored, context.socket, context.reply_to, out);

@@ -1,16 +1,19 @@
-//! What is kept of an answered transaction when its first repeats are over.
+//! What is kept of an answered transaction.
 //!
 //! Transactions are answered soon and then kept for 64 T1, so that whatever is repeated meanwhile
 //! finds them: nearly all that a shard keeps are of this kind. All that such a one still needs fits
-//! into a few words. Each lives equally long from its answer on, so they lie in a queue in the order
-//! of their ends, and need no timers.
+//! into a few words, and for its first repeats into the bytes of its answer. Each lives equally long
+//! from its answer on, so they lie in a queue in the order of their ends, and need no timers.
 //!
-//! Owns: these words. Who finds them by their key is the business of the store of all transactions.
+//! Owns: these words, and the names of the bytes. Who finds them by their key, and holds the bytes, is
+//! the business of the store of all transactions.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::TransactionKey;
+use crate::arena::Bytes;
 use crate::time::Timestamp;
 
 /// Records in a chunk; a power of two. The queue grows by chunks of 40 KiB, without copying.
@@ -46,6 +49,17 @@ pub struct Answered {
     pub goes_to_source: bool,
 }
 
+/// An answer as it was sent, for the first repeats of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Who got it, and gets it again, whoever repeats the request.
+    pub to: SocketAddr,
+    /// How long it is kept.
+    pub goes_at: Timestamp,
+}
+
 /// Answered transactions in the order of their ends. Once it has held as many as it holds at most, it
 /// never allocates again.
 #[derive(Debug, Default)]
@@ -59,6 +73,8 @@ pub struct AnsweredQueue {
     /// How many of the first chunk are forgotten.
     gone: usize,
     len: usize,
+    /// Of the latest that have an answer to repeat: the serial number and the answer.
+    kept: VecDeque<(u32, KeptAnswer)>,
 }
 
 impl AnsweredQueue {
@@ -97,18 +113,46 @@ impl AnsweredQueue {
         &self.chunks[place >> SHIFT][place & (CHUNK - 1)]
     }
 
-    /// When to forget at the latest: somewhat after the end of the next one, so that a shard without
-    /// traffic does not wake for each of them.
+    /// Keeps the answer of the one that was added last.
+    pub fn keep_answer(&mut self, serial: u32, answer: KeptAnswer) {
+        self.kept.push_back((serial, answer));
+    }
+
+    /// The answer of one, if it is kept.
+    pub fn answer(&self, serial: u32) -> Option<KeptAnswer> {
+        let (first, _) = *self.kept.front()?;
+        let order = |serial: u32| serial.wrapping_sub(first) & SERIAL_MASK;
+        let found = self
+            .kept
+            .binary_search_by_key(&order(serial), |&(of, _)| order(of));
+        Some(self.kept[found.ok()?].1)
+    }
+
+    /// The bytes of the next answer whose time is over: they are no longer kept here.
+    pub fn pop_answer(&mut self, now: Timestamp) -> Option<Bytes> {
+        let (_, first) = *self.kept.front()?;
+        if now < first.goes_at {
+            return None;
+        }
+        self.kept.pop_front();
+        Some(first.bytes)
+    }
+
+    /// When to forget at the latest: somewhat after the next end, so that a shard without traffic does
+    /// not wake for each of them.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let first = self.chunks.front()?.get(self.gone)?;
-        Some(first.ends_at + LATENESS)
+        let first = self.chunks.front().and_then(|chunk| chunk.get(self.gone));
+        let ends = first.map(|first| first.ends_at);
+        let goes = self.kept.front().map(|(_, kept)| kept.goes_at);
+        ends.into_iter().chain(goes).min().map(|at| at + LATENESS)
     }
 
     /// Whether it is time to forget: enough are due to be forgotten together, or the next one has waited
     /// for others.
     pub fn has_batch(&self, now: Timestamp) -> bool {
         let is_due = |number, at| self.len > number && self.nth(number).ends_at <= at;
-        is_due(BATCH - 1, now) || is_due(0, now - BATCH_WAIT)
+        // One that was answered long before it was added may end before those ahead of it.
+        is_due(0, now) && (is_due(BATCH - 1, now) || is_due(0, now - BATCH_WAIT))
     }
 
     fn nth(&self, number: usize) -> &Answered {
@@ -144,6 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::arena::Arena;
     use crate::rng::Rng;
 
     const WAIT: Duration = Duration::from_secs(32);
@@ -162,6 +207,21 @@ mod tests {
     #[test]
     fn one_takes_forty_bytes() {
         assert_eq!(size_of::<Answered>(), 40);
+    }
+
+    #[test]
+    fn one_that_ends_before_those_ahead_of_it_waits_for_them() {
+        let mut queue = AnsweredQueue::new();
+        let mut rng = Rng::from_seed(2);
+        let (early, late) = (Timestamp::from_secs(10), Timestamp::from_secs(20));
+        queue.push(answered(&mut rng, late));
+        for _ in 0..2 * BATCH {
+            queue.push(answered(&mut rng, early));
+        }
+        assert!(!queue.has_batch(early + WAIT));
+        assert!(queue.has_batch(late + WAIT));
+        while queue.pop_due(late + WAIT).is_some() {}
+        assert!(queue.is_empty() && !queue.has_batch(late + WAIT * 2));
     }
 
     #[test]
@@ -193,6 +253,8 @@ mod tests {
                 ..AnsweredQueue::new()
             };
             let mut model: BTreeMap<u32, Answered> = BTreeMap::new();
+            let mut arena = Arena::new();
+            let mut answers: BTreeMap<u32, KeptAnswer> = BTreeMap::new();
             let mut now = Timestamp::from_secs(5);
             for _ in 0..120 {
                 for _ in 0..rng.next() % 300 {
@@ -200,18 +262,38 @@ mod tests {
                     let serial = queue.push(one);
                     prop_assert!(serial >> SERIAL_BITS == 0);
                     prop_assert_eq!(model.insert(serial, one), None, "one at a time has a number");
+                    if rng.next().is_multiple_of(3) {
+                        let answer = KeptAnswer {
+                            bytes: arena.store(b"an answer"),
+                            to: "10.0.0.1:5060".parse().expect("an address"),
+                            goes_at: now + WAIT / 16,
+                        };
+                        queue.keep_answer(serial, answer);
+                        answers.insert(serial, answer);
+                    }
                 }
                 now += Duration::from_millis(rng.next() % 2_000);
+                while let Some(bytes) = queue.pop_answer(now) {
+                    let of = answers.iter().find(|(_, kept)| kept.bytes == bytes);
+                    let (&serial, kept) = of.expect("it was kept");
+                    prop_assert!(kept.goes_at <= now);
+                    answers.remove(&serial);
+                    arena.free(bytes);
+                }
+                prop_assert!(answers.values().all(|kept| kept.goes_at > now));
                 while let Some((serial, one)) = queue.pop_due(now) {
                     prop_assert!(one.ends_at <= now);
                     prop_assert_eq!(model.remove(&serial), Some(one));
                 }
                 prop_assert_eq!(queue.len(), model.len());
-                let next = model.values().map(|one| one.ends_at).min();
+                let ends = model.values().map(|one| one.ends_at).min();
+                prop_assert!(ends.is_none_or(|at| at > now), "all that is due is forgotten");
+                let goes = answers.values().map(|kept| kept.goes_at).min();
+                let next = ends.into_iter().chain(goes).min();
                 prop_assert_eq!(queue.next_deadline(), next.map(|at| at + LATENESS));
-                prop_assert!(next.is_none_or(|at| at > now), "all that is due is forgotten");
                 for (serial, one) in &model {
                     prop_assert_eq!(queue.get(*serial), one);
+                    prop_assert_eq!(queue.answer(*serial), answers.get(serial).copied());
                 }
             }
         }

@@ -9,7 +9,7 @@ pub mod server;
 pub mod timers;
 pub mod wheel;
 
-pub use answered::{Answered, AnsweredQueue};
+pub use answered::{Answered, AnsweredQueue, KeptAnswer};
 pub use client::{ClientEvent, ClientTransaction, ReplyAction};
 pub use key::{KeyMaker, TransactionKey};
 pub use server::{AckAction, RepeatAction, ServerEvent, ServerTransaction};

@@ -21,11 +21,6 @@ enum State {
     Terminated,
 }
 
-/// For so many T1 an answered transaction is kept as it is. The first two repeats of a request come
-/// within this time (after 1 and 3 T1), nearly always the only ones; they get the very bytes of the
-/// answer.
-const WHOLE_T1: u32 = 4;
-
 /// What is to be done with a retransmission of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepeatAction {
@@ -51,9 +46,6 @@ pub enum ServerEvent {
     Idle,
     /// Send the final answer again (timer G).
     Retransmit,
-    /// The first repeats are over: it can do with less than the answer's bytes from now on. Not of
-    /// negative answers to an INVITE.
-    Rested,
     /// The transaction is over (timer H, I, J or L).
     Terminated,
 }
@@ -64,7 +56,7 @@ pub struct ServerTransaction {
     kind: Kind,
     state: State,
     interval: Duration,
-    /// When its answer is sent again, or has rested.
+    /// When its answer is sent again.
     next_at: Timestamp,
     end_at: Timestamp,
 }
@@ -102,7 +94,6 @@ impl ServerTransaction {
             return;
         }
         self.end_at = now + timers.wait;
-        self.next_at = now + timers.t1 * WHOLE_T1;
         match (self.kind, code) {
             (Kind::Invite, 200..=299) => self.state = State::Accepted,
             (Kind::Invite, _) => {
@@ -164,10 +155,6 @@ impl ServerTransaction {
             return ServerEvent::Terminated;
         }
         if now >= self.next_at {
-            if !self.awaits_ack() {
-                self.next_at = Timestamp::FAR;
-                return ServerEvent::Rested;
-            }
             self.interval = (self.interval * 2).min(timers.t2);
             self.next_at = now + self.interval;
             return ServerEvent::Retransmit;
@@ -218,30 +205,11 @@ mod tests {
         assert_eq!(last, ServerEvent::Terminated);
     }
 
-    /// Answered at zero, it rests in time, and ends as late as ever.
-    fn assert_rests_and_ends(mut server: ServerTransaction, timers: &Timers) {
-        let rests = Timestamp::ZERO + timers.t1 * WHOLE_T1;
+    /// Answered at zero, it ends in time.
+    fn assert_ends(mut server: ServerTransaction, timers: &Timers) {
         let ends = Timestamp::ZERO + timers.wait;
-        assert_eq!((server.deadline(), server.ends_at()), (rests, ends));
-        assert_eq!(server.on_deadline(rests, timers), ServerEvent::Rested);
-        assert_eq!(server.on_deadline(rests, timers), ServerEvent::Idle);
-        assert_eq!(server.deadline(), ends);
+        assert_eq!((server.deadline(), server.ends_at()), (ends, ends));
         assert_eq!(server.on_deadline(ends, timers), ServerEvent::Terminated);
-    }
-
-    #[test]
-    fn one_that_ends_early_does_not_rest() {
-        for wait in [1_999, 2_000] {
-            let timers = Timers {
-                wait: Duration::from_millis(wait),
-                ..timers()
-            };
-            let mut server = ServerTransaction::start(Kind::NonInvite);
-            server.on_final_sent(200, Timestamp::ZERO, &timers);
-            let end = Timestamp::ZERO + timers.wait;
-            assert_eq!(server.deadline(), end);
-            assert_eq!(server.on_deadline(end, &timers), ServerEvent::Terminated);
-        }
     }
 
     #[test]
@@ -251,7 +219,7 @@ mod tests {
         server.on_final_sent(200, Timestamp::ZERO, &timers);
         assert_eq!(server.on_repeat(), RepeatAction::Absorb);
         assert_eq!(server.on_ack(Timestamp::ZERO, &timers), AckAction::Forward);
-        assert_rests_and_ends(server, &timers);
+        assert_ends(server, &timers);
     }
 
     #[test]
@@ -261,6 +229,6 @@ mod tests {
         assert_eq!(server.on_repeat(), RepeatAction::Answer);
         server.on_final_sent(200, Timestamp::ZERO, &timers);
         assert_eq!(server.on_repeat(), RepeatAction::Answer);
-        assert_rests_and_ends(server, &timers);
+        assert_ends(server, &timers);
     }
 }

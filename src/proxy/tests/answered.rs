@@ -116,17 +116,17 @@ fn a_late_2xx_goes_to_the_caller_and_nothing_else_does() {
 }
 
 #[test]
-fn a_reply_route_for_all_replies_sees_a_late_2xx() {
+fn a_reply_route_for_all_replies_sees_late_ones() {
     let routes = r#"request_route { $du = "sip:10.0.1.1"; t_relay(); }
         reply_route { append_hf("X-Seen: yes\r\n"); xlog("L_ERR", "$rs came\n"); }"#;
     let mut bench = Bench::script(routes, 1);
     let invite = answered(&mut bench, "a");
     bench.wait(LATER);
     bench.log.clear();
-    bench.answer(&invite, 180, "");
-    assert!(bench.log.is_empty(), "few words are left of it");
-    assert_eq!(bench.answer(&invite, 200, "")[0].value("X-Seen"), "yes");
+    assert!(bench.answer(&invite, 180, "").is_empty());
     assert_eq!(bench.log.len(), 1);
+    assert_eq!(bench.answer(&invite, 200, "")[0].value("X-Seen"), "yes");
+    assert_eq!(bench.log.len(), 2);
 }
 
 #[test]
@@ -248,8 +248,6 @@ fn a_wt_timer_that_ends_before_the_first_repeats_counts() {
     assert!(bench.call(&request("INVITE", "a", "", "")).is_empty());
     assert_eq!(starts(&bench.call(&bye)), ["SIP/2.0 200 Reason"]);
     bench.wait(milliseconds(200));
-    assert_eq!(bench.shard.load().transactions, 1, "the BYE has T4");
-    bench.wait(milliseconds(4_000));
     assert_eq!(bench.shard.load().transactions, 0);
 }
 
