@@ -72,6 +72,8 @@ pub(super) fn trim(bytes: &[u8], range: Range<usize>) -> Range<usize> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn trim_white(bytes: &[u8], range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
     while start < end && is_lws(bytes[start]) {
