@@ -8,6 +8,9 @@ use wide::u8x16;
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
+/// Bytes of a part.
+const PART: usize = 16;
+
 /// The same byte sixteen times.
 const fn lanes(byte: u8) -> u8x16 {
     u8x16::new([byte; 16])
@@ -91,22 +94,24 @@ pub(super) fn find(
     range: Range<usize>,
     test: impl Fn(u8x16) -> u8x16,
 ) -> Option<usize> {
-    const PART: usize = 16;
-    let look = |part: &[u8; PART]| test(u8x16::new(*part)).to_bitmask();
-    let mut from = range.start;
-    while from < range.end {
-        let part = bytes.get(from..from + PART);
-        let found = match part.and_then(<[u8]>::first_chunk) {
-            Some(part) => look(part),
-            None => look(&last_part(bytes, from)),
-        };
+    let Range { start, end } = range;
+    let marks = |part: &[u8; PART]| test(u8x16::new(*part)).to_bitmask();
+    let (parts, _) = bytes.get(start..)?.as_chunks();
+    let mut from = start;
+    for part in parts {
+        if from >= end {
+            return None;
+        }
+        let found = marks(part);
         if found != 0 {
             let at = from + found.trailing_zeros() as usize;
-            return (at < range.end).then_some(at);
+            return (at < end).then_some(at);
         }
         from += PART;
     }
-    None
+    let found = marks(&last_part(bytes, from));
+    let at = from + found.trailing_zeros() as usize;
+    (at < end).then_some(at)
 }
 
 #[cfg(test)]
