@@ -29,6 +29,22 @@ pub(super) fn up_to(part: u8x16, last: u8) -> u8x16 {
     part.min(lanes(last)).simd_eq(part)
 }
 
+/// 255 for each byte from `first` to `last`, 0 for others.
+#[inline]
+fn within(part: u8x16, first: u8, last: u8) -> u8x16 {
+    up_to(part - lanes(first), last - first)
+}
+
+/// 255 for each character of a host name, 0 for others: see [`super::text::is_host_byte`].
+#[inline]
+pub(super) fn host(part: u8x16) -> u8x16 {
+    const TO_LOWER: u8 = 0x20;
+    let letters = within(part | lanes(TO_LOWER), b'a', b'z');
+    // Hyphen, dot, slash and digits.
+    let others = within(part, b'-', b'9') & !part.simd_eq(lanes(b'/'));
+    letters | others | part.simd_eq(lanes(b'_'))
+}
+
 /// A bit for each byte of the block for which `test` gives 255.
 #[inline]
 fn of_whole(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
@@ -134,6 +150,13 @@ mod tests {
             let naive = range.clone().find(|&at| bytes[at] <= b' ' || wanted.contains(&bytes[at]));
             let found = find(&bytes, range, |part| up_to(part, b' ') | one_of(part, wanted));
             prop_assert_eq!(found, naive);
+        }
+
+        #[test]
+        fn marks_of_hosts_are_where_hosts_are_byte_by_byte(bytes in any::<[u8; PART]>()) {
+            let marks = host(u8x16::new(bytes)).to_array();
+            let naive = bytes.map(|byte| if super::super::text::is_host_byte(byte) { 255 } else { 0 });
+            prop_assert_eq!(marks, naive);
         }
 
         #[test]

@@ -41,6 +41,11 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
     TOKEN[byte as usize]
 }
 
+/// Whether `byte` may stand in the name of a host.
+pub(super) const fn is_host_byte(byte: u8) -> bool {
+    HOST[byte as usize]
+}
+
 /// Whether `text` is a token: not empty, and nothing but token characters.
 pub(super) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
@@ -239,7 +244,7 @@ fn take_octet(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// The first position at or after `at` that holds no character of a host name or IPv4 address.
 pub(super) fn skip_host_name(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|&byte| HOST[byte as usize]) {
+    while bytes.get(at).is_some_and(|&byte| is_host_byte(byte)) {
         at += 1;
     }
     at
