@@ -113,6 +113,19 @@ pub(super) fn head_number(text: &[u8]) -> (u32, usize) {
     (value, length)
 }
 
+/// The port at the head of `text`, up to the first byte that is no digit, and how many bytes it has.
+#[inline]
+pub(super) fn head_port(text: &[u8]) -> Option<(u16, usize)> {
+    let (mut value, mut length) = (0, 0);
+    while let Some(digit) = text.get(length).copied().and_then(digit) {
+        // What is no port any more stays none, however long it is.
+        value = (value * 10 + u32::from(digit)).min(u32::from(u16::MAX) + 1);
+        length += 1;
+    }
+    let port = u16::try_from(value).ok().filter(|_| length > 0)?;
+    Some((port, length))
+}
+
 /// A decimal number that fits 32 bits; leading zeros are allowed. `None` for anything else.
 pub(super) fn number(text: &[u8]) -> Option<u32> {
     if text.is_empty() {
@@ -275,6 +288,14 @@ mod tests {
             text in "[0-9]{1,4}(\\.[0-9]{0,3}){2,4}|[0-9]{1,2}(\\.(0|[1-9][0-9]?|[12][0-9]{2})){3}|.{0,8}",
         ) {
             prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn the_port_at_the_head_is_that_of_the_digits_alone(
+            digits in "0{0,12}[0-9]{0,6}", rest in "|[;:a].{0,4}",
+        ) {
+            let expected = port(digits.as_bytes()).map(|port| (port, digits.len()));
+            prop_assert_eq!(head_port(format!("{digits}{rest}").as_bytes()), expected);
         }
 
         #[test]
