@@ -25,8 +25,8 @@ impl Amend {
     pub fn for_source(via: &Via<'_>, source: SocketAddr) -> Self {
         let ip = source.ip().to_canonical();
         let asked = via.rport.is_some();
-        let same = via.sent_by_ip().map(|sent_by| sent_by.to_canonical()) == Some(ip);
-        let needs_received = asked || !same || via.received_tail.is_some();
+        let same = || via.sent_by_ip().map(|sent_by| sent_by.to_canonical()) == Some(ip);
+        let needs_received = asked || via.received_tail.is_some() || !same();
         Self {
             received: needs_received.then_some(ip),
             rport: asked.then_some(source.port()),

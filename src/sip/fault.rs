@@ -196,13 +196,12 @@ impl<'a> Message<'a> {
                 _ => fault,
             }
         };
-        // It is large: this way it is moved once less.
-        let via = match self.top_via() {
-            Ok(via) => via,
-            Err(error) => return Err(missing_or(Name::Via, Fault::Via)(error)),
-        };
-        if !via.well_formed {
-            return Err(Fault::Via);
+        // It is large, so it stays where it is until the end.
+        let via = self.top_via();
+        match &via {
+            Ok(via) if via.well_formed => {}
+            Ok(_) => return Err(Fault::Via),
+            Err(error) => return Err(missing_or(Name::Via, Fault::Via)(*error)),
         }
         let from_tag = self.tag_of(Name::From).map_err(|_| Fault::From)?;
         let to_tag = self.tag_of(Name::To).map_err(|_| Fault::To)?;
@@ -215,7 +214,7 @@ impl<'a> Message<'a> {
         }
         let max_forwards = self.max_forwards().map_err(|_| Fault::MaxForwards)?;
         Ok(Basics {
-            via,
+            via: via.map_err(|_| Fault::Via)?,
             from_tag,
             to_tag,
             call_id,

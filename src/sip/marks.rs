@@ -8,6 +8,9 @@ use wide::u8x16;
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
+/// Bytes of a part.
+const PART: usize = 16;
+
 /// The same byte sixteen times.
 const fn lanes(byte: u8) -> u8x16 {
     u8x16::new([byte; 16])
@@ -26,15 +29,53 @@ pub(super) fn up_to(part: u8x16, last: u8) -> u8x16 {
     part.min(lanes(last)).simd_eq(part)
 }
 
-/// A bit for each byte of the block that is one of these.
+/// 255 for each byte from `first` to `last`, 0 for others.
 #[inline]
-pub(super) fn equal<const N: usize>(block: &[u8; BLOCK], wanted: [u8; N]) -> u64 {
+fn within(part: u8x16, first: u8, last: u8) -> u8x16 {
+    up_to(part - lanes(first), last - first)
+}
+
+/// 255 for each character of a host name, 0 for others: see [`super::text::is_host_byte`].
+#[inline]
+pub(super) fn host(part: u8x16) -> u8x16 {
+    const TO_LOWER: u8 = 0x20;
+    let letters = within(part | lanes(TO_LOWER), b'a', b'z');
+    // Hyphen, dot, slash and digits.
+    let others = within(part, b'-', b'9') & !part.simd_eq(lanes(b'/'));
+    letters | others | part.simd_eq(lanes(b'_'))
+}
+
+/// A bit for each byte of the block for which `test` gives 255.
+#[inline]
+fn of_whole(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
     let (quarters, _) = block.as_chunks::<16>();
     let mark = |place: usize| {
-        let marked = one_of(u8x16::new(quarters[place]), wanted).to_bitmask();
+        let marked = test(u8x16::new(quarters[place])).to_bitmask();
         u64::from(marked) << (16 * place)
     };
     mark(0) | mark(1) | mark(2) | mark(3)
+}
+
+/// The same for the block of `bytes` that begins at `from`, which may be cut short by their end.
+#[inline]
+pub(super) fn of_block(bytes: &[u8], from: usize, test: impl Fn(u8x16) -> u8x16) -> u64 {
+    match bytes.get(from..).and_then(<[u8]>::first_chunk) {
+        Some(block) => of_whole(block, test),
+        None => of_last(bytes, from, test),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn of_last(bytes: &[u8], from: usize, test: impl Fn(u8x16) -> u8x16) -> u64 {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let (last, before) = match bytes.last_chunk() {
+        // Mostly there is a whole block before their end.
+        Some(last) => (*last, BLOCK - rest.len()),
+        None => (last_part(bytes, from), 0),
+    };
+    let marks = of_whole(&last, test);
+    marks.unbounded_shr(before as u32) & !u64::MAX.unbounded_shl(rest.len() as u32)
 }
 
 /// Whether there is a blank, a control character or one of these among sixteen bytes.
@@ -49,15 +90,6 @@ pub(super) fn has_blank_or<const N: usize>(part: &[u8; 16], wanted: [u8; N]) -> 
 pub(super) fn first(part: &[u8; 16], wanted: u8) -> Option<usize> {
     let found = u8x16::new(*part).simd_eq(lanes(wanted)).to_bitmask();
     (found != 0).then(|| found.trailing_zeros() as usize)
-}
-
-/// Looks at the block of `bytes` that begins at `from`, filled up with zeros where they end.
-#[inline]
-pub(super) fn with_block<T>(bytes: &[u8], from: usize, look: impl FnOnce(&[u8; BLOCK]) -> T) -> T {
-    match bytes.get(from..).and_then(<[u8]>::first_chunk) {
-        Some(block) => look(block),
-        None => look(&last_part(bytes, from)),
-    }
 }
 
 /// The bytes from `from` on, fewer than wanted, filled up with zeros.
@@ -78,22 +110,24 @@ pub(super) fn find(
     range: Range<usize>,
     test: impl Fn(u8x16) -> u8x16,
 ) -> Option<usize> {
-    const PART: usize = 16;
-    let look = |part: &[u8; PART]| test(u8x16::new(*part)).to_bitmask();
-    let mut from = range.start;
-    while from < range.end {
-        let part = bytes.get(from..from + PART);
-        let found = match part.and_then(<[u8]>::first_chunk) {
-            Some(part) => look(part),
-            None => look(&last_part(bytes, from)),
-        };
+    let Range { start, end } = range;
+    let marks = |part: &[u8; PART]| test(u8x16::new(*part)).to_bitmask();
+    let (parts, _) = bytes.get(start..)?.as_chunks();
+    let mut from = start;
+    for part in parts {
+        if from >= end {
+            return None;
+        }
+        let found = marks(part);
         if found != 0 {
             let at = from + found.trailing_zeros() as usize;
-            return (at < range.end).then_some(at);
+            return (at < end).then_some(at);
         }
         from += PART;
     }
-    None
+    let found = marks(&last_part(bytes, from));
+    let at = from + found.trailing_zeros() as usize;
+    (at < end).then_some(at)
 }
 
 #[cfg(test)]
@@ -119,11 +153,20 @@ mod tests {
         }
 
         #[test]
-        fn marks_are_of_the_right_bytes(bytes in any::<[u8; BLOCK]>()) {
-            for (place, byte) in bytes.into_iter().enumerate() {
-                let has = |marks: u64| marks >> place & 1 == 1;
-                let wanted = matches!(byte, b';' | b'x');
-                prop_assert_eq!(has(equal(&bytes, [b';', b'x'])), wanted);
+        fn marks_of_hosts_are_where_hosts_are_byte_by_byte(bytes in any::<[u8; PART]>()) {
+            let marks = host(u8x16::new(bytes)).to_array();
+            let naive = bytes.map(|byte| if super::super::text::is_host_byte(byte) { 255 } else { 0 });
+            prop_assert_eq!(marks, naive);
+        }
+
+        #[test]
+        fn marks_are_of_the_right_bytes(
+            bytes in proptest::collection::vec(0..20_u8, 0..200), from in 0..220_usize, last in 0..20_u8,
+        ) {
+            let marks = of_block(&bytes, from, |part| up_to(part, last));
+            for place in 0..BLOCK {
+                let wanted = bytes.get(from + place).is_some_and(|&byte| byte <= last);
+                prop_assert_eq!(marks >> place & 1 == 1, wanted);
             }
         }
     }

@@ -283,13 +283,15 @@ impl Name {
         const LOWER: u8 = 0x20;
         let head = bytes.first_chunk::<MOST>()?;
         let lanes = u8x16::new(*head);
+        let lower = lanes | u8x16::splat(LOWER);
+        let letters = lower.to_array();
         let colons = lanes.simd_eq(u8x16::splat(b':')).to_bitmask();
-        let length = colons.trailing_zeros() as usize;
-        let middle = head.get(length / 2)?;
-        let form = Form::by_shape(head[0] | LOWER, middle | LOWER, length);
-        let same = (lanes | u8x16::splat(LOWER)).simd_eq(u8x16::new(form.text));
-        let with_colon = colons ^ colons.wrapping_sub(1);
-        let is_it = !same.to_bitmask() & with_colon == 0;
+        // The bit behind the last byte: without a colon it is the first.
+        let length = (colons | 1 << MOST).trailing_zeros() as usize;
+        let form = Form::by_shape(letters[0], letters[length / 2], length);
+        let same = lower.simd_eq(u8x16::new(form.text));
+        // Up to and with the colon.
+        let is_it = same.to_bitmask().trailing_ones() as usize > length;
         is_it.then_some((form.name, length))
     }
 

@@ -67,6 +67,7 @@ impl<'a> NameAddr<'a> {
     /// nearly all are: the URI in brackets, no parameter but the tag. What is not so, or not right, is
     /// `None`.
     pub(super) fn usual_tag(bytes: &'a [u8], range: Range<usize>) -> Option<&'a [u8]> {
+        const URI_START: &[u8] = b"<sip:";
         let mut display_end = range.start;
         if bytes.get(display_end) == Some(&b'"') {
             let close = marks::find(bytes, range.start + 1..range.end, |part| {
@@ -77,10 +78,11 @@ impl<'a> NameAddr<'a> {
         let open = marks::find(bytes, display_end..range.end, |part| {
             marks::one_of(part, [b'<', b';', b'"'])
         })?;
-        let close = marks::find(bytes, open..range.end, |part| marks::one_of(part, [b'>']))?;
-        if bytes[open] != b'<' || !bytes[open + 1..close].starts_with(b"sip:") {
+        if !bytes[open..].starts_with(URI_START) {
             return None;
         }
+        let uri = open + URI_START.len();
+        let close = marks::find(bytes, uri..range.end, |part| marks::one_of(part, [b'>']))?;
         let params = &bytes[close + 1..range.end];
         if params.is_empty() {
             return Some(params);

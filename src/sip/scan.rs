@@ -143,14 +143,20 @@ impl HeaderIndex {
         let place = self.entries.len();
         let pushed = self.entries.try_push(entry);
         pushed.map_err(|_| ScanError::TooManyHeaders)?;
-        let bit = name.bit();
-        if self.seen & bit == 0 {
-            self.seen |= bit;
+        let seen = self.seen;
+        self.seen |= name.bit();
+        if seen & name.bit() == 0 {
             self.first[name as usize] = place as u16;
         } else {
-            self.repeated |= bit;
+            self.repeat(name);
         }
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn repeat(&mut self, name: Name) {
+        self.repeated |= name.bit();
     }
 }
 
@@ -179,11 +185,17 @@ pub fn scan<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'
         return Err(ScanError::TooLong);
     }
     index.clear();
-    let mut lines = Lines::new(bytes);
-    let line = lines.end(0).unwrap_or_else(|| lines.last_end(index));
+    let mut ends = LineEnds::new(bytes);
+    let line = if let Some(text_end) = ends.take_crlf(bytes, 0) {
+        LineEnd::crlf(text_end)
+    } else {
+        let line;
+        (ends, line) = ends.any(bytes, 0, index);
+        line
+    };
     start_line(bytes, line.text_end, index)?;
     index.headers_start = line.next as u16;
-    let body_start = header_lines(lines, line.next, index)?;
+    let body_start = header_lines(bytes, ends, line.next, index)?;
     index.body_start = body_start as u16;
     let mut end = bytes.len();
     if index.seen & Name::ContentLength.bit() != 0 {
@@ -208,130 +220,157 @@ struct LineEnd {
     next: usize,
 }
 
-/// The lines of a message, found block by block.
-#[derive(Clone, Copy)]
-struct Lines<'a> {
-    bytes: &'a [u8],
-    /// Where the block at hand begins.
-    block: usize,
-    /// Its CRs and LFs that were not reached yet.
-    marks: u64,
-    /// Whether there was a CR without LF.
-    saw_bare_cr: bool,
+impl LineEnd {
+    fn crlf(text_end: usize) -> Self {
+        let next = text_end + 2;
+        Self { text_end, next }
+    }
 }
 
-impl<'a> Lines<'a> {
+/// Finds the line ends of a message, block by block. It is handed on by value, and the message beside
+/// it: so both stay in registers.
+#[derive(Clone, Copy)]
+struct LineEnds {
+    /// Where the block at hand begins.
+    block: usize,
+    /// Its bytes that may belong to a line end and were not reached yet.
+    marks: u64,
+}
+
+impl LineEnds {
     #[inline]
-    fn new(bytes: &'a [u8]) -> Self {
+    fn new(bytes: &[u8]) -> Self {
         Self {
-            bytes,
             block: 0,
             marks: Self::marks(bytes, 0),
-            saw_bare_cr: false,
         }
     }
 
+    /// Marks CR, LF and what is below them: that is one comparison, and of the others there are few.
     #[inline]
     fn marks(bytes: &[u8], block: usize) -> u64 {
-        marks::with_block(bytes, block, |block| marks::equal(block, [b'\r', b'\n']))
+        marks::of_block(bytes, block, |part| marks::up_to(part, b'\r'))
     }
 
-    /// Where the line that begins at `from` ends; `None` if it ends with the datagram alone. Lines are
-    /// asked for in their order.
+    /// The end of the text of the line that begins at `from`, if the next mark is that of CR and LF.
+    /// Lines are asked for in their order.
     #[inline]
-    fn end(&mut self, from: usize) -> Option<LineEnd> {
-        loop {
-            while self.marks == 0 {
-                self.block += BLOCK;
-                if self.block >= self.bytes.len() {
-                    return None;
-                }
-                self.marks = Self::marks(self.bytes, self.block);
+    fn take_crlf(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        while self.marks == 0 {
+            self.block += BLOCK;
+            if self.block >= bytes.len() {
+                return None;
             }
-            let at = self.block + self.marks.trailing_zeros() as usize;
-            self.marks &= self.marks - 1;
-            let rest = &self.bytes[at..];
-            if rest.starts_with(b"\r\n") {
-                // The LF may be the first of the next block: then it is met there.
-                self.marks &= self.marks.wrapping_sub(1);
-                return Some(LineEnd {
-                    text_end: at,
-                    next: at + 2,
-                });
+            self.marks = Self::marks(bytes, self.block);
+            if from > self.block {
+                // The first byte is the LF of the line before.
+                self.marks &= self.marks - 1;
             }
-            if rest.starts_with(b"\n") && at >= from {
-                return Some(LineEnd {
-                    text_end: at,
-                    next: at + 1,
-                });
-            }
-            self.saw_bare_cr |= rest.starts_with(b"\r");
         }
+        let at = self.at();
+        if !bytes.get(at..)?.starts_with(b"\r\n") {
+            return None;
+        }
+        self.take_mark();
+        // The LF may be in the next block.
+        self.marks &= self.marks.wrapping_sub(1);
+        Some(at)
     }
 
-    /// The end of the datagram, noted as what ends a line.
-    fn last_end(&self, index: &mut HeaderIndex) -> LineEnd {
-        index.ending = Ending::NoLineEnd;
-        LineEnd {
-            text_end: self.bytes.len(),
-            next: self.bytes.len(),
+    /// The place of the next mark.
+    #[inline]
+    fn at(&self) -> usize {
+        self.block + self.marks.trailing_zeros() as usize
+    }
+
+    #[inline]
+    fn take_mark(&mut self) {
+        self.marks &= self.marks - 1;
+    }
+
+    /// Where the line that begins at `from` ends, however it does.
+    fn any(mut self, bytes: &[u8], from: usize, index: &mut HeaderIndex) -> (Self, LineEnd) {
+        loop {
+            let (text_end, width) = if let Some(at) = self.take_crlf(bytes, from) {
+                (at, 2)
+            } else if self.marks == 0 {
+                index.ending = Ending::NoLineEnd;
+                (bytes.len(), 0)
+            } else {
+                let at = self.at();
+                self.take_mark();
+                index.malformed |= bytes[at] == b'\r';
+                if bytes[at] != b'\n' {
+                    continue;
+                }
+                (at, 1)
+            };
+            let next = text_end + width;
+            return (self, LineEnd { text_end, next });
         }
     }
 }
 
 /// Reads the header lines from `at` on; returns where the body begins.
+#[inline(never)]
 fn header_lines(
-    mut lines: Lines<'_>,
+    bytes: &[u8],
+    mut ends: LineEnds,
     mut at: usize,
     index: &mut HeaderIndex,
 ) -> Result<usize, ScanError> {
-    let bytes = lines.bytes;
     while at < bytes.len() {
-        let Some(line) = lines.end(at) else {
-            let line = lines.last_end(index);
-            (lines, at) = odd_line(lines, at, line, index)?;
-            continue;
-        };
-        if line.text_end == at {
+        let usual_end = ends.take_crlf(bytes, at);
+        if let Some(end) = usual_end
+            && let Some((name, length)) = Name::at_head(&bytes[at..])
+        {
+            let value = trim_value(bytes, at + length + 1, end);
+            index.push(Entry {
+                start: at as u16,
+                name_end: (at + length) as u16,
+                value_start: value.start as u16,
+                value_end: value.end as u16,
+                end: end as u16 + 2,
+                name,
+            })?;
+            at = end + 2;
+        } else if usual_end == Some(at) {
             index.ending = Ending::EmptyLine;
-            at = line.next;
-            break;
+            return Ok(at + 2);
+        } else {
+            (ends, at) = odd_line(bytes, ends, at, usual_end, index)?;
+            if index.ending == Ending::EmptyLine {
+                break;
+            }
         }
-        let Some((name, length)) = Name::at_head(&bytes[at..]) else {
-            (lines, at) = odd_line(lines, at, line, index)?;
-            continue;
-        };
-        let value = trim_value(bytes, at + length + 1, line.text_end);
-        index.push(Entry {
-            start: at as u16,
-            name_end: (at + length) as u16,
-            value_start: value.start as u16,
-            value_end: value.end as u16,
-            end: line.next as u16,
-            name,
-        })?;
-        at = line.next;
     }
-    index.malformed |= lines.saw_bare_cr;
     Ok(at)
 }
 
-/// Reads a header line that is folded, or whose name is not a common one, or that has no end. A line
-/// that goes on with the one before it belongs to that. Hands `lines` back, and where it ends.
+/// Reads a line that is folded, or whose name is not a common one, or that does not end with CR and LF. A
+/// line that goes on with the one before it belongs to that. Hands `ends` back, and where it ends.
 #[cold]
-fn odd_line<'a>(
-    mut lines: Lines<'a>,
+fn odd_line(
+    bytes: &[u8],
+    mut ends: LineEnds,
     at: usize,
-    mut line: LineEnd,
+    usual_end: Option<usize>,
     index: &mut HeaderIndex,
-) -> Result<(Lines<'a>, usize), ScanError> {
-    let bytes = lines.bytes;
+) -> Result<(LineEnds, usize), ScanError> {
+    let mut line;
+    if let Some(text_end) = usual_end {
+        line = LineEnd::crlf(text_end);
+    } else {
+        (ends, line) = ends.any(bytes, at, index);
+    }
+    if line.text_end == at {
+        index.ending = Ending::EmptyLine;
+        return Ok((ends, line.next));
+    }
     let first_end = line.text_end;
     // A value goes on as long as lines begin with white space (RFC 3261 7.3.1).
     while let Some(b' ' | b'\t') = bytes.get(line.next) {
-        line = lines
-            .end(line.next)
-            .unwrap_or_else(|| lines.last_end(index));
+        (ends, line) = ends.any(bytes, line.next, index);
     }
     if let Some(b' ' | b'\t') = bytes.get(at)
         && let Some(folded) = index.entries.last_mut()
@@ -341,7 +380,7 @@ fn odd_line<'a>(
         folded.value_start = value.start as u16;
         folded.value_end = value.end as u16;
         folded.end = line.next as u16;
-        return Ok((lines, line.next));
+        return Ok((ends, line.next));
     }
     let (name, name_end, value_from) = if let Some((name, length)) = Name::at_head(&bytes[at..]) {
         (name, at + length, at + length + 1)
@@ -364,29 +403,41 @@ fn odd_line<'a>(
         end: line.next as u16,
         name,
     })?;
-    Ok((lines, line.next))
+    Ok((ends, line.next))
 }
 
 /// [`text::trim`], with the usual single space before the value as the short way.
 #[inline]
 fn trim_value(bytes: &[u8], from: usize, end: usize) -> Range<usize> {
-    match &bytes[from..end] {
-        [b' ', first, .., last] if *first > b' ' && *last > b' ' => from + 1..end,
-        _ => text::trim(bytes, from..end),
+    let text = &bytes[from..end];
+    if let [b' ', first, ..] = text
+        && let [.., last] = text
+        && *first > b' '
+        && *last > b' '
+    {
+        from + 1..end
+    } else {
+        text::trim(bytes, from..end)
     }
 }
 
 /// The length that all Content-Length lines agree on; otherwise notes what is wrong with them.
+#[inline]
 fn announced_length(bytes: &[u8], index: &mut HeaderIndex) -> Option<usize> {
     let first = index.first[Name::ContentLength as usize] as usize;
-    let repeated = index.repeated & Name::ContentLength.bit() != 0;
-    let last = if repeated {
-        index.entries.len()
-    } else {
-        first + 1
-    };
+    let entry = index.entries.get(first)?;
+    // Mostly it is the only one, and a number.
+    match text::number(&bytes[entry.value_range()]) {
+        Some(number) if index.repeated & Name::ContentLength.bit() == 0 => Some(number as usize),
+        _ => agreed_length(bytes, first, index),
+    }
+}
+
+/// The same for any such lines, of which this is the first.
+#[cold]
+fn agreed_length(bytes: &[u8], first: usize, index: &mut HeaderIndex) -> Option<usize> {
     let mut length = None;
-    for entry in &index.entries[first..last] {
+    for entry in &index.entries[first..] {
         if entry.name != Name::ContentLength {
             continue;
         }

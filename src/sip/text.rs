@@ -41,6 +41,11 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
     TOKEN[byte as usize]
 }
 
+/// Whether `byte` may stand in the name of a host.
+pub(super) const fn is_host_byte(byte: u8) -> bool {
+    HOST[byte as usize]
+}
+
 /// Whether `text` is a token: not empty, and nothing but token characters.
 pub(super) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
@@ -72,6 +77,8 @@ pub(super) fn trim(bytes: &[u8], range: Range<usize>) -> Range<usize> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn trim_white(bytes: &[u8], range: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = range;
     while start < end && is_lws(bytes[start]) {
@@ -104,6 +111,19 @@ pub(super) fn head_number(text: &[u8]) -> (u32, usize) {
         length += 1;
     }
     (value, length)
+}
+
+/// The port at the head of `text`, up to the first byte that is no digit, and how many bytes it has.
+#[inline]
+pub(super) fn head_port(text: &[u8]) -> Option<(u16, usize)> {
+    let (mut value, mut length) = (0, 0);
+    while let Some(digit) = text.get(length).copied().and_then(digit) {
+        // What is no port any more stays none, however long it is.
+        value = (value * 10 + u32::from(digit)).min(u32::from(u16::MAX) + 1);
+        length += 1;
+    }
+    let port = u16::try_from(value).ok().filter(|_| length > 0)?;
+    Some((port, length))
 }
 
 /// A decimal number that fits 32 bits; leading zeros are allowed. `None` for anything else.
@@ -237,7 +257,7 @@ fn take_octet(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// The first position at or after `at` that holds no character of a host name or IPv4 address.
 pub(super) fn skip_host_name(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(|&byte| HOST[byte as usize]) {
+    while bytes.get(at).is_some_and(|&byte| is_host_byte(byte)) {
         at += 1;
     }
     at
@@ -268,6 +288,14 @@ mod tests {
             text in "[0-9]{1,4}(\\.[0-9]{0,3}){2,4}|[0-9]{1,2}(\\.(0|[1-9][0-9]?|[12][0-9]{2})){3}|.{0,8}",
         ) {
             prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn the_port_at_the_head_is_that_of_the_digits_alone(
+            digits in "0{0,12}[0-9]{0,6}", rest in "|[;:a].{0,4}",
+        ) {
+            let expected = port(digits.as_bytes()).map(|port| (port, digits.len()));
+            prop_assert_eq!(head_port(format!("{digits}{rest}").as_bytes()), expected);
         }
 
         #[test]

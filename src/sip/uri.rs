@@ -169,13 +169,10 @@ impl<'a> Uri<'a> {
 
     /// Takes the port off the head of `text`; returns what follows it.
     fn take_port(&mut self, text: &'a [u8]) -> Result<&'a [u8], UriError> {
-        let end = text
-            .iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .unwrap_or(text.len());
-        let (digits, tail) = text.split_at(end);
+        let (port, length) = text::head_port(text).ok_or(UriError::Port)?;
+        let (digits, tail) = text.split_at(length);
         self.port_text = digits;
-        self.port = Some(text::port(digits).ok_or(UriError::Port)?);
+        self.port = Some(port);
         Ok(tail)
     }
 

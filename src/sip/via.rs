@@ -72,26 +72,21 @@ impl<'a> Via<'a> {
         if !value.starts_with(HEAD) {
             return None;
         }
-        let mut start = range.start + HEAD.len();
-        let part_end = |start| {
+        let (host, port, mut end) = usual_sent_by(bytes, range.start + HEAD.len()..range.end)?;
+        let mut via = Self::new(value, range.start, &value[8..11], host);
+        via.port = port;
+        via.params = bytes.get(end + 1..range.end).unwrap_or_default();
+        while end < range.end {
+            let start = end + 1;
             // What is up to a quote is a blank, or at least no usual part of a Via. Where no comma is, angle
             // brackets hide none.
             let mark = marks::find(bytes, start..range.end, |part| {
                 marks::up_to(part, b'"') | marks::one_of(part, [b';', b','])
             });
-            match mark {
-                Some(end) => (bytes[end] == b';').then_some(end),
-                None => Some(range.end),
-            }
-        };
-        let mut end = part_end(start)?;
-        let (host, port) = usual_sent_by(&bytes[start..end])?;
-        let mut via = Self::new(value, range.start, &value[8..11], host);
-        via.port = port;
-        via.params = bytes.get(end + 1..range.end).unwrap_or_default();
-        while end < range.end {
-            start = end + 1;
-            end = part_end(start)?;
+            end = match mark {
+                Some(end) => (bytes[end] == b';').then_some(end)?,
+                None => range.end,
+            };
             via.take_part(bytes, start..end)?;
         }
         Some(via)
@@ -217,21 +212,23 @@ impl<'a> Via<'a> {
     }
 }
 
-/// Host and port, with nothing around them and no IPv6.
+/// Host and port at the head of `range`, with nothing around them and no IPv6, and where they end: there
+/// is a semicolon, or nothing.
 #[inline]
-fn usual_sent_by(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let host_end = text::skip_host_name(text, 0);
-    let (host, rest) = text.split_at(host_end);
-    let port = match rest {
-        [] => None,
-        [b':', port @ ..] => {
-            let (number, digits) = text::head_number(port);
-            let is_all = digits > 0 && digits == port.len();
-            Some(u16::try_from(number).ok().filter(|_| is_all)?)
+fn usual_sent_by(bytes: &[u8], range: Range<usize>) -> Option<(&[u8], Option<u16>, usize)> {
+    let host_end = marks::find(bytes, range.clone(), |part| !marks::host(part));
+    let host = &bytes[range.start..host_end.unwrap_or(range.end)];
+    let rest = &bytes[range.start + host.len()..range.end];
+    let (port, rest) = match rest {
+        [b':', rest @ ..] => {
+            let (number, digits) = text::head_number(rest);
+            let port = u16::try_from(number).ok().filter(|_| digits > 0)?;
+            (Some(port), &rest[digits..])
         }
-        _ => return None,
+        _ => (None, rest),
     };
-    (host_end > 0).then_some((host, port))
+    let is_usual = !host.is_empty() && matches!(rest, [] | [b';', ..]);
+    is_usual.then_some((host, port, range.end - rest.len()))
 }
 
 /// Where the transport begins: behind `SIP/2.0/`, with white space wherever RFC 3261 25.1 has
