@@ -5,7 +5,7 @@ use crate::route::ast::{Call, Expression, ExpressionKind, RouteKind, Text, Unary
 use crate::route::host::{Argument, Level};
 use crate::route::own::own_function;
 use crate::route::program::ArgumentSource::{self, Known};
-use crate::route::program::{self, Function, Stretch};
+use crate::route::program::{self, Function};
 use crate::route::source::Span;
 use crate::route::table::{self, ArgumentKind};
 use crate::route::value::number_of;
@@ -31,18 +31,10 @@ impl Compiler<'_> {
                 None => Known(Argument::Missing),
             })
             .collect();
-        let arguments = Stretch {
-            start: self.program.arguments.len() as u32,
-            length: sources.len() as u32,
-        };
-        self.program.arguments.extend(sources);
         let line = self.sources.place(call.name.span).line as u32;
-        self.program.calls.push(program::Call {
-            function,
-            arguments,
-            line,
-            sets_code: !form.modules.is_empty(),
-        });
+        let sets_code = !form.modules.is_empty();
+        let call = program::Call::new(function, sources, line, sets_code);
+        self.program.calls.push(call);
         Some(self.program.calls.len() as u32 - 1)
     }
 

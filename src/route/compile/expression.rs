@@ -7,7 +7,7 @@ use crate::route::ast::{
     BinaryOperator, Expression, ExpressionKind, RouteKind, Text, UnaryOperator,
 };
 use crate::route::diagnostic::Diagnostic;
-use crate::route::program::{self, Network, Op, Source, Stretch, Use};
+use crate::route::program::{ArgumentSource, Call, Function, Network, Op, Source, Use};
 use crate::route::source::Span;
 use crate::route::table;
 use crate::route::value::Value;
@@ -201,16 +201,8 @@ impl Compiler<'_> {
         let Some(argument) = argument else {
             return self.error(of.span, "what is compared with myself is a variable");
         };
-        let start = self.program.arguments.len() as u32;
-        self.program
-            .arguments
-            .push(program::ArgumentSource::TextOf(argument));
-        let call = program::Call {
-            function: program::Function::Host(function),
-            arguments: Stretch { start, length: 1 },
-            line: 0,
-            sets_code: false,
-        };
+        let function = Function::Host(function);
+        let call = Call::new(function, vec![ArgumentSource::TextOf(argument)], 0, false);
         self.program.calls.push(call);
         let number = self.program.calls.len() as u32 - 1;
         self.emit(Op::Call(Use::Truth, number));
