@@ -182,27 +182,31 @@ impl Compiler<'_> {
         }
     }
 
-    /// `uri==myself` is a question to the host: `is_myself(uri)`.
+    /// `uri==myself` is a question to the host: `is_myself(uri)`. The R-URI is not handed to it: the host
+    /// has it, and need not read it again.
     fn myself(&mut self, operator: BinaryOperator, of: &Expression) {
         let Some(function) = self.host_function("is_myself") else {
             return self.error(of.span, "myself is not known here");
         };
-        let argument = match &of.kind {
+        let variable = match &of.kind {
             ExpressionKind::Word(word) => {
                 let name = OPERANDS
                     .iter()
                     .find(|(operand, _)| *operand == word.as_str());
-                let variable = name.and_then(|(_, name)| Variable::parse(name).ok());
-                variable.map(|variable| self.variable(&variable, of.span))
+                name.and_then(|(_, name)| Variable::parse(name).ok())
             }
-            ExpressionKind::Variable(variable) => Some(self.variable(variable, of.span)),
+            ExpressionKind::Variable(variable) => Some(variable.clone()),
             _ => None,
         };
-        let Some(argument) = argument else {
+        let Some(variable) = variable else {
             return self.error(of.span, "what is compared with myself is a variable");
         };
-        let function = Function::Host(function);
-        let call = Call::new(function, vec![ArgumentSource::TextOf(argument)], 0, false);
+        let arguments = if variable.is_plain("ru") {
+            Vec::new()
+        } else {
+            vec![ArgumentSource::TextOf(self.variable(&variable, of.span))]
+        };
+        let call = Call::new(Function::Host(function), arguments, 0, false);
         self.program.calls.push(call);
         let number = self.program.calls.len() as u32 - 1;
         self.emit(Op::Call(Use::Truth, number));
