@@ -5,6 +5,7 @@
 
 mod arguments;
 mod expression;
+mod method;
 mod settings;
 mod statement;
 mod variable;

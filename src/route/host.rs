@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::machine::Machine;
 use super::program::{RegexId, RouteId, SubstitutionId, VariableId};
 use super::value::{TextRef, Value};
+use crate::sip::Method;
 
 /// Who answers to a script.
 pub trait Host: Sized {
@@ -26,6 +27,9 @@ pub trait Host: Sized {
         let _ = (variable, inner);
         0
     }
+
+    /// The method of the message; of a reply that in its CSeq.
+    fn method(&self) -> Option<Method>;
 
     /// Calls the n-th function.
     fn call(&mut self, function: u16, arguments: &[Argument], machine: &mut Machine) -> Outcome;

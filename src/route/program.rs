@@ -144,6 +144,12 @@ pub(super) enum Op {
     ReadSlot(u16),
     /// Whether a variable has a value.
     Defined(VariableId),
+    /// Whether the method is one of these, as bits `1 << Method as u32`.
+    HasMethod {
+        methods: u32,
+        /// As a call it sets `$rc`.
+        sets_code: bool,
+    },
     Unary(UnaryOperator),
     Binary(BinaryOperator),
     Match(RegexId),

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use super::variables::same_name;
 use super::{Function, function, is_given, shown, text};
 use crate::proxy::act::Act;
-use crate::route::host::{Argument, Outcome};
+use crate::route::host::{Argument, Host as _, Outcome};
 use crate::route::machine::Machine;
 use crate::sip::{Line, Method, Name};
 
@@ -79,11 +79,7 @@ fn is_method(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
     let Some(Argument::Methods(methods, names)) = arguments.first().copied() else {
         return Outcome::FALSE;
     };
-    let method = match act.request {
-        Some(request) => Some(request.method),
-        None => act.message.cseq().ok().map(|cseq| cseq.method),
-    };
-    match method {
+    match act.method() {
         Some(Method::Other) => {
             let token = act
                 .message

@@ -10,7 +10,6 @@ use crate::route::source::Span;
 use crate::route::table::{self, ArgumentKind};
 use crate::route::value::number_of;
 use crate::route::variable::Variable;
-use crate::sip::Method;
 
 impl Compiler<'_> {
     /// The number of a call; none if there is no such function.
@@ -99,11 +98,7 @@ impl Compiler<'_> {
                 None => Known(Argument::Missing),
             },
             ArgumentKind::Methods => {
-                let methods = value
-                    .split('|')
-                    .map(|method| Method::parse(method.trim().as_bytes()))
-                    .filter(|method| *method != Method::Other)
-                    .fold(0, |methods, method| methods | 1 << method as u32);
+                let methods = super::method::bits(value);
                 Known(Argument::Methods(methods, self.text(value.as_bytes())))
             }
             ArgumentKind::FailureRoute => self.armed(RouteKind::Failure, value, text.span),

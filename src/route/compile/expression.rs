@@ -161,7 +161,7 @@ impl Compiler<'_> {
                 };
                 self.myself(operator, other);
             }
-            B::Equal | B::Different if self.network(left, right) => {
+            B::Equal | B::Different if self.network(left, right) || self.method(left, right) => {
                 if operator == B::Different {
                     self.emit(Op::Unary(UnaryOperator::Not));
                 }
@@ -247,7 +247,11 @@ impl Compiler<'_> {
         match &expression.kind {
             ExpressionKind::Route(name) => self.route_call(name, use_of_code),
             ExpressionKind::Call(call) => {
-                if let Some(number) = self.call(call) {
+                if use_of_code == Use::Truth
+                    && let Some(question) = self.is_method(call)
+                {
+                    self.emit(question);
+                } else if let Some(number) = self.call(call) {
                     self.emit(Op::Call(use_of_code, number));
                 }
             }

@@ -68,6 +68,15 @@ impl Machine {
                 let is_defined = !self.get(host, variable).is_null();
                 return Next::Decide(is_defined, at + 1);
             }
+            Op::HasMethod { methods, sets_code } => {
+                let method = host.method();
+                let is_one = method.is_some_and(|method| methods & 1 << method as u32 != 0);
+                if sets_code {
+                    self.code = if is_one { 1 } else { -1 };
+                    self.last = self.code;
+                }
+                return Next::Decide(is_one, at + 1);
+            }
             Op::And(target) => {
                 if self.to_number(self.top()) == 0 {
                     self.replace_top(Value::Number(0));

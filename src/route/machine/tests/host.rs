@@ -26,6 +26,10 @@ impl Host for TestHost {
     const FUNCTIONS: &'static [&'static str] = &["is_method", "is_myself"];
     const VARIABLES: &'static [&'static str] = &["rU", "ru", "si", "hdr"];
 
+    fn method(&self) -> Option<Method> {
+        Some(Method::Invite)
+    }
+
     fn call(&mut self, function: u16, arguments: &[Argument], machine: &mut Machine) -> Outcome {
         if function == IS_METHOD {
             return match arguments[0] {
