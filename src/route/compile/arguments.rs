@@ -10,6 +10,7 @@ use crate::route::source::Span;
 use crate::route::table::{self, ArgumentKind};
 use crate::route::value::number_of;
 use crate::route::variable::Variable;
+use crate::sip::Name;
 
 impl Compiler<'_> {
     /// The number of a call; none if there is no such function.
@@ -91,6 +92,10 @@ impl Compiler<'_> {
             },
             ArgumentKind::Plain | ArgumentKind::Address => {
                 Known(Argument::Text(self.text(value.as_bytes())))
+            }
+            ArgumentKind::Header => {
+                let name = Name::parse(value.as_bytes());
+                Known(Argument::Header(name, self.text(value.as_bytes())))
             }
             ArgumentKind::Regex => Known(Argument::Regex(self.line_regex(value, text.span))),
             ArgumentKind::Substitution => match self.substitution(value, text.span) {
