@@ -11,6 +11,7 @@ use sipshard::route::host::{Argument, Host, Inner, Level, ListIndex, Outcome};
 use sipshard::route::machine::Machine;
 use sipshard::route::value::Value;
 use sipshard::route::{check, compile};
+use sipshard::sip::Method;
 
 const CONFIG: &str = include_str!("support/sample.cfg");
 
@@ -42,6 +43,10 @@ impl Host for Easy {
         "ds_next_dst",
     ];
     const VARIABLES: &'static [&'static str] = &["rU", "ru", "du", "si", "sp", "_chosen"];
+
+    fn method(&self) -> Option<Method> {
+        Some(Method::Invite)
+    }
 
     fn call(&mut self, function: u16, arguments: &[Argument], _: &mut Machine) -> Outcome {
         if let Some(Argument::Methods(methods, _)) = arguments.first() {

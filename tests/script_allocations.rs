@@ -12,6 +12,7 @@ use sipshard::route::host::{Argument, Host, Inner, Level, ListIndex, Outcome};
 use sipshard::route::machine::{End, Machine};
 use sipshard::route::value::Value;
 use sipshard::route::{check, compile};
+use sipshard::sip::Method;
 
 const CONFIG: &str = r#"
 loadmodule "pv.so"
@@ -58,6 +59,10 @@ struct Still {
 impl Host for Still {
     const FUNCTIONS: &'static [&'static str] = &["is_method"];
     const VARIABLES: &'static [&'static str] = &["ru", "rp", "ci"];
+
+    fn method(&self) -> Option<Method> {
+        Some(Method::Invite)
+    }
 
     fn call(&mut self, _: u16, arguments: &[Argument], _: &mut Machine) -> Outcome {
         matches!(arguments, [Argument::Methods(methods, _)] if methods & 1 != 0).into()

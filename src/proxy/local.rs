@@ -121,7 +121,12 @@ impl Locals {
 
     /// Whether a URI, a host, or an address with its port is one of ours. Without a port, any is.
     pub fn is_myself(&self, text: &[u8]) -> bool {
-        if let Ok(uri) = Uri::parse(text)
+        self.is_named(text, Uri::parse(text).ok().as_ref())
+    }
+
+    /// The same of a text that was read as a URI before, if it is one.
+    pub fn is_named(&self, text: &[u8], uri: Option<&Uri<'_>>) -> bool {
+        if let Some(uri) = uri
             && matches!(uri.scheme, Scheme::Sip | Scheme::Sips)
         {
             let is_ours = |ip| self.is_ours(ip, uri.port.unwrap_or(5060));

@@ -21,11 +21,8 @@ pub enum Next {
 }
 
 impl Next {
-    /// Reads a URI. The element is reached by the preferred socket if that is of its family.
-    pub fn of(uri: &[u8], preferred: SocketId, locals: &Locals) -> Self {
-        let Ok(uri) = Uri::parse(uri) else {
-            return Self::Nowhere;
-        };
+    /// Of a URI. The element is reached by the preferred socket if that is of its family.
+    pub fn of(uri: &Uri<'_>, preferred: SocketId, locals: &Locals) -> Self {
         let is_udp = match uri.param(b"transport") {
             None => true,
             Some(value) => value.is_some_and(|name| name.eq_ignore_ascii_case(b"udp")),

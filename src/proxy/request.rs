@@ -11,7 +11,7 @@ use super::local::Locals;
 use super::routing::{Routing, RoutingError};
 use super::settings::SocketId;
 use super::shard::Datagram;
-use crate::sip::{Amend, Basics, Fault, Identity, Message, Method, Name, Via};
+use crate::sip::{Amend, Basics, Fault, Identity, Message, Method, Name, Uri, Via};
 
 /// The answer that a request gets instead of being relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Request<'a> {
     pub message: Message<'a>,
     /// Its method.
     pub method: Method,
+    /// Its Request-URI as received.
+    pub uri: &'a Uri<'a>,
     /// Its top Via.
     pub via: &'a Via<'a>,
     /// The number in its CSeq.
@@ -92,7 +94,9 @@ impl<'a> Request<'a> {
         datagram: &Datagram<'_>,
         locals: &Locals,
     ) -> Result<Self, Refusal> {
-        let routing = Routing::read(message, locals).map_err(|error| match error {
+        let uri = basics.request_uri.as_ref();
+        let uri = uri.ok_or(Refusal::from(Fault::RequestUri))?;
+        let routing = Routing::read(message, uri, locals).map_err(|error| match error {
             RoutingError::Malformed => Refusal::new(400, "Bad Route"),
             RoutingError::TooMany => Refusal::new(400, "Too Many Route Values"),
         })?;
@@ -100,6 +104,7 @@ impl<'a> Request<'a> {
         Ok(Self {
             message,
             method: basics.cseq.method,
+            uri,
             via: &basics.via,
             cseq: basics.cseq.number,
             call_id: basics.call_id,

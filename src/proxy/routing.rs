@@ -42,8 +42,12 @@ pub struct Routing<'a> {
 }
 
 impl<'a> Routing<'a> {
-    /// Reads the Route headers of a request.
-    pub fn read(message: Message<'a>, locals: &Locals) -> Result<Self, RoutingError> {
+    /// Reads the Route headers of a request with this R-URI.
+    pub fn read(
+        message: Message<'a>,
+        uri: &Uri<'_>,
+        locals: &Locals,
+    ) -> Result<Self, RoutingError> {
         let request_uri = message.request_uri().unwrap_or_default();
         if message.first(Name::Route).is_none() {
             return Ok(Self {
@@ -60,16 +64,21 @@ impl<'a> Routing<'a> {
             let route = route.map_err(|_| RoutingError::Malformed)?;
             routes.try_push(route).map_err(|_| RoutingError::TooMany)?;
         }
-        Ok(Self::decide(message, &routes, locals))
+        Ok(Self::decide(message, uri, &routes, locals))
     }
 
-    fn decide(message: Message<'a>, routes: &[NameAddr<'a>], locals: &Locals) -> Self {
+    fn decide(
+        message: Message<'a>,
+        uri: &Uri<'_>,
+        routes: &[NameAddr<'a>],
+        locals: &Locals,
+    ) -> Self {
         let request_uri = message.request_uri().unwrap_or_default();
         let mut target = request_uri;
         let mut kept = 0..routes.len();
         // A strict router put our Record-Route value into the R-URI; the real one is the last Route.
         if let Some(last) = routes.last()
-            && is_our_record_route(request_uri, locals)
+            && is_our_record_route(uri, locals)
         {
             target = last.uri;
             kept.end -= 1;
@@ -139,6 +148,6 @@ impl<'a> Routing<'a> {
 
 /// Whether a URI is what we put into Record-Route: one of our addresses with `lr` and no user.
 /// (An ordinary request to our address has no `lr`.)
-fn is_our_record_route(uri: &[u8], locals: &Locals) -> bool {
-    Uri::parse(uri).is_ok_and(|uri| uri.user.is_none() && uri.is_loose() && locals.is_our_uri(&uri))
+fn is_our_record_route(uri: &Uri<'_>, locals: &Locals) -> bool {
+    uri.user.is_none() && uri.is_loose() && locals.is_our_uri(uri)
 }

@@ -31,6 +31,7 @@ use crate::route::host::{Argument, Host, Inner, Level, ListIndex, Outcome};
 use crate::route::machine::Machine;
 use crate::route::program::{Program, RouteId};
 use crate::route::value::{TextRef, Value};
+use crate::sip::Method;
 
 pub use acc::Event;
 pub use dispatcher::Figures;
@@ -224,6 +225,13 @@ impl Host for Act<'_> {
 
     fn prepare(variable: u16, inner: &[u8]) -> u32 {
         variables::prepare(VARIABLE_NAMES[usize::from(variable)], inner)
+    }
+
+    fn method(&self) -> Option<Method> {
+        match self.request {
+            Some(request) => Some(request.method),
+            None => self.message.cseq().ok().map(|cseq| cseq.method),
+        }
     }
 
     fn call(&mut self, function: u16, arguments: &[Argument], machine: &mut Machine) -> Outcome {

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod expression;
+mod method;
 mod settings;
 mod statement;
 mod variable;
@@ -106,6 +107,23 @@ impl<'a> Compiler<'a> {
             self.program.routes[at].entry = self.here();
             self.statements(&route.body);
             self.emit(Op::End);
+        }
+        self.shorten_jumps();
+    }
+
+    /// What ends `a && b && c` early goes to the end of all at once, not from one `&&` to the next.
+    fn shorten_jumps(&mut self) {
+        let code = &mut self.program.code;
+        // They go forward: from behind, the next one is short already.
+        for at in (0..code.len()).rev() {
+            let next = match code[at] {
+                Op::And(target) | Op::Or(target) => code[target as usize],
+                _ => continue,
+            };
+            match (code[at], next) {
+                (Op::And(_), Op::And(_)) | (Op::Or(_), Op::Or(_)) => code[at] = next,
+                _ => {}
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::machine::Machine;
 use super::program::{RegexId, RouteId, SubstitutionId, VariableId};
 use super::value::{TextRef, Value};
+use crate::sip::{Method, Name};
 
 /// Who answers to a script.
 pub trait Host: Sized {
@@ -26,6 +27,9 @@ pub trait Host: Sized {
         let _ = (variable, inner);
         0
     }
+
+    /// The method of the message; of a reply that in its CSeq.
+    fn method(&self) -> Option<Method>;
 
     /// Calls the n-th function.
     fn call(&mut self, function: u16, arguments: &[Argument], machine: &mut Machine) -> Outcome;
@@ -146,6 +150,8 @@ pub enum Argument {
     Substitution(SubstitutionId),
     /// Methods, as bits `1 << Method as u32`. Names that are no methods of ours are in the text only.
     Methods(u32, TextRef),
+    /// A header's name; one that we do not know is in the text only.
+    Header(Name, TextRef),
     /// A route; `None` disarms.
     Route(Option<RouteId>),
     /// A flag from 0 to 31.
@@ -173,7 +179,7 @@ impl Argument {
     /// The text that it is.
     pub fn text(self) -> Option<TextRef> {
         match self {
-            Self::Text(text) | Self::Methods(_, text) => Some(text),
+            Self::Text(text) | Self::Methods(_, text) | Self::Header(_, text) => Some(text),
             _ => None,
         }
     }

@@ -48,6 +48,10 @@ pub const MAX_TEXT_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Machine {
     program: Arc<Program>,
+    /// The same once more; taken while it runs, so that what it reads of the program is not borrowed from
+    /// the machine, which changes. (To count a reference up for each message would have the shards
+    /// contend for the count.)
+    at_hand: Option<Arc<Program>>,
     /// The program's constants, and behind them all that the message's scripts made.
     text: Vec<u8>,
     stack: Vec<Value>,
@@ -137,6 +141,7 @@ impl Machine {
         text.extend_from_slice(&program.texts);
         let mut machine = Self {
             slots: vec![Stored::default(); program.slots.len()],
+            at_hand: Some(Arc::clone(&program)),
             program,
             text,
             stack: Vec::with_capacity(64),
@@ -388,7 +393,11 @@ impl Machine {
     pub fn run<H: Host>(&mut self, host: &mut H, route: RouteId) -> Ended {
         let (code, last) = (self.code, self.last);
         let is_inner = !self.frames.is_empty();
-        let ended = self.execute(host, route);
+        // Only what runs inside of another needs one of its own.
+        let program = self.at_hand.take();
+        let program = program.unwrap_or_else(|| Arc::clone(&self.program));
+        let ended = self.execute(host, &program, route);
+        self.at_hand = Some(program);
         if is_inner {
             (self.code, self.last) = (code, last);
         }

@@ -45,7 +45,6 @@ pub struct Program {
     pub(super) formats: Vec<Stretch>,
     pub(super) pieces: Vec<Piece>,
     pub(super) calls: Vec<Call>,
-    pub(super) arguments: Vec<ArgumentSource>,
     pub(super) switches: Vec<Switch>,
     pub(super) cases: Vec<Case>,
     pub(super) regexes: Vec<Regex>,
@@ -145,6 +144,12 @@ pub(super) enum Op {
     ReadSlot(u16),
     /// Whether a variable has a value.
     Defined(VariableId),
+    /// Whether the method is one of these, as bits `1 << Method as u32`.
+    HasMethod {
+        methods: u32,
+        /// As a call it sets `$rc`.
+        sets_code: bool,
+    },
     Unary(UnaryOperator),
     Binary(BinaryOperator),
     Match(RegexId),
@@ -306,14 +311,37 @@ pub(super) enum Piece {
 }
 
 /// A call as it stands in the script.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Call {
     pub function: Function,
-    pub arguments: Stretch,
+    pub arguments: Box<[ArgumentSource]>,
+    /// The arguments, if they are the same each time. Most are, and are not copied for each call then.
+    pub known: Option<Box<[Argument]>>,
     /// For lines of the log.
     pub line: u32,
     /// Functions of Kamailio's core leave `$rc` as it is.
     pub sets_code: bool,
+}
+
+impl Call {
+    pub fn new(
+        function: Function,
+        arguments: Vec<ArgumentSource>,
+        line: u32,
+        sets_code: bool,
+    ) -> Self {
+        let known = arguments.iter().map(|source| match source {
+            ArgumentSource::Known(argument) => Some(*argument),
+            _ => None,
+        });
+        Self {
+            function,
+            known: known.collect(),
+            arguments: arguments.into(),
+            line,
+            sets_code,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

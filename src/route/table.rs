@@ -58,6 +58,8 @@ pub enum ArgumentKind {
     Text,
     /// A text as it is.
     Plain,
+    /// The name of a header, as it is.
+    Header,
     /// A regular expression.
     Regex,
     /// `/expression/text/flags`
@@ -88,7 +90,7 @@ impl ArgumentKind {
         match self {
             Self::Int => "a number or a pseudo-variable",
             Self::Text => "a text or a pseudo-variable",
-            Self::Plain => "a text",
+            Self::Plain | Self::Header => "a text",
             Self::Regex => "a regular expression in quotes",
             Self::Substitution => "a substitution in quotes: \"/expression/text/flags\"",
             Self::Methods => "methods in quotes, such as \"INVITE|BYE\"",

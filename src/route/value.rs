@@ -119,7 +119,10 @@ pub fn digits_of(number: i64) -> ArrayVec<u8, 20> {
         at -= 1;
         digits[at] = b'-';
     }
-    digits[at..].iter().copied().collect()
+    let mut out = ArrayVec::new();
+    // They are never more than it takes.
+    out.try_extend_from_slice(&digits[at..]).ok();
+    out
 }
 
 /// Writes a number in decimal behind `out`.

@@ -2,12 +2,15 @@
 
 use super::header::CSeq;
 use super::message::Message;
+use super::uri::Uri;
 use super::via::Via;
 
 /// The headers that every message must have (RFC 3261 8.1.1, 8.2.6), of a message without
 /// [`super::Fault`].
 #[derive(Clone, Debug)]
 pub struct Basics<'a> {
+    /// The Request-URI; `None` of a reply.
+    pub request_uri: Option<Uri<'a>>,
     /// The topmost Via.
     pub via: Via<'a>,
     /// The tag of From; empty if there is none.

@@ -136,34 +136,31 @@ impl<'a> Message<'a> {
 
     /// What every message has, decoded once; or the first fault found.
     pub fn basics(self) -> Result<Basics<'a>, Fault> {
-        let fault = self.start_fault().or_else(|| self.presence_fault());
-        match fault {
-            Some(fault) => Err(fault),
-            None => self.decoded(),
-        }
-    }
-
-    fn start_fault(self) -> Option<Fault> {
         if !self.index.version_2 {
-            return Some(Fault::Version);
+            return Err(Fault::Version);
         }
         if self.index.odd_start {
-            return Some(Fault::StartLine);
+            return Err(Fault::StartLine);
         }
-        match self.index.start {
-            Start::Request { .. } => self.request_uri_fault(),
-            Start::Reply { code, .. } => {
-                (!(100..=699).contains(&code)).then_some(Fault::StatusCode)
+        let request_uri = match self.index.start {
+            Start::Request { .. } => Some(self.decoded_request_uri()?),
+            Start::Reply { code, .. } if !(100..=699).contains(&code) => {
+                return Err(Fault::StatusCode);
             }
+            Start::Reply { .. } => None,
+        };
+        match self.presence_fault() {
+            Some(fault) => Err(fault),
+            None => self.decoded(request_uri),
         }
     }
 
-    fn request_uri_fault(self) -> Option<Fault> {
-        match Uri::parse(self.request_uri()?) {
-            Err(_) => Some(Fault::RequestUri),
-            Ok(uri) if !uri.has_known_scheme() => Some(Fault::Scheme),
-            Ok(uri) if !uri.headers.is_empty() => Some(Fault::RequestUriHeaders),
-            Ok(_) => None,
+    fn decoded_request_uri(self) -> Result<Uri<'a>, Fault> {
+        match Uri::parse(self.request_uri().unwrap_or_default()) {
+            Err(_) => Err(Fault::RequestUri),
+            Ok(uri) if !uri.has_known_scheme() => Err(Fault::Scheme),
+            Ok(uri) if !uri.headers.is_empty() => Err(Fault::RequestUriHeaders),
+            Ok(uri) => Ok(uri),
         }
     }
 
@@ -189,7 +186,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn decoded(self) -> Result<Basics<'a>, Fault> {
+    fn decoded(self, request_uri: Option<Uri<'a>>) -> Result<Basics<'a>, Fault> {
         let missing_or = |name, fault| {
             move |error| match error {
                 HeaderError::Missing => Fault::Missing(name),
@@ -214,6 +211,7 @@ impl<'a> Message<'a> {
         }
         let max_forwards = self.max_forwards().map_err(|_| Fault::MaxForwards)?;
         Ok(Basics {
+            request_uri,
             via: via.map_err(|_| Fault::Via)?,
             from_tag,
             to_tag,

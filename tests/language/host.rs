@@ -82,6 +82,10 @@ impl Host for MessageHost {
         "si", "hdr", "cs", "mf",
     ];
 
+    fn method(&self) -> Option<Method> {
+        Some(Method::Invite)
+    }
+
     fn call(&mut self, function: u16, arguments: &[Argument], machine: &mut Machine) -> Outcome {
         let flag = match arguments.first() {
             Some(Argument::Flag(flag)) => 1 << flag,

@@ -18,7 +18,7 @@ use crate::proxy::script::Event;
 use crate::proxy::settings::SocketId;
 use crate::proxy::stateful::send_trying;
 use crate::route::machine::Machine;
-use crate::sip::Method;
+use crate::sip::{Method, Uri};
 
 /// Most branches of a transaction.
 const MAX_BRANCHES: usize = 2 * MAX_FURTHER;
@@ -367,8 +367,11 @@ impl Act<'_> {
             NextHop::Uri(text) => Some(*text),
             NextHop::RequestUri | NextHop::Destination(_) => uri,
         };
-        let next = self.draft.uri_or_received(next, self.message);
-        Next::of(next, socket, &self.core.locals).hop()
+        let uri = match next {
+            Some(text) => &Uri::parse(self.draft.text(text)).ok()?,
+            None => self.request?.uri,
+        };
+        Next::of(uri, socket, &self.core.locals).hop()
     }
 
     /// The socket that the request leaves by if nothing else speaks for another.

@@ -334,11 +334,13 @@ impl Act<'_> {
 
 /// A value in a line: no stranger's text ends the line.
 fn write_value(value: &[u8], line: &mut Vec<u8>) {
-    let shown = |byte: &u8| match byte {
-        b'\r' | b'\n' => b' ',
-        byte => *byte,
-    };
-    line.extend(value.iter().map(shown));
+    let start = line.len();
+    line.extend_from_slice(value);
+    for byte in &mut line[start..] {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
 }
 
 impl Core {

@@ -89,12 +89,18 @@ fn isdsturiset(act: &mut Act<'_>, _: &[Argument], _: &mut Machine) -> Outcome {
     (!matches!(act.draft.next_hop, NextHop::RequestUri)).into()
 }
 
-/// A URI, a host, or an address.
+/// A URI, a host, or an address; without an argument the R-URI of now (`uri == myself`).
 fn is_myself(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
-    let Some(given) = text(arguments, 0) else {
-        return Outcome::FALSE;
+    let locals = &act.core.locals;
+    let is_own = match (arguments, act.request) {
+        // It has been read already.
+        ([], Some(request)) if act.draft.uri.is_none() => {
+            locals.is_named(act.request_uri(), Some(request.uri))
+        }
+        ([], Some(_)) => locals.is_myself(act.request_uri()),
+        _ => text(arguments, 0).is_some_and(|given| locals.is_myself(machine.bytes(given))),
     };
-    act.core.locals.is_myself(machine.bytes(given)).into()
+    is_own.into()
 }
 
 /// The R-URI of now, or another, and the next hop of now. That is the branch's own if its R-URI is the

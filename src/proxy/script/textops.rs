@@ -9,10 +9,10 @@ mod replace;
 
 use std::cmp::Ordering;
 
-use super::variables::same_name;
+use super::variables::{given_lines, same_name};
 use super::{Function, function, is_given, shown, text};
 use crate::proxy::act::Act;
-use crate::route::host::{Argument, Outcome};
+use crate::route::host::{Argument, Host as _, Outcome};
 use crate::route::machine::Machine;
 use crate::sip::{Line, Method, Name};
 
@@ -79,11 +79,7 @@ fn is_method(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
     let Some(Argument::Methods(methods, names)) = arguments.first().copied() else {
         return Outcome::FALSE;
     };
-    let method = match act.request {
-        Some(request) => Some(request.method),
-        None => act.message.cseq().ok().map(|cseq| cseq.method),
-    };
-    match method {
+    match act.method() {
         Some(Method::Other) => {
             let token = act
                 .message
@@ -158,11 +154,11 @@ fn search_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -
 }
 
 fn is_present_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
-    let Some(name) = text(arguments, 0) else {
+    let Some(name) = arguments.first() else {
         return Outcome::FALSE;
     };
-    let is_present = same_name(act.message, machine.bytes(name)).next().is_some();
-    is_present.into()
+    let mut lines = given_lines(act.message, *name, machine);
+    lines.next().is_some().into()
 }
 
 /// Whether there is a body, and a Content-Length that says so; with an argument, also whether it is of

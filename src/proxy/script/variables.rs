@@ -21,7 +21,7 @@ use crate::sip::{Scheme, StartLine, Uri};
 pub(super) use self::addresses::VARIABLES as ADDRESSES;
 pub(super) use self::branches::VARIABLES as BRANCHES;
 pub(super) use self::credentials::{VARIABLES as CREDENTIALS, username};
-pub(super) use self::headers::{VARIABLES as HEADERS, prepare, same_name};
+pub(super) use self::headers::{VARIABLES as HEADERS, given_lines, prepare, same_name};
 pub(super) use self::parties::VARIABLES as PARTIES;
 
 pub(super) const VARIABLES: &[Variable] = &[

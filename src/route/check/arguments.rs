@@ -52,6 +52,7 @@ impl Checker<'_> {
             (
                 ExpressionKind::Variable(_),
                 ArgumentKind::Plain
+                | ArgumentKind::Header
                 | ArgumentKind::Regex
                 | ArgumentKind::Substitution
                 | ArgumentKind::Methods,
@@ -72,13 +73,17 @@ impl Checker<'_> {
                     self.report.push(error);
                 }
             }
-            (ExpressionKind::Text(_), ArgumentKind::Plain | ArgumentKind::Address)
+            (
+                ExpressionKind::Text(_),
+                ArgumentKind::Plain | ArgumentKind::Header | ArgumentKind::Address,
+            )
             | (ExpressionKind::Address(_) | ExpressionKind::Word(_), ArgumentKind::Address)
             | (
                 ExpressionKind::Number(_),
                 ArgumentKind::Int
                 | ArgumentKind::Text
                 | ArgumentKind::Plain
+                | ArgumentKind::Header
                 | ArgumentKind::Level
                 | ArgumentKind::Address,
             ) => {}

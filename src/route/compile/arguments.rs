@@ -5,12 +5,12 @@ use crate::route::ast::{Call, Expression, ExpressionKind, RouteKind, Text, Unary
 use crate::route::host::{Argument, Level};
 use crate::route::own::own_function;
 use crate::route::program::ArgumentSource::{self, Known};
-use crate::route::program::{self, Function, Stretch};
+use crate::route::program::{self, Function};
 use crate::route::source::Span;
 use crate::route::table::{self, ArgumentKind};
 use crate::route::value::number_of;
 use crate::route::variable::Variable;
-use crate::sip::Method;
+use crate::sip::Name;
 
 impl Compiler<'_> {
     /// The number of a call; none if there is no such function.
@@ -31,18 +31,10 @@ impl Compiler<'_> {
                 None => Known(Argument::Missing),
             })
             .collect();
-        let arguments = Stretch {
-            start: self.program.arguments.len() as u32,
-            length: sources.len() as u32,
-        };
-        self.program.arguments.extend(sources);
         let line = self.sources.place(call.name.span).line as u32;
-        self.program.calls.push(program::Call {
-            function,
-            arguments,
-            line,
-            sets_code: !form.modules.is_empty(),
-        });
+        let sets_code = !form.modules.is_empty();
+        let call = program::Call::new(function, sources, line, sets_code);
+        self.program.calls.push(call);
         Some(self.program.calls.len() as u32 - 1)
     }
 
@@ -101,17 +93,17 @@ impl Compiler<'_> {
             ArgumentKind::Plain | ArgumentKind::Address => {
                 Known(Argument::Text(self.text(value.as_bytes())))
             }
+            ArgumentKind::Header => {
+                let name = Name::parse(value.as_bytes());
+                Known(Argument::Header(name, self.text(value.as_bytes())))
+            }
             ArgumentKind::Regex => Known(Argument::Regex(self.line_regex(value, text.span))),
             ArgumentKind::Substitution => match self.substitution(value, text.span) {
                 Some(substitution) => Known(Argument::Substitution(substitution)),
                 None => Known(Argument::Missing),
             },
             ArgumentKind::Methods => {
-                let methods = value
-                    .split('|')
-                    .map(|method| Method::parse(method.trim().as_bytes()))
-                    .filter(|method| *method != Method::Other)
-                    .fold(0, |methods, method| methods | 1 << method as u32);
+                let methods = super::method::bits(value);
                 Known(Argument::Methods(methods, self.text(value.as_bytes())))
             }
             ArgumentKind::FailureRoute => self.armed(RouteKind::Failure, value, text.span),

@@ -7,7 +7,7 @@ use crate::route::ast::{
     BinaryOperator, Expression, ExpressionKind, RouteKind, Text, UnaryOperator,
 };
 use crate::route::diagnostic::Diagnostic;
-use crate::route::program::{self, Network, Op, Source, Stretch, Use};
+use crate::route::program::{ArgumentSource, Call, Function, Network, Op, Source, Use};
 use crate::route::source::Span;
 use crate::route::table;
 use crate::route::value::Value;
@@ -161,7 +161,7 @@ impl Compiler<'_> {
                 };
                 self.myself(operator, other);
             }
-            B::Equal | B::Different if self.network(left, right) => {
+            B::Equal | B::Different if self.network(left, right) || self.method(left, right) => {
                 if operator == B::Different {
                     self.emit(Op::Unary(UnaryOperator::Not));
                 }
@@ -182,35 +182,31 @@ impl Compiler<'_> {
         }
     }
 
-    /// `uri==myself` is a question to the host: `is_myself(uri)`.
+    /// `uri==myself` is a question to the host: `is_myself(uri)`. The R-URI is not handed to it: the host
+    /// has it, and need not read it again.
     fn myself(&mut self, operator: BinaryOperator, of: &Expression) {
         let Some(function) = self.host_function("is_myself") else {
             return self.error(of.span, "myself is not known here");
         };
-        let argument = match &of.kind {
+        let variable = match &of.kind {
             ExpressionKind::Word(word) => {
                 let name = OPERANDS
                     .iter()
                     .find(|(operand, _)| *operand == word.as_str());
-                let variable = name.and_then(|(_, name)| Variable::parse(name).ok());
-                variable.map(|variable| self.variable(&variable, of.span))
+                name.and_then(|(_, name)| Variable::parse(name).ok())
             }
-            ExpressionKind::Variable(variable) => Some(self.variable(variable, of.span)),
+            ExpressionKind::Variable(variable) => Some(variable.clone()),
             _ => None,
         };
-        let Some(argument) = argument else {
+        let Some(variable) = variable else {
             return self.error(of.span, "what is compared with myself is a variable");
         };
-        let start = self.program.arguments.len() as u32;
-        self.program
-            .arguments
-            .push(program::ArgumentSource::TextOf(argument));
-        let call = program::Call {
-            function: program::Function::Host(function),
-            arguments: Stretch { start, length: 1 },
-            line: 0,
-            sets_code: false,
+        let arguments = if variable.is_plain("ru") {
+            Vec::new()
+        } else {
+            vec![ArgumentSource::TextOf(self.variable(&variable, of.span))]
         };
+        let call = Call::new(Function::Host(function), arguments, 0, false);
         self.program.calls.push(call);
         let number = self.program.calls.len() as u32 - 1;
         self.emit(Op::Call(Use::Truth, number));
@@ -251,7 +247,11 @@ impl Compiler<'_> {
         match &expression.kind {
             ExpressionKind::Route(name) => self.route_call(name, use_of_code),
             ExpressionKind::Call(call) => {
-                if let Some(number) = self.call(call) {
+                if use_of_code == Use::Truth
+                    && let Some(question) = self.is_method(call)
+                {
+                    self.emit(question);
+                } else if let Some(number) = self.call(call) {
                     self.emit(Op::Call(use_of_code, number));
                 }
             }

@@ -14,22 +14,11 @@ pub(in crate::route) const MAX_ARGUMENTS: usize = 5;
 pub(in crate::route) type Arguments = ArrayVec<Argument, MAX_ARGUMENTS>;
 
 impl Machine {
-    pub(super) fn call<H: Host>(&mut self, host: &mut H, call: u32) -> Outcome {
-        let call = self.program.calls[call as usize];
-        let outcome = if let Function::Own(OwnFunction::Log(level, line)) = call.function {
-            self.log(host, &call, level, line)
-        } else {
-            let mut arguments = Arguments::new();
-            for at in call.arguments.range() {
-                arguments.push(match self.program.arguments[at] {
-                    ArgumentSource::Known(argument) => argument,
-                    source => self.argument(host, source),
-                });
-            }
-            match call.function {
-                Function::Host(function) => host.call(function, &arguments, self),
-                Function::Own(function) => self.own(host, function, &arguments),
-            }
+    #[inline]
+    pub(super) fn call<H: Host>(&mut self, host: &mut H, call: &Call) -> Outcome {
+        let outcome = match (call.function, &call.known) {
+            (Function::Host(function), Some(known)) => host.call(function, known, self),
+            _ => self.call_with(host, call),
         };
         if let Outcome::Code(code) = outcome
             && call.sets_code
@@ -39,23 +28,34 @@ impl Machine {
         outcome
     }
 
+    /// A call of a function of our own, or with arguments that are known only now.
+    fn call_with<H: Host>(&mut self, host: &mut H, call: &Call) -> Outcome {
+        if let Function::Own(OwnFunction::Log(level, line)) = call.function {
+            return self.log(host, call, level, line);
+        }
+        let sources = call.arguments.iter();
+        let arguments: Arguments = sources.map(|one| self.argument(host, *one)).collect();
+        match call.function {
+            Function::Host(function) => host.call(function, &arguments, self),
+            Function::Own(function) => self.own(host, function, &arguments),
+        }
+    }
+
     /// The text is the last argument; a level may stand before it. The text of a line that is not
     /// written is not made.
     fn log<H: Host>(&mut self, host: &mut H, call: &Call, level: Level, line: Line) -> Outcome {
-        let mut given = call.arguments.range();
+        let mut given = call.arguments.iter().copied();
         let Some(text) = given.next_back() else {
             return Outcome::FALSE;
         };
         let mut level = level;
-        if let Some(at) = given.next_back() {
-            let argument = self.program.arguments[at];
+        if let Some(argument) = given.next_back() {
             let argument = self.argument(host, argument);
             level = level_of(self, argument).unwrap_or(level);
         }
         if !host.is_logged(level) {
             return Outcome::TRUE;
         }
-        let text = self.program.arguments[text];
         let text = self.argument(host, text);
         let prefix = match (line, self.program.log_prefix) {
             (Line::Prefixed | Line::Numbered, Some(prefix)) => self.format(host, prefix),

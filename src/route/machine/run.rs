@@ -3,7 +3,7 @@
 use super::{End, Ended, Frame, MAX_DEPTH, MAX_STEPS, Machine};
 use crate::route::ast::{RouteKind, UnaryOperator};
 use crate::route::host::{Host, Outcome};
-use crate::route::program::{Label, Op, RouteId, Switch, Use};
+use crate::route::program::{Label, Op, Program, RouteId, Switch, Use};
 use crate::route::value::Value;
 
 /// What to do after an instruction.
@@ -15,16 +15,21 @@ enum Next {
 }
 
 impl Machine {
-    pub(super) fn execute<H: Host>(&mut self, host: &mut H, route: RouteId) -> Ended {
+    pub(super) fn execute<H: Host>(
+        &mut self,
+        host: &mut H,
+        program: &Program,
+        route: RouteId,
+    ) -> Ended {
         let (frames, stack) = (self.frames.len(), self.stack.len());
         self.last = 1;
-        let Some(mut at) = self.enter(route, u32::MAX, Use::Statement) else {
+        let Some(mut at) = self.enter(program, route, u32::MAX, Use::Statement) else {
             return self.stopped();
         };
         let ended = loop {
-            match self.step(host, at, frames) {
+            match self.step(host, program, at, frames) {
                 Next::Go(next) => at = next,
-                Next::Decide(truth, next) => at = self.decide(truth, next),
+                Next::Decide(truth, next) => at = self.decide(program, truth, next),
                 Next::End(by, code) => break Ended { code, by },
             }
         };
@@ -36,10 +41,10 @@ impl Machine {
 
     /// One instruction.
     #[inline]
-    fn step<H: Host>(&mut self, host: &mut H, at: u32, frames: usize) -> Next {
-        match self.program.code[at as usize] {
+    fn step<H: Host>(&mut self, host: &mut H, program: &Program, at: u32, frames: usize) -> Next {
+        match program.code[at as usize] {
             Op::Constant(constant) => {
-                let value = self.program.constants[constant as usize];
+                let value = program.constants[constant as usize];
                 self.stack.push(value);
             }
             Op::Read(variable) => {
@@ -62,6 +67,15 @@ impl Machine {
             Op::Defined(variable) => {
                 let is_defined = !self.get(host, variable).is_null();
                 return Next::Decide(is_defined, at + 1);
+            }
+            Op::HasMethod { methods, sets_code } => {
+                let method = host.method();
+                let is_one = method.is_some_and(|method| methods & 1 << method as u32 != 0);
+                if sets_code {
+                    self.code = if is_one { 1 } else { -1 };
+                    self.last = self.code;
+                }
+                return Next::Decide(is_one, at + 1);
             }
             Op::And(target) => {
                 if self.to_number(self.top()) == 0 {
@@ -117,28 +131,35 @@ impl Machine {
                 }
             }
             Op::Call(use_of_code, call) => {
-                let outcome = self.call(host, call);
+                let outcome = self.call(host, &program.calls[call as usize]);
                 return self.returned(use_of_code, outcome, at);
             }
-            Op::Route(use_of_code, route) => return self.go_to(route, use_of_code, at),
+            Op::Route(use_of_code, route) => return self.go_to(program, route, use_of_code, at),
             Op::Last(code) => self.last = i64::from(code),
             Op::End => return self.leave(self.last, frames),
-            other => return self.rare(host, other, at, frames),
+            other => return self.rare(host, program, other, at, frames),
         }
         Next::Go(at + 1)
     }
 
     /// Instructions that are not worth a place in the loop.
-    fn rare<H: Host>(&mut self, host: &mut H, op: Op, at: u32, frames: usize) -> Next {
+    fn rare<H: Host>(
+        &mut self,
+        host: &mut H,
+        program: &Program,
+        op: Op,
+        at: u32,
+        frames: usize,
+    ) -> Next {
         match op {
             Op::MatchText => self.match_text(),
             Op::InNetwork(network) => self.in_network(network),
             Op::RouteNamed(use_of_code) => {
                 let name = self.pop();
                 let name = self.to_text(name);
-                let route = self.program.route(RouteKind::Request, self.bytes(name));
+                let route = program.route(RouteKind::Request, self.bytes(name));
                 match route {
-                    Some(route) => return self.go_to(route, use_of_code, at),
+                    Some(route) => return self.go_to(program, route, use_of_code, at),
                     None => self.not_called(use_of_code),
                 }
             }
@@ -152,11 +173,11 @@ impl Machine {
                 self.last = 1;
                 self.stack.push(Value::Number(0));
             }
-            Op::LoopCheck(end) => return self.check_loop(at, end),
+            Op::LoopCheck(end) => return self.check_loop(program, at, end),
             Op::LoopEnd => {
                 self.pop();
             }
-            Op::Switch(switch) => return Next::Go(self.switch(switch)),
+            Op::Switch(switch) => return Next::Go(self.switch(program, switch)),
             Op::Return => {
                 let value = self.pop();
                 let code = self.to_number(value);
@@ -223,9 +244,9 @@ impl Machine {
     /// Where it goes on with a truth in hand. What only asks for it is done at once, so that the answers
     /// to most conditions never come to lie on the stack.
     #[inline]
-    fn decide(&mut self, mut truth: bool, mut at: u32) -> u32 {
+    fn decide(&mut self, program: &Program, mut truth: bool, mut at: u32) -> u32 {
         loop {
-            at = match self.program.code[at as usize] {
+            at = match program.code[at as usize] {
                 Op::Unary(UnaryOperator::Not) => {
                     truth = !truth;
                     at + 1
@@ -259,12 +280,12 @@ impl Machine {
         }
     }
 
-    fn go_to(&mut self, route: RouteId, use_of_code: Use, at: u32) -> Next {
+    fn go_to(&mut self, program: &Program, route: RouteId, use_of_code: Use, at: u32) -> Next {
         self.steps += 1;
         if self.steps > MAX_STEPS || self.is_exhausted {
             return self.stop();
         }
-        if let Some(entry) = self.enter(route, at + 1, use_of_code) {
+        if let Some(entry) = self.enter(program, route, at + 1, use_of_code) {
             return Next::Go(entry);
         }
         self.not_called(use_of_code);
@@ -278,7 +299,13 @@ impl Machine {
         self.push_code(use_of_code, -1);
     }
 
-    fn enter(&mut self, route: RouteId, back: u32, use_of_code: Use) -> Option<u32> {
+    fn enter(
+        &mut self,
+        program: &Program,
+        route: RouteId,
+        back: u32,
+        use_of_code: Use,
+    ) -> Option<u32> {
         if self.frames.len() >= MAX_DEPTH {
             return None;
         }
@@ -292,7 +319,7 @@ impl Machine {
             // Called in an expression a route knows nothing of what was before.
             self.code = 0;
         }
-        Some(self.program.routes[usize::from(route.0)].entry)
+        Some(program.routes[usize::from(route.0)].entry)
     }
 
     /// Back to the route that called, or out.
@@ -310,13 +337,13 @@ impl Machine {
         Next::Go(frame.back)
     }
 
-    fn check_loop(&mut self, at: u32, end: u32) -> Next {
+    fn check_loop(&mut self, program: &Program, at: u32, end: u32) -> Next {
         self.steps += 1;
         if self.steps > MAX_STEPS || self.is_exhausted {
             return self.stop();
         }
         let rounds = self.to_number(self.top()) + 1;
-        if rounds > self.program.max_while_loops {
+        if rounds > program.max_while_loops {
             self.faults.loops += 1;
             self.last = -1;
             return Next::Go(end);
@@ -342,15 +369,15 @@ impl Machine {
         }
     }
 
-    fn switch(&mut self, switch: u32) -> u32 {
+    fn switch(&mut self, program: &Program, switch: u32) -> u32 {
         let subject = self.pop();
-        let Switch { cases, otherwise } = self.program.switches[switch as usize];
+        let Switch { cases, otherwise } = program.switches[switch as usize];
         self.last = 1;
         if std::mem::take(&mut self.is_failed) {
             return otherwise;
         }
         for case in cases.range() {
-            let case = self.program.cases[case];
+            let case = program.cases[case];
             let is_it = match case.label {
                 Label::Number(number) => self.to_number(subject) == number,
                 Label::Text(text) => self.is_text(subject, text),

@@ -56,6 +56,11 @@ fn what_is_not_above_zero_is_not_true() {
         ("src_ip == 11.0.0.0/8", false),
         ("is_method(\"INVITE|ACK\")", true),
         ("!is_method(\"BYE\")", true),
+        ("is_method(\"BYE|KDMQ\")", false),
+        ("method == INVITE", true),
+        ("method == \"ACK\"", false),
+        ("method != \"ACK\"", true),
+        ("$rm == \"INVITE\" && !(method == BYE)", true),
         ("uri == myself", true),
     ];
     for (condition, is_true) in cases {
@@ -120,6 +125,19 @@ fn what_has_no_value_is_not_made_good_by_an_answer() {
         );
         assert_eq!(logged(&body), "no, and then yes", "{condition}");
     }
+}
+
+#[test]
+fn a_question_for_the_method_sets_the_code_as_a_call_and_not_as_a_comparison() {
+    let said = logged(
+        r#"if (is_method("BYE")) exit;
+           if (method == "INVITE") xlog("$rc");
+           if (is_method("INVITE")) xlog(" $rc");
+           while (!is_method("INVITE|BYE")) exit;
+           is_method("BYE");
+           xlog(" $rc");"#,
+    );
+    assert_eq!(said, "-1 1 -1");
 }
 
 #[test]

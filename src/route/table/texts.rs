@@ -22,8 +22,8 @@ pub(super) const ROWS: &[Function] = function_rows! {
         insert_hf(line: Text; header: Plain) [ANY] "add a header line at the begin, or before a header";
         append_to_reply(line: Text) [REQUEST BRANCH FAILURE] "add a header line to the answers that we make";
         append_urihf(before: Plain, after: Plain) [REQUEST BRANCH FAILURE] "add a header line with the first R-URI";
-        is_present_hf(header: Plain) [ANY] "whether there is such a header";
-        remove_hf(header: Plain) [ANY] "remove all headers of a name";
+        is_present_hf(header: Header) [ANY] "whether there is such a header";
+        remove_hf(header: Header) [ANY] "remove all headers of a name";
         remove_hf_re(expression: Regex) [ANY] "remove all headers whose names match";
         remove_hf_pv(header: Text) [ANY] "remove all headers of a name";
         remove_hf_idx(header: Text, index: Int) [ANY] "remove the n-th header of a name";

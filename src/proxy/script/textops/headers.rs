@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use crate::proxy::act::Act;
 use crate::proxy::draft::{MAX_TEXT, Routes};
-use crate::proxy::script::variables::same_name;
+use crate::proxy::script::variables::{given_lines, same_name};
 use crate::proxy::script::{Function, function, number, text};
 use crate::route::host::{Argument, Outcome};
 use crate::route::machine::Machine;
-use crate::route::value::TextRef;
 use crate::sip::{Line, Name};
 
 pub(in crate::proxy::script) const FUNCTIONS: &[Function] = &[
@@ -156,17 +155,13 @@ pub(in crate::proxy::script) fn remove_line(act: &mut Act<'_>, line: Line<'_>) -
     true
 }
 
-fn name_given(arguments: &[Argument]) -> Option<TextRef> {
-    text(arguments, 0)
-}
-
 /// Removes all header lines of a name; false if there is none.
 fn remove_hf(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
-    let Some(name) = name_given(arguments) else {
+    let Some(name) = arguments.first() else {
         return Outcome::FALSE;
     };
     let mut is_found = false;
-    for line in same_name(act.message, machine.bytes(name)) {
+    for line in given_lines(act.message, *name, machine) {
         is_found |= remove_line(act, line);
     }
     is_found.into()
@@ -187,7 +182,7 @@ fn remove_hf_re(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine
 
 /// The n-th of a name, from behind if the index is negative. Kamailio says 2 if there is none.
 fn remove_hf_idx(act: &mut Act<'_>, arguments: &[Argument], machine: &mut Machine) -> Outcome {
-    let (Some(name), Some(index)) = (name_given(arguments), number(arguments, 1)) else {
+    let (Some(name), Some(index)) = (text(arguments, 0), number(arguments, 1)) else {
         return Outcome::FALSE;
     };
     let lines = || same_name(act.message, machine.bytes(name));

@@ -3,7 +3,7 @@
 use super::optional;
 use crate::proxy::act::Act;
 use crate::proxy::script::{Variable, variable};
-use crate::route::host::{Inner, ListIndex};
+use crate::route::host::{Argument, Inner, ListIndex};
 use crate::route::machine::Machine;
 use crate::route::value::{Value, number_of};
 use crate::sip::{Line, Message, Name, NameAddr};
@@ -71,6 +71,15 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// What a function is given.
+    fn given(argument: Argument, machine: &'a Machine) -> Self {
+        let text = argument.text().map_or(&b""[..], |text| machine.bytes(text));
+        match argument {
+            Argument::Header(name, _) => Self { name, text },
+            _ => Self::of(text),
+        }
+    }
+
     fn is(self, line: &Line<'_>) -> bool {
         self.name != Name::Other || line.name_text.eq_ignore_ascii_case(self.text)
     }
@@ -81,7 +90,19 @@ pub(in crate::proxy::script) fn same_name<'a>(
     message: Message<'a>,
     text: &[u8],
 ) -> impl Iterator<Item = Line<'a>> {
-    let wanted = Wanted::of(text);
+    lines(message, Wanted::of(text))
+}
+
+/// The lines of the name that a function is given; none if it is given none.
+pub(in crate::proxy::script) fn given_lines<'a>(
+    message: Message<'a>,
+    argument: Argument,
+    machine: &Machine,
+) -> impl Iterator<Item = Line<'a>> {
+    lines(message, Wanted::given(argument, machine))
+}
+
+fn lines<'a>(message: Message<'a>, wanted: Wanted<'_>) -> impl Iterator<Item = Line<'a>> {
     message.all(wanted.name).filter(move |line| wanted.is(line))
 }
 

@@ -20,10 +20,15 @@ pub struct TestHost {
 
 const IS_METHOD: u16 = 0;
 const USER: u16 = 0;
+const URI: &[u8] = b"sip:bob@example.com";
 
 impl Host for TestHost {
     const FUNCTIONS: &'static [&'static str] = &["is_method", "is_myself"];
     const VARIABLES: &'static [&'static str] = &["rU", "ru", "si", "hdr"];
+
+    fn method(&self) -> Option<Method> {
+        Some(Method::Invite)
+    }
 
     fn call(&mut self, function: u16, arguments: &[Argument], machine: &mut Machine) -> Outcome {
         if function == IS_METHOD {
@@ -32,14 +37,17 @@ impl Host for TestHost {
                 _ => Outcome::FALSE,
             };
         }
-        let uri = arguments[0].text().map(|text| machine.bytes(text));
-        (uri == Some(b"sip:bob@example.com")).into()
+        let uri = match arguments {
+            [] => Some(URI),
+            [uri, ..] => uri.text().map(|text| machine.bytes(text)),
+        };
+        (uri == Some(URI)).into()
     }
 
     fn get(&mut self, variable: u16, inner: Inner, _: ListIndex, machine: &mut Machine) -> Value {
         Value::Text(match variable {
             USER => machine.text(&self.user),
-            1 => machine.text(b"sip:bob@example.com"),
+            1 => machine.text(URI),
             2 => machine.text(b"10.1.2.3"),
             _ => match inner {
                 Inner::Text { text, .. } => text,
