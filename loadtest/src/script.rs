@@ -14,6 +14,7 @@ pub mod inject;
 pub mod program;
 mod receive;
 pub mod report;
+mod send;
 pub mod source;
 pub mod text;
 

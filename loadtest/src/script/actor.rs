@@ -15,8 +15,8 @@ use sipshard::sip::{HeaderIndex, build, scan};
 use sipshard::time::Timestamp;
 use sipshard::transaction::wheel::Wheel;
 
-use super::call::{Call, Fixed, Resend, Setting, State, Value};
-use super::program::{Act, Program, Send, Wait};
+use super::call::{Call, Fixed, State, Value};
+use super::program::{Act, Program, Wait};
 use super::report::{CAUSES, Cause, ScriptReport, StepCounts};
 
 /// Most calls that one tick starts, and most timers that it serves.
@@ -24,10 +24,6 @@ const STARTS_PER_TICK: u32 = 64;
 const ALARMS_PER_TICK: u32 = 256;
 /// Most steps without waiting: a scenario that jumps in a circle must not hold up all others.
 const STEPS_PER_TURN: u32 = 10_000;
-/// The longest interval of retransmissions of all but INVITE (RFC 3261's T2).
-const T2: Duration = Duration::from_secs(4);
-/// A message is given up after so many of its first intervals.
-const GIVE_UP: u32 = 64;
 
 /// What an actor is told at start.
 #[derive(Clone, Debug)]
@@ -360,68 +356,6 @@ impl Core {
         (self.rng.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Sends the message of a step; not if it is too long for a datagram.
-    fn send(
-        &mut self,
-        slot: usize,
-        step: usize,
-        send: &Send,
-        now: Timestamp,
-        out: &mut Outbox,
-    ) -> bool {
-        let is_lost = send.lost > 0.0 && self.unit() < send.lost;
-        let fixed = &self.config.fixed;
-        let call = &mut self.calls[slot];
-        let method = send.method.as_deref();
-        if method.is_some_and(|method| method != b"ACK" && method != b"CANCEL") {
-            call.cseq += 1;
-        }
-        if let Some(transaction) = send.starts {
-            let mut branch = Vec::new();
-            // Writing to a vector cannot fail.
-            let _ = call.write_branch(fixed.pid, step as i64, &mut branch);
-            call.branches[transaction] = branch;
-        }
-        let mut sent = std::mem::take(&mut call.sent);
-        sent.clear();
-        let branch = send
-            .acknowledges
-            .map(|which| call.branches[which].as_slice());
-        let is_challenged = call.challenge.is_some();
-        let setting = Setting {
-            fixed,
-            step,
-            now,
-            branch,
-            chance: if is_challenged { self.rng.next() } else { 0 },
-        };
-        send.text.write(call, &setting, &mut sent);
-        call.sent = sent;
-        if call.sent.len() > sipshard::sip::MAX_MESSAGE_BYTES {
-            return false;
-        }
-        if method == Some(b"INVITE") {
-            call.invite.clone_from(&call.sent);
-            call.invite_over = false;
-        }
-        if let Some(hash) = call.answering {
-            call.answered = hash;
-            call.answer.clone_from(&call.sent);
-            // What follows an ACK is no part of the answer to a 2xx.
-            if method == Some(b"ACK") {
-                call.answering = None;
-            }
-        }
-        call.resend = send.retry.map(|interval| resend(send, interval, step, now));
-        self.report.steps[step].done += 1;
-        if !is_lost {
-            out.send(call.socket, call.peer, |bytes| {
-                bytes.extend_from_slice(&call.sent);
-            });
-        }
-        true
-    }
-
     /// Ends and begins the timers of a step.
     pub fn timers(&mut self, slot: usize, index: usize, now: Timestamp) {
         let step = &self.program.steps[index];
@@ -495,20 +429,10 @@ impl Core {
             return;
         }
         call.due = None;
-        if let Some(resend) = &mut call.resend
-            && resend.at.min(resend.until) <= now
-        {
-            if now >= resend.until {
-                return self.fail(slot, Cause::MaxRetrans, out);
-            }
-            resend.interval = (resend.interval * 2).min(resend.longest);
-            resend.at = now + resend.interval;
-            self.report.steps[resend.step].again += 1;
-            self.report.caller.counts.other_retransmissions += 1;
-            out.send(call.socket, call.peer, |bytes| {
-                bytes.extend_from_slice(&call.sent);
-            });
+        if !self.send_again(slot, now, out) {
+            return self.fail(slot, Cause::MaxRetrans, out);
         }
+        let call = &mut self.calls[slot];
         if call.wake.is_none_or(|wake| wake > now) {
             return self.arm(slot);
         }
@@ -577,21 +501,5 @@ impl Core {
     /// Starts no further calls.
     pub fn stop_all(&mut self) {
         self.next_start = None;
-    }
-}
-
-/// When a message is sent again, if its step says so.
-fn resend(send: &Send, interval: Duration, step: usize, now: Timestamp) -> Resend {
-    let is_invite = send.method.as_deref() == Some(b"INVITE");
-    Resend {
-        at: now + interval,
-        until: now + interval * GIVE_UP,
-        interval,
-        longest: if is_invite {
-            interval * GIVE_UP
-        } else {
-            T2.max(interval)
-        },
-        step,
     }
 }
