@@ -254,6 +254,11 @@ pub struct Scenario {
     #[arg(long = "recv_timeout", value_name = "MS", value_parser = parse_millis)]
     pub recv_timeout: Option<Duration>,
 
+    /// The number in CSeq of each call's first request, and what [cseq] counts from (also -base_cseq)
+    /// [default: 1]
+    #[arg(long = "base_cseq", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..1 << 31))]
+    pub base_cseq: Option<u32>,
+
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]
     pub sd: Option<String>,

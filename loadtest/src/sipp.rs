@@ -36,7 +36,7 @@ const OPTIONS: &[(&str, Here)] = &[
     ("-assocmaxret", Not(ONLY_UDP)),
     ("-au", Same),
     ("-auth_uri", Not("the digest is made for the Request-URI")),
-    ("-base_cseq", Not("[cseq] begins at 1; [cseq+N] adds to it")),
+    ("-base_cseq", Same),
     ("-bg", Not("put & behind the command")),
     ("-bind_local", Nothing(0)),
     ("-buff_size", Nothing(1)),

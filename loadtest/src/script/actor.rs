@@ -44,6 +44,8 @@ pub struct ActorConfig {
     pub max_live: u32,
     /// How long pauses without a time are.
     pub hold: Delay,
+    /// The number in CSeq of a call's first request.
+    pub base_cseq: u32,
     /// Whether INFO, NOTIFY, OPTIONS and UPDATE that the scenario does not wait for are answered.
     pub auto_answer: bool,
 }
@@ -267,6 +269,8 @@ impl Core {
         self.next_serial = self.next_serial.wrapping_add(1);
         call.number = number;
         call.socket = socket;
+        // Each request adds one, the first too. The number before 0 is that of unsigned numbers, as in SIPp.
+        call.cseq = self.config.base_cseq.wrapping_sub(1);
         call.variables = vec![Value::Unset; self.program.variables.len()];
         call.timers = vec![now; self.program.timers.len()];
         call.branches = vec![Vec::new(); self.program.transactions];

@@ -29,7 +29,7 @@ impl Core {
         let call = &mut self.calls[slot];
         let method = send.method.as_deref();
         if method.is_some_and(|method| method != b"ACK" && method != b"CANCEL") {
-            call.cseq += 1;
+            call.cseq = call.cseq.wrapping_add(1);
         }
         if let Some(transaction) = send.starts {
             let mut branch = Vec::new();

@@ -52,6 +52,7 @@ fn config(local: &str, target: Option<&str>, calls: u64) -> ActorConfig {
         begin: Timestamp::ZERO,
         max_live: 1_000,
         hold: Delay::Fixed(Duration::from_millis(30)),
+        base_cseq: 1,
         auto_answer: false,
     }
 }
