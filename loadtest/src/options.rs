@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::script::call_id::CallIdForm;
 use crate::script::inject::Injection;
 use crate::script::program::Program;
 
@@ -258,6 +259,11 @@ pub struct Scenario {
     /// [default: 1]
     #[arg(long = "base_cseq", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..1 << 31))]
     pub base_cseq: Option<u32>,
+
+    /// The form of Call-IDs: %u is the number of the call, %p that of the process, %s the own address, %% a
+    /// percent sign (also -cid_str) [default: %u-%p-RANDOM@%s]
+    #[arg(long = "cid_str", value_name = "FORM", value_parser = CallIdForm::parse)]
+    pub cid_str: Option<CallIdForm>,
 
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]

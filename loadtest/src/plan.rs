@@ -138,6 +138,10 @@ fn check(options: &Options) -> Result<()> {
             scenario.base_cseq.is_some(),
             "-base_cseq is for scenarios with [cseq] (-sf)",
         ),
+        (
+            scenario.cid_str.is_some(),
+            "-cid_str is for scenarios with [call_id] (-sf): without one, calls are found by their Call-IDs",
+        ),
     ] {
         ensure!(scenario.program.is_some() || !is_named, "{needs}");
     }
@@ -341,6 +345,7 @@ fn actor_config(
         begin: caller.begin,
         max_live: caller.max_live,
         hold: caller.hold,
+        call_id: options.scenario.cid_str.clone(),
         base_cseq: options.scenario.base_cseq.unwrap_or(1),
         auto_answer: options.scenario.aa,
     })
@@ -501,6 +506,7 @@ mod tests {
             (&["-recv_timeout", "5"], "-recv_timeout is for"),
             (&["-au", "ann"], "-au and -ap are for scenarios"),
             (&["-base_cseq", "5"], "-base_cseq is for scenarios"),
+            (&["-cid_str", "%u"], "-cid_str is for scenarios"),
             (
                 &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],
                 "-i names 127.0.0.2 twice",

@@ -7,6 +7,7 @@
 mod action;
 pub mod actor;
 pub mod call;
+pub mod call_id;
 pub mod compile;
 pub mod credentials;
 pub mod digest;

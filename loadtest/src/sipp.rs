@@ -44,7 +44,7 @@ const OPTIONS: &[(&str, Here)] = &[
     ("-calldebug_overwrite", Nothing(1)),
     ("-callid_slash_ign", Nothing(0)),
     ("-ci", Not("there is no control port")),
-    ("-cid_str", Not("Call-IDs are made so that hashes spread")),
+    ("-cid_str", Same),
     ("-cp", Not("there is no control port")),
     ("-deadcall_wait", Nothing(1)),
     ("-default_behaviors", Not(UNEXPECTED)),

@@ -70,3 +70,19 @@ fn base_cseq_is_the_number_of_the_first_request() {
         }
     }
 }
+
+#[test]
+fn call_ids_have_the_form_that_is_asked_for() {
+    for (form, expected) in [
+        ("%u-%p@%s", "1-PID@127.0.0.1"),
+        ("a%%%s.%u", "a%127.0.0.1.1"),
+        ("[%p]", "[PID]"),
+    ] {
+        let arguments = format!("-m 1 -cid_str {form}");
+        for program in ["sipp", SIPLOAD] {
+            let lines = sent(program, REQUESTS, &arguments, &["Call-ID:"]);
+            let expected = format!("Call-ID: {expected}");
+            assert_eq!(lines, [expected.as_str(); 3], "{program} {form}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ use sipshard::time::Timestamp;
 use sipshard::transaction::wheel::Wheel;
 
 use super::call::{Call, Fixed, State, Value};
+use super::call_id::CallIdForm;
 use super::program::{Act, Program, Wait};
 use super::report::{CAUSES, Cause, ScriptReport, StepCounts};
 
@@ -44,6 +45,8 @@ pub struct ActorConfig {
     pub max_live: u32,
     /// How long pauses without a time are.
     pub hold: Delay,
+    /// The form of Call-IDs, if it is the user's own.
+    pub call_id: Option<CallIdForm>,
     /// The number in CSeq of a call's first request.
     pub base_cseq: u32,
     /// Whether INFO, NOTIFY, OPTIONS and UPDATE that the scenario does not wait for are answered.
@@ -244,7 +247,11 @@ impl Core {
         let local = &self.config.fixed.local;
         let which = (own % local.len() as u64) as usize;
         let ip = local[which].ip();
-        let id = format!("{number}-{}-{:08x}@{ip}", self.config.fixed.pid, self.mark);
+        let pid = self.config.fixed.pid;
+        let id = match &self.config.call_id {
+            Some(form) => form.write(number, pid, ip),
+            None => format!("{number}-{pid}-{:08x}@{ip}", self.mark),
+        };
         let socket = self.config.fixed.first_socket + which as SocketId;
         let slot = self.begin(now, (socket, target), number, id.into_bytes());
         self.calls[slot].scheduled = scheduled;
@@ -498,7 +505,10 @@ impl Core {
             self.wheel.cancel(timer);
         }
         let key = self.hasher.hash_one(call.id.as_slice());
-        self.by_id.remove(&key);
+        // Of calls with the same Call-ID the youngest is known by it.
+        if self.by_id.get(&key) == Some(&(slot as u32)) {
+            self.by_id.remove(&key);
+        }
         self.free.push(slot as u32);
     }
 
