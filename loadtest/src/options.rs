@@ -265,6 +265,10 @@ pub struct Scenario {
     #[arg(long = "cid_str", value_name = "FORM", value_parser = CallIdForm::parse)]
     pub cid_str: Option<CallIdForm>,
 
+    /// Send nothing again, and take what comes again for a new message (also -nr)
+    #[arg(long)]
+    pub nr: bool,
+
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]
     pub sd: Option<String>,

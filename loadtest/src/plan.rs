@@ -139,6 +139,10 @@ fn check(options: &Options) -> Result<()> {
             "-base_cseq is for scenarios with [cseq] (-sf)",
         ),
         (
+            scenario.nr,
+            "-nr is for scenarios (-sf): without one, both ends send again as RFC 3261 says",
+        ),
+        (
             scenario.cid_str.is_some(),
             "-cid_str is for scenarios with [call_id] (-sf): without one, calls are found by their Call-IDs",
         ),
@@ -347,6 +351,7 @@ fn actor_config(
         hold: caller.hold,
         call_id: options.scenario.cid_str.clone(),
         base_cseq: options.scenario.base_cseq.unwrap_or(1),
+        retransmits: !options.scenario.nr,
         auto_answer: options.scenario.aa,
     })
 }
@@ -507,6 +512,7 @@ mod tests {
             (&["-au", "ann"], "-au and -ap are for scenarios"),
             (&["-base_cseq", "5"], "-base_cseq is for scenarios"),
             (&["-cid_str", "%u"], "-cid_str is for scenarios"),
+            (&["-nr"], "-nr is for scenarios"),
             (
                 &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],
                 "-i names 127.0.0.2 twice",

@@ -88,7 +88,7 @@ const OPTIONS: &[(&str, Here)] = &[
         Not("use --schedule: its last stage may be long"),
     ),
     ("-nostdin", Nothing(0)),
-    ("-nr", Not(RETRANSMISSIONS)),
+    ("-nr", Same),
     (
         "-oocsf",
         Not("-aa answers requests outside of calls' steps"),

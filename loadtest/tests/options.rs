@@ -86,3 +86,21 @@ fn call_ids_have_the_form_that_is_asked_for() {
         }
     }
 }
+
+#[test]
+fn without_retransmissions_each_message_is_sent_once() {
+    // Nobody answers: the call waits for some of the first intervals.
+    let scenario = REQUESTS
+        .replacen("<send>", "<send retrans=\"50\">", 1)
+        .replacen(
+            "</send>",
+            "</send><recv response=\"200\" timeout=\"600\"/>",
+            1,
+        );
+    for program in ["sipp", SIPLOAD] {
+        let once = sent(program, &scenario, "-m 1 -nr", &["CSeq:"]);
+        assert_eq!(once, ["CSeq: 1 OPTIONS"], "{program}");
+        let again = sent(program, &scenario, "-m 1", &["CSeq:"]);
+        assert!(again.len() > 1, "{program}: {again:?}");
+    }
+}

@@ -49,6 +49,8 @@ pub struct ActorConfig {
     pub call_id: Option<CallIdForm>,
     /// The number in CSeq of a call's first request.
     pub base_cseq: u32,
+    /// Whether messages are sent again, and known when they come again.
+    pub retransmits: bool,
     /// Whether INFO, NOTIFY, OPTIONS and UPDATE that the scenario does not wait for are answered.
     pub auto_answer: bool,
 }

@@ -110,7 +110,7 @@ impl Core {
     /// A message of a call.
     fn message(&mut self, slot: usize, now: Timestamp, incoming: Incoming<'_>, out: &mut Outbox) {
         let call = &mut self.calls[slot];
-        if call.has_seen(incoming.hash) {
+        if self.config.retransmits && call.has_seen(incoming.hash) {
             self.seen_again(slot, incoming.hash, out);
             return;
         }

@@ -67,7 +67,8 @@ impl Core {
                 call.answering = None;
             }
         }
-        call.resend = send.retry.map(|interval| resend(send, interval, step, now));
+        let retry = send.retry.filter(|_| self.config.retransmits);
+        call.resend = retry.map(|interval| resend(send, interval, step, now));
         self.report.steps[step].done += 1;
         if !is_lost {
             out.send(call.socket, call.peer, |bytes| {

@@ -55,6 +55,7 @@ fn config(local: &str, target: Option<&str>, calls: u64) -> ActorConfig {
         hold: Delay::Fixed(Duration::from_millis(30)),
         call_id: None,
         base_cseq: 1,
+        retransmits: true,
         auto_answer: false,
     }
 }
@@ -495,4 +496,30 @@ fn of_calls_with_one_call_id_the_youngest_hears() {
     actor.receive(now, 0, address(THERE), &answer(&request), &mut out);
     let counts = &actor.report().caller.counts;
     assert_eq!((counts.completed, counts.failed), (1, 1), "{counts:?}");
+}
+
+#[test]
+fn without_retransmissions_nothing_is_sent_or_known_again() {
+    let gateway = options_gateway("X: y").replace(
+        "</scenario>",
+        "<recv request='BYE' timeout='100000'/></scenario>",
+    );
+    let gateway = gateway.replace("<send>", "<send retrans='100'>");
+    let request = b"OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-1\r\nFrom: <sip:a@b>;tag=1\r\n\
+        To: <sip:c@d>\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    for (retransmits, answers, failed) in [(true, 3, 0), (false, 1, 1)] {
+        let mut config = config(THERE, None, 0);
+        config.retransmits = retransmits;
+        let mut actor = Actor::new(config, program(&gateway), 1);
+        let mut out = Outbox::new();
+        actor.receive(Timestamp::ZERO, 0, address(HERE), request, &mut out);
+        // Time to send the answer again.
+        let later = Timestamp::from_nanos(150_000_000);
+        actor.tick(later, &mut out);
+        actor.receive(later, 0, address(HERE), request, &mut out);
+        let packets = out.packets().iter();
+        let ok = packets.filter(|one| out.bytes(one).starts_with(b"SIP/2.0 200"));
+        assert_eq!(ok.count(), answers, "{retransmits}");
+        assert_eq!(actor.report().caller.counts.failed, failed, "{retransmits}");
+    }
 }
