@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use crate::script::call_id::CallIdForm;
 use crate::script::inject::Injection;
@@ -20,7 +20,7 @@ use crate::script::program::Program;
 use self::addresses::{Addresses, parse_addresses};
 use self::parse::{
     RATES, Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule,
-    parse_seconds, parse_target, parse_user,
+    parse_seconds, parse_target, parse_truth, parse_user,
 };
 use self::threshold::{Threshold, parse_threshold};
 
@@ -366,6 +366,23 @@ pub struct Reports {
     /// Seconds between its lines (also -fd)
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub fd: Duration,
+
+    /// Write what goes wrong in a scenario's calls, with the messages (also -trace_err)
+    #[arg(long = "trace_err")]
+    pub trace_err: bool,
+
+    /// The file for it (also -error_file) [default: sipload_PID_errors.log]
+    #[arg(long = "error_file", value_name = "FILE")]
+    pub error_file: Option<PathBuf>,
+
+    /// Whether it is written anew if it is there; else it goes on (also -error_overwrite)
+    #[arg(long = "error_overwrite", value_name = "BOOL", default_value = "true", action = ArgAction::Set,
+        value_parser = parse_truth)]
+    pub error_overwrite: bool,
+
+    /// Bytes behind which it ends [default: none] (also -max_log_size)
+    #[arg(long = "max_log_size", value_name = "BYTES")]
+    pub max_log_size: Option<u64>,
 }
 
 /// Which ends of the calls are played.

@@ -143,6 +143,10 @@ fn check(options: &Options) -> Result<()> {
             "-nr is for scenarios (-sf): without one, both ends send again as RFC 3261 says",
         ),
         (
+            options.reports.trace_err,
+            "-trace_err is for scenarios (-sf): without one, the table at the end says why calls failed",
+        ),
+        (
             scenario.cid_str.is_some(),
             "-cid_str is for scenarios with [call_id] (-sf): without one, calls are found by their Call-IDs",
         ),
@@ -352,6 +356,7 @@ fn actor_config(
         call_id: options.scenario.cid_str.clone(),
         base_cseq: options.scenario.base_cseq.unwrap_or(1),
         retransmits: !options.scenario.nr,
+        traces_errors: options.reports.trace_err,
         auto_answer: options.scenario.aa,
     })
 }
@@ -513,6 +518,7 @@ mod tests {
             (&["-base_cseq", "5"], "-base_cseq is for scenarios"),
             (&["-cid_str", "%u"], "-cid_str is for scenarios"),
             (&["-nr"], "-nr is for scenarios"),
+            (&["-trace_err"], "-trace_err is for scenarios"),
             (
                 &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],
                 "-i names 127.0.0.2 twice",

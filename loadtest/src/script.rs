@@ -11,6 +11,7 @@ pub mod call_id;
 pub mod compile;
 pub mod credentials;
 pub mod digest;
+pub mod errors;
 pub mod inject;
 pub mod program;
 mod receive;

@@ -384,7 +384,7 @@ fn clock(span: Duration) -> String {
 }
 
 /// Date, time of day, and seconds since 1970, with tabs between them, as SIPp writes them.
-fn stamp(time: SystemTime) -> String {
+pub fn stamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (year, month, day) = date(since.as_secs() / 86_400);
     let of_day = Duration::from_secs(since.as_secs() % 86_400);

@@ -104,3 +104,74 @@ fn without_retransmissions_each_message_is_sent_once() {
         assert!(again.len() > 1, "{program}: {again:?}");
     }
 }
+
+/// Answers each of two calls' OPTIONS with this line. SIPp hangs up what fails: that needs no answer.
+fn answer(socket: &UdpSocket, line: &str) {
+    let mut bytes = [0; 2_000];
+    let mut left = 2;
+    while left > 0 {
+        let (length, source) = socket.recv_from(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes[..length]);
+        if !text.starts_with("OPTIONS") {
+            continue;
+        }
+        left -= 1;
+        let (_, headers) = text.split_once("\r\n").unwrap();
+        let text = format!("SIP/2.0 {line}\r\n{headers}");
+        socket.send_to(text.as_bytes(), source).unwrap();
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_written_with_its_message() {
+    let (first, _) = REQUESTS.split_once("</send>").unwrap();
+    let scenario = format!("{first}</send><recv response=\"200\"/></scenario>");
+    for program in ["sipp", SIPLOAD] {
+        for (line, entries) in [("486 Busy Here", 2), ("200 OK", 0)] {
+            let directory = tempfile::tempdir().unwrap();
+            let target = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let address = target.local_addr().unwrap().to_string();
+            let arguments =
+                "-m 2 -recv_timeout 5000 -trace_err -error_file errors.log -cid_str id-%u";
+            let mut command = play(program, directory.path(), &scenario, arguments);
+            let mut child = command.arg(address).spawn().unwrap();
+            answer(&target, line);
+            let went_well = child.wait().unwrap().success();
+            assert_eq!(went_well, entries == 0, "{program}");
+            // Without entries there is no file.
+            let path = directory.path().join("errors.log");
+            assert_eq!(path.exists(), entries > 0, "{program} {line}");
+            let log = std::fs::read_to_string(path).unwrap_or_default();
+            assert_eq!(log.matches("SIP/2.0 486 Busy Here\r\n").count(), entries);
+            for number in 1..=entries {
+                let id = format!("Call-ID: id-{number}\r\n");
+                assert!(log.contains(&id), "{program}: no {id} in {log}");
+            }
+        }
+    }
+}
+
+#[test]
+fn causes_and_warnings_stand_in_the_log_of_errors() {
+    let (first, _) = REQUESTS.split_once("</send>").unwrap();
+    let warns = "<nop><action><warning message=\"call [call_number]\"/><log message=\"nothing\"/></action></nop>";
+    let scenario =
+        format!("{first}</send>{warns}<recv response=\"200\" timeout=\"30\"/></scenario>");
+    let directory = tempfile::tempdir().unwrap();
+    let target = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = target.local_addr().unwrap().to_string();
+    let arguments = "-m 2 -r 1000 -trace_err -error_file errors.log -cid_str id-%u";
+    let mut command = play(SIPLOAD, directory.path(), &scenario, arguments);
+    let status = command.arg(address).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let log = std::fs::read_to_string(directory.path().join("errors.log")).unwrap();
+    let entries = log.lines().map(|line| line.split(": ").nth(1).unwrap());
+    let expected = [
+        "call 1",
+        "call 2",
+        "call id-1 failed at step 2 (200 <-------)",
+        "call id-2 failed at step 2 (200 <-------)",
+    ];
+    assert_eq!(entries.collect::<Vec<_>>(), expected, "{log}");
+    assert!(log.ends_with(": nothing received in time\n"), "{log}");
+}

@@ -17,6 +17,7 @@ use sipshard::transaction::wheel::Wheel;
 
 use super::call::{Call, Fixed, State, Value};
 use super::call_id::CallIdForm;
+use super::errors::{Errors, Event, failure};
 use super::program::{Act, Program, Wait};
 use super::report::{CAUSES, Cause, ScriptReport, StepCounts};
 
@@ -51,6 +52,8 @@ pub struct ActorConfig {
     pub base_cseq: u32,
     /// Whether messages are sent again, and known when they come again.
     pub retransmits: bool,
+    /// Whether it is told what goes wrong.
+    pub traces_errors: bool,
     /// Whether INFO, NOTIFY, OPTIONS and UPDATE that the scenario does not wait for are answered.
     pub auto_answer: bool,
 }
@@ -72,6 +75,7 @@ pub(super) struct Core {
     pub calls: Vec<Call>,
     pub by_id: HashMap<u64, u32, RandomState>,
     pub report: ScriptReport,
+    pub errors: Errors,
     free: Vec<u32>,
     wheel: Wheel<(u32, u32)>,
     mark: u32,
@@ -115,6 +119,7 @@ impl Actor {
             rng,
             calls: Vec::new(),
             report,
+            errors: Errors::new(config.traces_errors),
             free: Vec::new(),
             wheel: Wheel::new(config.begin),
             next_serial: 1,
@@ -158,6 +163,11 @@ impl Actor {
             &mut self.core.recent_timers,
             self.core.program.other_times(),
         )
+    }
+
+    /// What went wrong since the last such call.
+    pub fn take_errors(&mut self, now: Timestamp) -> Vec<Event> {
+        self.core.errors.take(now)
     }
 
     /// Swaps the times since the last such call with `recent`, which is cleared first.
@@ -491,6 +501,19 @@ impl Core {
             self.report.causes[place] += 1;
         }
         let call = &self.calls[slot];
+        let message = match cause {
+            // It was told with its message already.
+            Cause::Unexpected => None,
+            Cause::RegexpNoMatch
+            | Cause::RegexpMatch
+            | Cause::RegexpNoHeader
+            | Cause::Challenge => Some(call.last.as_slice()),
+            _ => Some(&[][..]),
+        };
+        if let Some(message) = message {
+            let what = || failure(call, &self.program, cause);
+            self.errors.add(self.now, what, message);
+        }
         let rings = !call.invite.is_empty() && !call.invite_over && !call.last.is_empty();
         if rings && let Ok(invite) = scan(&call.invite, &mut self.scratch) {
             out.send(call.socket, call.peer, |bytes| build::cancel(invite, bytes));

@@ -56,6 +56,7 @@ fn config(local: &str, target: Option<&str>, calls: u64) -> ActorConfig {
         call_id: None,
         base_cseq: 1,
         retransmits: true,
+        traces_errors: false,
         auto_answer: false,
     }
 }

@@ -54,7 +54,10 @@ impl Compiler<'_> {
             "ereg" => self.search(node)?,
             "log" | "warning" => {
                 let message = self.needed(node, "message")?;
-                Action::Log(self.text(node, &message, false)?)
+                Action::Log {
+                    text: self.text(node, &message, false)?,
+                    warns: name == "warning",
+                }
             }
             "assignstr" => {
                 let value = self.needed(node, "value")?;
