@@ -139,6 +139,8 @@ impl Recorder {
             second.gateway_live += told.gateway_live;
         }
         second.answers = Digest::of(&self.recent.answer.scheduled);
+        let timers = self.timers.iter();
+        second.timers = timers.map(|times| Digest::of(&times.scheduled)).collect();
         self.line.show(&second);
         if let Some(log) = &mut self.log {
             log.interval(since, second.at, &self.recent.answer)?;
