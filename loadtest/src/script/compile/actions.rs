@@ -52,13 +52,7 @@ impl Compiler<'_> {
         self.check_attributes(node, &[own])?;
         Ok(match name {
             "ereg" => self.search(node)?,
-            "log" | "warning" => {
-                let message = self.needed(node, "message")?;
-                Action::Log {
-                    text: self.text(node, &message, false)?,
-                    warns: name == "warning",
-                }
-            }
+            "log" | "warning" => self.line(node, name == "warning")?,
             "assignstr" => {
                 let value = self.needed(node, "value")?;
                 Action::Assign(self.assigned(node)?, self.text(node, &value, false)?)
@@ -111,6 +105,12 @@ impl Compiler<'_> {
                 Action::Calculate(self.assigned(node)?, sum, self.operand(node, "variable")?)
             }
         })
+    }
+
+    fn line(&mut self, node: Node<'_, '_>, warns: bool) -> Result<Action, Fault> {
+        let message = self.needed(node, "message")?;
+        let text = self.text(node, &message, false)?;
+        Ok(Action::Log { text, warns })
     }
 
     fn verification(&mut self, node: Node<'_, '_>) -> Result<Action, Fault> {
