@@ -144,6 +144,7 @@ pub fn command(options: &FindMaxOptions) -> Result<Vec<String>> {
         (options.run.users.is_some(), "-users"),
         (options.run.reports.report.is_some(), "--report"),
         (options.run.reports.trace_stat, "-trace_stat"),
+        (options.run.reports.trace_err, "-trace_err"),
     ] {
         ensure!(!is_named, "find-max has no use for {name}");
     }

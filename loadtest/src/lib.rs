@@ -4,12 +4,13 @@
 //! for each thread. [`options`] says what is wanted ([`named`] for whole scenarios; `sipp` knows the names
 //! of SIPp's options), [`plan`] binds sockets and shares the work out, [`worker`] does it, [`run`] watches
 //! over it, [`live`] shows it each second and [`screen`] at the end, [`verdict`] judges it. [`record`]
-//! keeps what the threads tell, [`report`] and [`trace`] write it down; [`target`] is what was asked for.
+//! keeps what the threads tell, [`report`], [`trace`] and [`error_log`] write it down; [`target`] is what was asked for.
 //! [`script`] plays SIPp's XML scenarios instead of the built-in callers. [`find_max`] searches the highest
 //! rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
 pub mod cli;
 mod cpu;
+pub mod error_log;
 pub mod find_max;
 pub mod forward;
 pub mod live;

@@ -11,15 +11,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
+use crate::script::call_id::CallIdForm;
 use crate::script::inject::Injection;
 use crate::script::program::Program;
 
 use self::addresses::{Addresses, parse_addresses};
 use self::parse::{
     RATES, Schedule, parse_millis, parse_percent, parse_rate, parse_reject, parse_schedule,
-    parse_seconds, parse_target, parse_user,
+    parse_seconds, parse_target, parse_truth, parse_user,
 };
 use self::threshold::{Threshold, parse_threshold};
 
@@ -254,6 +255,20 @@ pub struct Scenario {
     #[arg(long = "recv_timeout", value_name = "MS", value_parser = parse_millis)]
     pub recv_timeout: Option<Duration>,
 
+    /// The number in CSeq of each call's first request, and what [cseq] counts from (also -base_cseq)
+    /// [default: 1]
+    #[arg(long = "base_cseq", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..1 << 31))]
+    pub base_cseq: Option<u32>,
+
+    /// The form of Call-IDs: %u is the number of the call, %p that of the process, %s the own address, %% a
+    /// percent sign (also -cid_str) [default: %u-%p-RANDOM@%s]
+    #[arg(long = "cid_str", value_name = "FORM", value_parser = CallIdForm::parse)]
+    pub cid_str: Option<CallIdForm>,
+
+    /// Send nothing again, and take what comes again for a new message (also -nr)
+    #[arg(long)]
+    pub nr: bool,
+
     /// Print the XML of a built-in scenario (also -sd): options, register
     #[arg(long, value_name = "NAME")]
     pub sd: Option<String>,
@@ -351,6 +366,23 @@ pub struct Reports {
     /// Seconds between its lines (also -fd)
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub fd: Duration,
+
+    /// Write what goes wrong in a scenario's calls, with the messages (also -trace_err)
+    #[arg(long = "trace_err")]
+    pub trace_err: bool,
+
+    /// The file for it (also -error_file) [default: sipload_PID_errors.log]
+    #[arg(long = "error_file", value_name = "FILE")]
+    pub error_file: Option<PathBuf>,
+
+    /// Whether it is written anew if it is there; else it goes on (also -error_overwrite)
+    #[arg(long = "error_overwrite", value_name = "BOOL", default_value = "true", action = ArgAction::Set,
+        value_parser = parse_truth)]
+    pub error_overwrite: bool,
+
+    /// Bytes behind which it ends [default: none] (also -max_log_size)
+    #[arg(long = "max_log_size", value_name = "BYTES")]
+    pub max_log_size: Option<u64>,
 }
 
 /// Which ends of the calls are played.

@@ -57,31 +57,7 @@ impl Plan {
     /// # Errors
     /// If options contradict each other, or a port is not free.
     pub fn new(options: &Options) -> Result<Self> {
-        let fractions = options.reject.iter().map(|(_, percent)| percent);
-        let unanswered: f64 = fractions.sum::<f64>() + options.ring_only + options.ignore;
-        ensure!(
-            unanswered <= 100.0,
-            "--reject, --ring-only and --ignore add up to {unanswered} percent"
-        );
-        ensure!(
-            options.role != Role::Uac || options.target.is_some(),
-            "--role uac needs a TARGET"
-        );
-        ensure!(
-            options.rate_interval > Duration::ZERO,
-            "-rate_interval must be above zero"
-        );
-        ensure!(!options.t1.is_zero(), "--t1 must be above zero");
-        let scenario = &options.scenario;
-        ensure!(
-            scenario.program.is_some() || (scenario.au.is_none() && scenario.ap.is_none()),
-            "-au and -ap are for scenarios with [authentication] (-sf)"
-        );
-        ensure!(
-            scenario.program.is_some() || scenario.recv_timeout.is_none(),
-            "-recv_timeout is for scenarios with <recv> (-sf)"
-        );
-        verdict::check_measurable(options)?;
+        check(options)?;
         let threads = match options.threads {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |cores| cores.get() as u16),
@@ -129,6 +105,55 @@ impl Plan {
             longest: longest(options).into_iter().chain(options.timeout).min(),
         })
     }
+}
+
+/// Refuses options that contradict each other, and those that nothing that is played knows.
+fn check(options: &Options) -> Result<()> {
+    let fractions = options.reject.iter().map(|(_, percent)| percent);
+    let unanswered: f64 = fractions.sum::<f64>() + options.ring_only + options.ignore;
+    ensure!(
+        unanswered <= 100.0,
+        "--reject, --ring-only and --ignore add up to {unanswered} percent"
+    );
+    ensure!(
+        options.role != Role::Uac || options.target.is_some(),
+        "--role uac needs a TARGET"
+    );
+    ensure!(
+        options.rate_interval > Duration::ZERO,
+        "-rate_interval must be above zero"
+    );
+    ensure!(!options.t1.is_zero(), "--t1 must be above zero");
+    let scenario = &options.scenario;
+    for (is_named, needs) in [
+        (
+            scenario.au.is_some() || scenario.ap.is_some(),
+            "-au and -ap are for scenarios with [authentication] (-sf)",
+        ),
+        (
+            scenario.recv_timeout.is_some(),
+            "-recv_timeout is for scenarios with <recv> (-sf)",
+        ),
+        (
+            scenario.base_cseq.is_some(),
+            "-base_cseq is for scenarios with [cseq] (-sf)",
+        ),
+        (
+            scenario.nr,
+            "-nr is for scenarios (-sf): without one, both ends send again as RFC 3261 says",
+        ),
+        (
+            options.reports.trace_err,
+            "-trace_err is for scenarios (-sf): without one, the table at the end says why calls failed",
+        ),
+        (
+            scenario.cid_str.is_some(),
+            "-cid_str is for scenarios with [call_id] (-sf): without one, calls are found by their Call-IDs",
+        ),
+    ] {
+        ensure!(scenario.program.is_some() || !is_named, "{needs}");
+    }
+    verdict::check_measurable(options)
 }
 
 /// The rate that is asked for, all threads together.
@@ -328,6 +353,10 @@ fn actor_config(
         begin: caller.begin,
         max_live: caller.max_live,
         hold: caller.hold,
+        call_id: options.scenario.cid_str.clone(),
+        base_cseq: options.scenario.base_cseq.unwrap_or(1),
+        retransmits: !options.scenario.nr,
+        traces_errors: options.reports.trace_err,
         auto_answer: options.scenario.aa,
     })
 }
@@ -486,6 +515,10 @@ mod tests {
             (&["--t1", "0"], "above zero"),
             (&["-recv_timeout", "5"], "-recv_timeout is for"),
             (&["-au", "ann"], "-au and -ap are for scenarios"),
+            (&["-base_cseq", "5"], "-base_cseq is for scenarios"),
+            (&["-cid_str", "%u"], "-cid_str is for scenarios"),
+            (&["-nr"], "-nr is for scenarios"),
+            (&["-trace_err"], "-trace_err is for scenarios"),
             (
                 &["-i", "127.0.0.1-127.0.0.3,127.0.0.2"],
                 "-i names 127.0.0.2 twice",

@@ -7,6 +7,7 @@ use sipshard::proxy::{Outbox, SocketId};
 use sipshard::time::Timestamp;
 
 use crate::script::actor::Actor;
+use crate::script::errors::Event;
 use crate::script::report::Causes;
 
 /// One of the two.
@@ -48,6 +49,14 @@ impl Player {
         match self {
             Self::Caller(_) => Vec::new(),
             Self::Actor(actor) => actor.take_timers(),
+        }
+    }
+
+    /// What went wrong in a script's calls since the last such call.
+    pub fn take_errors(&mut self, now: Timestamp) -> Vec<Event> {
+        match self {
+            Self::Caller(_) => Vec::new(),
+            Self::Actor(actor) => actor.take_errors(now),
         }
     }
 

@@ -1,4 +1,5 @@
-//! What is kept of a run while it goes on: the live line, the seconds, the interval log, SIPp's statistics.
+//! What is kept of a run while it goes on: the live line, the seconds, the interval log, SIPp's statistics and
+//! its log of errors.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use sipshard::agent::{CallerCounts, Latency, Recent};
 
+use crate::error_log::ErrorLog;
 use crate::live::LiveLine;
 use crate::options::Options;
 use crate::report::{self, hlog::LogWriter};
@@ -21,6 +23,7 @@ pub struct Recorder {
     line: LiveLine,
     log: Option<LogWriter>,
     trace: Option<Trace>,
+    errors: Option<ErrorLog>,
     seconds: Vec<Second>,
     /// What each thread told last.
     told: Vec<Told>,
@@ -65,6 +68,7 @@ impl Recorder {
             line: LiveLine::new(options, gateways),
             log,
             trace: Trace::create(options, started)?,
+            errors: ErrorLog::create(options)?,
             seconds: Vec::new(),
             told: vec![Told::default(); threads],
             open: None,
@@ -97,6 +101,9 @@ impl Recorder {
         self.recent.merge(&update.recent);
         for (sum, one) in self.timers.iter_mut().zip(&update.timers) {
             sum.merge(one);
+        }
+        if let Some(log) = &mut self.errors {
+            log.add(&update.errors);
         }
         self.open = self.open.max(Some(update.at));
         let mut seconds = self.told.iter().map(|told| told.second);
@@ -132,6 +139,8 @@ impl Recorder {
             second.gateway_live += told.gateway_live;
         }
         second.answers = Digest::of(&self.recent.answer.scheduled);
+        let timers = self.timers.iter();
+        second.timers = timers.map(|times| Digest::of(&times.scheduled)).collect();
         self.line.show(&second);
         if let Some(log) = &mut self.log {
             log.interval(since, second.at, &self.recent.answer)?;
@@ -150,6 +159,9 @@ impl Recorder {
         if let Some(trace) = &mut self.trace {
             trace.add(&second, &self.recent, &self.timers)?;
         }
+        if let Some(log) = &mut self.errors {
+            log.flush()?;
+        }
         self.seconds.push(second);
         self.recent.clear();
         self.timers.fill_with(Latency::default);
@@ -165,6 +177,9 @@ impl Recorder {
         self.line.end();
         if let Some(trace) = self.trace {
             trace.finish()?;
+        }
+        if let Some(log) = self.errors {
+            log.finish()?;
         }
         Ok((self.seconds, self.log))
     }
@@ -190,6 +205,7 @@ mod tests {
             gateway_ended: started,
             recent: Box::default(),
             timers: Vec::new(),
+            errors: Vec::new(),
         }
     }
 

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use hdrhistogram::Histogram;
 
-use self::hlog::{LogWriter, with_ending};
+use self::hlog::{LogWriter, tag_of, with_ending};
 use self::load::{EXPECTED_INTERVAL, Run};
 use crate::options::Options;
 use crate::options::parse::parse_millis;
@@ -117,9 +117,11 @@ pub fn write(options: &Options, summary: &Summary, mut log: LogWriter) -> Result
         &format!("{} ms", interval.as_secs_f64() * 1e3),
     )?;
     log.finish()?;
+    let names = program.map_or(&[][..], |program| &program.timers);
+    let timers: Vec<String> = names.iter().skip(1).map(|name| tag_of(name)).collect();
     write_file(
         &with_ending(&prefix, ".csv"),
-        &timeline::csv(&summary.seconds),
+        &timeline::csv(&summary.seconds, &timers),
     )?;
     let run = Run::load(&with_ending(&prefix, ".hlog"), None)?;
     for curve in run

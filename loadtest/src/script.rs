@@ -7,13 +7,16 @@
 mod action;
 pub mod actor;
 pub mod call;
+pub mod call_id;
 pub mod compile;
 pub mod credentials;
 pub mod digest;
+pub mod errors;
 pub mod inject;
 pub mod program;
 mod receive;
 pub mod report;
+mod send;
 pub mod source;
 pub mod text;
 

@@ -213,7 +213,7 @@ impl Trace {
     pub fn add(&mut self, second: &Second, recent: &Recent, timers: &[Latency]) -> Result<()> {
         self.recent.merge(recent, timers);
         self.total.merge(recent, timers);
-        self.last = *second;
+        self.last = second.clone();
         // Seconds end late by more or less, never early. Lines keep to multiples of the period, so that one
         // that is late does not swallow the next.
         if second.at >= self.due {
@@ -248,7 +248,7 @@ impl Trace {
     }
 
     fn line(&mut self) -> Result<()> {
-        let (now, before) = (self.last, self.before);
+        let (now, before) = (&self.last, &self.before);
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = write!(
@@ -261,20 +261,20 @@ impl Trace {
             clock(whole(now.at)),
             self.target_rate(),
             rate(
-                created(&now).saturating_sub(created(&before)),
+                created(now).saturating_sub(created(before)),
                 now.at.saturating_sub(before.at)
             ),
-            rate(created(&now), now.at),
+            rate(created(now), now.at),
         );
         let both = |out: &mut String, (_, value): &Counter| {
-            let period = value(&now).saturating_sub(value(&before));
-            let _ = write!(out, "{period};{};", value(&now));
+            let period = value(now).saturating_sub(value(before));
+            let _ = write!(out, "{period};{};", value(now));
         };
         for counter in CREATED {
             both(&mut out, counter);
         }
         let live = now.counts.live.max(now.gateway_live);
-        let _ = write!(out, "{};{live};", created(&now));
+        let _ = write!(out, "{};{live};", created(now));
         for counter in COUNTERS {
             both(&mut out, counter);
         }
@@ -294,7 +294,7 @@ impl Trace {
         out.push('\n');
         self.file.write_all(out.as_bytes())?;
         self.file.flush()?;
-        self.before = now;
+        self.before = self.last.clone();
         self.recent = Times::new(self.timers.len());
         Ok(())
     }
@@ -384,7 +384,7 @@ fn clock(span: Duration) -> String {
 }
 
 /// Date, time of day, and seconds since 1970, with tabs between them, as SIPp writes them.
-fn stamp(time: SystemTime) -> String {
+pub fn stamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (year, month, day) = date(since.as_secs() / 86_400);
     let of_day = Duration::from_secs(since.as_secs() % 86_400);

@@ -13,6 +13,7 @@ use sipshard::agent::{
 use sipshard::plane::{Clock, Ends, Traffic};
 use sipshard::time::Timestamp;
 
+use crate::error_log::Entry;
 use crate::plan::Crew;
 use crate::player::Player;
 use crate::script::actor::Actor;
@@ -55,6 +56,8 @@ pub struct Update {
     pub recent: Box<Recent>,
     /// Those of a script's timers behind its first.
     pub timers: Vec<Latency>,
+    /// What went wrong in a script's calls in this second.
+    pub errors: Vec<Entry>,
 }
 
 /// All that a worker has seen.
@@ -81,6 +84,8 @@ pub struct Worker {
     updates: Sender<Update>,
     next_update: Timestamp,
     begin: Timestamp,
+    /// The begin of the clock, since 1970.
+    origin: Duration,
 }
 
 impl Worker {
@@ -117,6 +122,7 @@ impl Worker {
                 Gateway::new(config, seed.wrapping_add(index))
             })
             .collect();
+        let origin = clock.unix_origin();
         Ok(Self {
             thread,
             caller_finished: caller.is_none(),
@@ -125,6 +131,7 @@ impl Worker {
                 .context("cannot open an event queue")?,
             shared,
             updates,
+            origin,
             next_update: begin + UPDATE_INTERVAL,
             begin,
         })
@@ -176,10 +183,15 @@ impl Worker {
         let mut recent = Box::new(Recent::default());
         let (mut caller, mut served) = (CallerCounts::default(), CallerCounts::default());
         let mut causes = Causes::default();
-        let mut timers = Vec::new();
+        let (mut timers, mut errors) = (Vec::new(), Vec::new());
         if let Some(own) = &mut self.ends.caller {
             own.take_recent(&mut recent);
             timers = own.take_timers();
+            let events = own.take_errors(now).into_iter();
+            let since_1970 = |at: Timestamp| self.origin + Duration::from_nanos(at.as_nanos());
+            errors = events
+                .map(|event| (since_1970(event.at), event.text))
+                .collect();
             let (counts, why, calls) = own.counts();
             causes = why;
             *(if calls { &mut caller } else { &mut served }) = counts;
@@ -206,6 +218,7 @@ impl Worker {
                     .sum::<u64>(),
             recent,
             timers,
+            errors,
         });
     }
 

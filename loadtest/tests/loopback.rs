@@ -240,6 +240,44 @@ fn a_report_holds_every_answer() {
 }
 
 #[test]
+fn each_second_has_the_times_of_all_timers_of_a_script() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = directory.path().join("run");
+    let file = directory.path().join("timers.xml");
+    let built_in = Command::new(env!("CARGO_BIN_EXE_sipload"))
+        .args(["-sd", "options"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(built_in.stdout).unwrap();
+    let more = "<pause milliseconds=\"20\" rtd=\"second,third\"/></scenario>";
+    std::fs::write(&file, text.replace("</scenario>", more)).unwrap();
+    sipload(&format!(
+        "-q -r 200 -m 100 -sf {} --report {}",
+        file.display(),
+        prefix.display()
+    ));
+    let csv = std::fs::read_to_string(prefix.with_extension("csv")).unwrap();
+    let names: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    // What stands in the column, of all seconds.
+    let column = |name: &str| {
+        let place = names.iter().position(|known| *known == name);
+        let place = place.unwrap_or_else(|| panic!("no {name} in {names:?}"));
+        let lines = csv.lines().skip(1);
+        let values = lines.map(|line| line.split(',').nth(place).unwrap().parse().unwrap());
+        values.collect::<Vec<f64>>()
+    };
+    for name in ["answers", "timer-second_number", "timer-third_number"] {
+        let sum: f64 = column(name).iter().sum();
+        assert!((sum - 100.0).abs() < 1e-9, "{name}: {csv}");
+    }
+    let longest = column("timer-third_max_ms");
+    assert!(longest.iter().any(|millis| *millis >= 20.0), "{csv}");
+    // A report that is made again knows the rates beside the timers.
+    let run = sipload::report::load::Run::load(&prefix.with_extension("hlog"), None).unwrap();
+    assert!(run.has_counts && run.points[0].rate > 0.0);
+}
+
+#[test]
 fn refused_calls_miss_the_threshold() {
     let (options, summary) = sipload("-q -r 500 -m 200 -d 10 --reject 486=50");
     let caller = summary.caller.as_ref().unwrap();

@@ -166,6 +166,21 @@ pub fn parse_reject(text: &str) -> Result<(u16, f64), String> {
     Ok((code, parse_percent(percent)?))
 }
 
+/// Yes or no, as SIPp has them: `true` or `false`, or a number, which is no if it is 0.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_truth(text: &str) -> Result<bool, String> {
+    let number = text.parse::<i64>().ok();
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => number
+            .map(|number| number != 0)
+            .ok_or_else(|| "neither true nor false".to_owned()),
+    }
+}
+
 /// The user part of a SIP URI.
 ///
 /// # Errors

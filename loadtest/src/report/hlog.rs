@@ -41,6 +41,13 @@ pub fn with_ending(prefix: &Path, ending: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
+/// The tag of a timer of a script, which is also how its columns in the CSV begin.
+pub fn tag_of(timer: &str) -> String {
+    // Neither may hold what ends it.
+    let ends = |letter: char| letter == ',' || letter.is_whitespace();
+    format!("{TIMER}{}", timer.replace(ends, "_"))
+}
+
 impl LogWriter {
     /// Begins the log `prefix`.hlog, whose lines without a tag are times of what was `measured`.
     ///
@@ -92,18 +99,7 @@ impl LogWriter {
         times: &Latency,
         is_scheduled: bool,
     ) -> Result<()> {
-        // A tag may not hold what ends it.
-        let name: String = name
-            .chars()
-            .map(|one| {
-                if one == ',' || one.is_whitespace() {
-                    '_'
-                } else {
-                    one
-                }
-            })
-            .collect();
-        let tag = format!("{TIMER}{name}");
+        let tag = tag_of(name);
         self.histogram(from, until, &times.scheduled, Some(&tag))?;
         if is_scheduled {
             self.histogram(

@@ -134,7 +134,8 @@ impl Run {
     /// Rates and failures from sipload's own CSV; any other file is left alone.
     fn add_counts(&mut self, text: &str) {
         let mut lines = text.lines();
-        if lines.next() != Some(CSV_HEADER) {
+        let names = lines.next().and_then(|line| line.strip_prefix(CSV_HEADER));
+        if !names.is_some_and(|names| names.is_empty() || names.starts_with(',')) {
             return;
         }
         let mut before = [0.0_f64; 7];

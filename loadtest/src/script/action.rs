@@ -15,9 +15,13 @@ impl Core {
         let program = self.program.clone();
         for action in &program.steps[index].actions {
             match action {
-                Action::Log(text) => {
+                Action::Log { text, warns } => {
                     let line = self.text(slot, index, now, text);
-                    eprintln!("{}", String::from_utf8_lossy(&line));
+                    let line = String::from_utf8_lossy(&line);
+                    eprintln!("{line}");
+                    if *warns {
+                        self.errors.add(now, || line.into_owned(), b"");
+                    }
                 }
                 Action::Assign(variable, text) => {
                     let value = Value::Text(self.text(slot, index, now, text));

@@ -15,8 +15,10 @@ use sipshard::sip::{HeaderIndex, build, scan};
 use sipshard::time::Timestamp;
 use sipshard::transaction::wheel::Wheel;
 
-use super::call::{Call, Fixed, Resend, Setting, State, Value};
-use super::program::{Act, Program, Send, Wait};
+use super::call::{Call, Fixed, State, Value};
+use super::call_id::CallIdForm;
+use super::errors::{Errors, Event, failure};
+use super::program::{Act, Program, Wait};
 use super::report::{CAUSES, Cause, ScriptReport, StepCounts};
 
 /// Most calls that one tick starts, and most timers that it serves.
@@ -24,10 +26,6 @@ const STARTS_PER_TICK: u32 = 64;
 const ALARMS_PER_TICK: u32 = 256;
 /// Most steps without waiting: a scenario that jumps in a circle must not hold up all others.
 const STEPS_PER_TURN: u32 = 10_000;
-/// The longest interval of retransmissions of all but INVITE (RFC 3261's T2).
-const T2: Duration = Duration::from_secs(4);
-/// A message is given up after so many of its first intervals.
-const GIVE_UP: u32 = 64;
 
 /// What an actor is told at start.
 #[derive(Clone, Debug)]
@@ -48,6 +46,14 @@ pub struct ActorConfig {
     pub max_live: u32,
     /// How long pauses without a time are.
     pub hold: Delay,
+    /// The form of Call-IDs, if it is the user's own.
+    pub call_id: Option<CallIdForm>,
+    /// The number in CSeq of a call's first request.
+    pub base_cseq: u32,
+    /// Whether messages are sent again, and known when they come again.
+    pub retransmits: bool,
+    /// Whether it is told what goes wrong.
+    pub traces_errors: bool,
     /// Whether INFO, NOTIFY, OPTIONS and UPDATE that the scenario does not wait for are answered.
     pub auto_answer: bool,
 }
@@ -69,6 +75,7 @@ pub(super) struct Core {
     pub calls: Vec<Call>,
     pub by_id: HashMap<u64, u32, RandomState>,
     pub report: ScriptReport,
+    pub errors: Errors,
     free: Vec<u32>,
     wheel: Wheel<(u32, u32)>,
     mark: u32,
@@ -112,6 +119,7 @@ impl Actor {
             rng,
             calls: Vec::new(),
             report,
+            errors: Errors::new(config.traces_errors),
             free: Vec::new(),
             wheel: Wheel::new(config.begin),
             next_serial: 1,
@@ -155,6 +163,11 @@ impl Actor {
             &mut self.core.recent_timers,
             self.core.program.other_times(),
         )
+    }
+
+    /// What went wrong since the last such call.
+    pub fn take_errors(&mut self, now: Timestamp) -> Vec<Event> {
+        self.core.errors.take(now)
     }
 
     /// Swaps the times since the last such call with `recent`, which is cleared first.
@@ -246,7 +259,11 @@ impl Core {
         let local = &self.config.fixed.local;
         let which = (own % local.len() as u64) as usize;
         let ip = local[which].ip();
-        let id = format!("{number}-{}-{:08x}@{ip}", self.config.fixed.pid, self.mark);
+        let pid = self.config.fixed.pid;
+        let id = match &self.config.call_id {
+            Some(form) => form.write(number, pid, ip),
+            None => format!("{number}-{pid}-{:08x}@{ip}", self.mark),
+        };
         let socket = self.config.fixed.first_socket + which as SocketId;
         let slot = self.begin(now, (socket, target), number, id.into_bytes());
         self.calls[slot].scheduled = scheduled;
@@ -271,6 +288,8 @@ impl Core {
         self.next_serial = self.next_serial.wrapping_add(1);
         call.number = number;
         call.socket = socket;
+        // Each request adds one, the first too. The number before 0 is that of unsigned numbers, as in SIPp.
+        call.cseq = self.config.base_cseq.wrapping_sub(1);
         call.variables = vec![Value::Unset; self.program.variables.len()];
         call.timers = vec![now; self.program.timers.len()];
         call.branches = vec![Vec::new(); self.program.transactions];
@@ -360,68 +379,6 @@ impl Core {
         (self.rng.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Sends the message of a step; not if it is too long for a datagram.
-    fn send(
-        &mut self,
-        slot: usize,
-        step: usize,
-        send: &Send,
-        now: Timestamp,
-        out: &mut Outbox,
-    ) -> bool {
-        let is_lost = send.lost > 0.0 && self.unit() < send.lost;
-        let fixed = &self.config.fixed;
-        let call = &mut self.calls[slot];
-        let method = send.method.as_deref();
-        if method.is_some_and(|method| method != b"ACK" && method != b"CANCEL") {
-            call.cseq += 1;
-        }
-        if let Some(transaction) = send.starts {
-            let mut branch = Vec::new();
-            // Writing to a vector cannot fail.
-            let _ = call.write_branch(fixed.pid, step as i64, &mut branch);
-            call.branches[transaction] = branch;
-        }
-        let mut sent = std::mem::take(&mut call.sent);
-        sent.clear();
-        let branch = send
-            .acknowledges
-            .map(|which| call.branches[which].as_slice());
-        let is_challenged = call.challenge.is_some();
-        let setting = Setting {
-            fixed,
-            step,
-            now,
-            branch,
-            chance: if is_challenged { self.rng.next() } else { 0 },
-        };
-        send.text.write(call, &setting, &mut sent);
-        call.sent = sent;
-        if call.sent.len() > sipshard::sip::MAX_MESSAGE_BYTES {
-            return false;
-        }
-        if method == Some(b"INVITE") {
-            call.invite.clone_from(&call.sent);
-            call.invite_over = false;
-        }
-        if let Some(hash) = call.answering {
-            call.answered = hash;
-            call.answer.clone_from(&call.sent);
-            // What follows an ACK is no part of the answer to a 2xx.
-            if method == Some(b"ACK") {
-                call.answering = None;
-            }
-        }
-        call.resend = send.retry.map(|interval| resend(send, interval, step, now));
-        self.report.steps[step].done += 1;
-        if !is_lost {
-            out.send(call.socket, call.peer, |bytes| {
-                bytes.extend_from_slice(&call.sent);
-            });
-        }
-        true
-    }
-
     /// Ends and begins the timers of a step.
     pub fn timers(&mut self, slot: usize, index: usize, now: Timestamp) {
         let step = &self.program.steps[index];
@@ -495,20 +452,10 @@ impl Core {
             return;
         }
         call.due = None;
-        if let Some(resend) = &mut call.resend
-            && resend.at.min(resend.until) <= now
-        {
-            if now >= resend.until {
-                return self.fail(slot, Cause::MaxRetrans, out);
-            }
-            resend.interval = (resend.interval * 2).min(resend.longest);
-            resend.at = now + resend.interval;
-            self.report.steps[resend.step].again += 1;
-            self.report.caller.counts.other_retransmissions += 1;
-            out.send(call.socket, call.peer, |bytes| {
-                bytes.extend_from_slice(&call.sent);
-            });
+        if !self.send_again(slot, now, out) {
+            return self.fail(slot, Cause::MaxRetrans, out);
         }
+        let call = &mut self.calls[slot];
         if call.wake.is_none_or(|wake| wake > now) {
             return self.arm(slot);
         }
@@ -554,6 +501,19 @@ impl Core {
             self.report.causes[place] += 1;
         }
         let call = &self.calls[slot];
+        let message = match cause {
+            // It was told with its message already.
+            Cause::Unexpected => None,
+            Cause::RegexpNoMatch
+            | Cause::RegexpMatch
+            | Cause::RegexpNoHeader
+            | Cause::Challenge => Some(call.last.as_slice()),
+            _ => Some(&[][..]),
+        };
+        if let Some(message) = message {
+            let what = || failure(call, &self.program, cause);
+            self.errors.add(self.now, what, message);
+        }
         let rings = !call.invite.is_empty() && !call.invite_over && !call.last.is_empty();
         if rings && let Ok(invite) = scan(&call.invite, &mut self.scratch) {
             out.send(call.socket, call.peer, |bytes| build::cancel(invite, bytes));
@@ -570,28 +530,15 @@ impl Core {
             self.wheel.cancel(timer);
         }
         let key = self.hasher.hash_one(call.id.as_slice());
-        self.by_id.remove(&key);
+        // Of calls with the same Call-ID the youngest is known by it.
+        if self.by_id.get(&key) == Some(&(slot as u32)) {
+            self.by_id.remove(&key);
+        }
         self.free.push(slot as u32);
     }
 
     /// Starts no further calls.
     pub fn stop_all(&mut self) {
         self.next_start = None;
-    }
-}
-
-/// When a message is sent again, if its step says so.
-fn resend(send: &Send, interval: Duration, step: usize, now: Timestamp) -> Resend {
-    let is_invite = send.method.as_deref() == Some(b"INVITE");
-    Resend {
-        at: now + interval,
-        until: now + interval * GIVE_UP,
-        interval,
-        longest: if is_invite {
-            interval * GIVE_UP
-        } else {
-            T2.max(interval)
-        },
-        step,
     }
 }

@@ -234,8 +234,13 @@ pub enum Action {
         /// Where the match and its groups go.
         assign: Vec<usize>,
     },
-    /// Writes a line to the standard error output.
-    Log(Text),
+    /// Writes a line to the standard error output; a warning goes to the log of `-trace_err` too.
+    Log {
+        /// The line.
+        text: Text,
+        /// Whether it is a warning.
+        warns: bool,
+    },
     /// Sets a variable to text.
     Assign(usize, Text),
     /// Calculates.

@@ -9,6 +9,7 @@ use sipshard::time::Timestamp;
 use super::actor::{Actor, Core};
 use super::call::{Call, State};
 use super::digest::Challenge;
+use super::errors::failure;
 use super::program::{Act, Optional, Receive, Wanted};
 use super::report::Cause;
 
@@ -43,6 +44,8 @@ impl Actor {
         }
         let core = &mut self.core;
         let Ok(message) = scan(bytes, &mut self.index) else {
+            let what = || format!("what {source} sent is no SIP message");
+            core.errors.add(now, what, bytes);
             core.report.caller.counts.malformed += 1;
             return;
         };
@@ -54,6 +57,8 @@ impl Actor {
             }
         };
         let Some(id) = message.call_id() else {
+            let what = || format!("what {source} sent has no Call-ID");
+            core.errors.add(now, what, bytes);
             core.report.caller.counts.malformed += 1;
             return;
         };
@@ -93,6 +98,15 @@ impl Core {
         };
         let live = self.report.caller.counts.live;
         if !begins || live >= u64::from(self.config.max_live) {
+            let what = || {
+                let why = if begins {
+                    "began one call too many"
+                } else {
+                    "is of no call"
+                };
+                format!("what {} sent {why}", incoming.source)
+            };
+            self.errors.add(now, what, incoming.message.bytes());
             self.report.strays += 1;
             self.report.caller.counts.unexpected += 1;
             return;
@@ -110,7 +124,7 @@ impl Core {
     /// A message of a call.
     fn message(&mut self, slot: usize, now: Timestamp, incoming: Incoming<'_>, out: &mut Outbox) {
         let call = &mut self.calls[slot];
-        if call.has_seen(incoming.hash) {
+        if self.config.retransmits && call.has_seen(incoming.hash) {
             self.seen_again(slot, incoming.hash, out);
             return;
         }
@@ -122,7 +136,7 @@ impl Core {
         let ahead = self.find_ahead(call, incoming);
         let found = ahead.or_else(|| self.find_behind(&self.calls[slot], incoming));
         let Some(index) = found else {
-            self.unexpected(slot, incoming, out);
+            self.unexpected(slot, now, incoming, out);
             return;
         };
         let program = self.program.clone();
@@ -248,7 +262,13 @@ impl Core {
     }
 
     /// A message that no step waits for.
-    fn unexpected(&mut self, slot: usize, incoming: Incoming<'_>, out: &mut Outbox) {
+    fn unexpected(
+        &mut self,
+        slot: usize,
+        now: Timestamp,
+        incoming: Incoming<'_>,
+        out: &mut Outbox,
+    ) {
         let call = &mut self.calls[slot];
         let message = incoming.message;
         let is_request = incoming.code.is_none();
@@ -262,6 +282,8 @@ impl Core {
             return;
         }
         self.report.caller.counts.unexpected += 1;
+        let what = || failure(call, &self.program, Cause::Unexpected);
+        self.errors.add(now, what, message.bytes());
         let index = call.step.min(self.program.steps.len() - 1);
         self.report.steps[index].unexpected += 1;
         match incoming.code {

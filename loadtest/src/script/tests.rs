@@ -8,6 +8,7 @@ use sipshard::time::Timestamp;
 
 use super::actor::{Actor, ActorConfig};
 use super::call::Fixed;
+use super::call_id::CallIdForm;
 use super::compile::{Surroundings, compile};
 use super::inject::Injection;
 use super::program::{Act, Program};
@@ -52,6 +53,10 @@ fn config(local: &str, target: Option<&str>, calls: u64) -> ActorConfig {
         begin: Timestamp::ZERO,
         max_live: 1_000,
         hold: Delay::Fixed(Duration::from_millis(30)),
+        call_id: None,
+        base_cseq: 1,
+        retransmits: true,
+        traces_errors: false,
         auto_answer: false,
     }
 }
@@ -463,5 +468,59 @@ fn what_the_readme_says_is_refused() {
     }
     for name in refused_by_the_readme("keywords") {
         check(&format!("<send>A x SIP/2.0\n\n[{name}]</send>"));
+    }
+}
+
+/// An answer to a request, with what it needs.
+fn answer(request: &[u8]) -> Vec<u8> {
+    let request = String::from_utf8(request.to_vec()).unwrap();
+    let (_, headers) = request.split_once("\r\n").unwrap();
+    format!("SIP/2.0 200 OK\r\n{headers}").into_bytes()
+}
+
+#[test]
+fn of_calls_with_one_call_id_the_youngest_hears() {
+    let text = format!(
+        "<scenario><send>{}</send><recv response='200' timeout='50'/></scenario>",
+        message("OPTIONS sip:x@y", "X: y")
+    );
+    let mut config = config(HERE, Some(THERE), 2);
+    config.call_id = Some(CallIdForm::parse("same").unwrap());
+    let mut actor = Actor::new(config, program(&text), 1);
+    let mut out = Outbox::new();
+    // Calls begin at 0 and 10 ms; the first has given up when the answer comes.
+    for millis in [0, 10, 52] {
+        actor.tick(Timestamp::from_nanos(millis * 1_000_000), &mut out);
+    }
+    let request = out.bytes(&out.packets()[1]).to_vec();
+    let now = Timestamp::from_nanos(53_000_000);
+    actor.receive(now, 0, address(THERE), &answer(&request), &mut out);
+    let counts = &actor.report().caller.counts;
+    assert_eq!((counts.completed, counts.failed), (1, 1), "{counts:?}");
+}
+
+#[test]
+fn without_retransmissions_nothing_is_sent_or_known_again() {
+    let gateway = options_gateway("X: y").replace(
+        "</scenario>",
+        "<recv request='BYE' timeout='100000'/></scenario>",
+    );
+    let gateway = gateway.replace("<send>", "<send retrans='100'>");
+    let request = b"OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-1\r\nFrom: <sip:a@b>;tag=1\r\n\
+        To: <sip:c@d>\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    for (retransmits, answers, failed) in [(true, 3, 0), (false, 1, 1)] {
+        let mut config = config(THERE, None, 0);
+        config.retransmits = retransmits;
+        let mut actor = Actor::new(config, program(&gateway), 1);
+        let mut out = Outbox::new();
+        actor.receive(Timestamp::ZERO, 0, address(HERE), request, &mut out);
+        // Time to send the answer again.
+        let later = Timestamp::from_nanos(150_000_000);
+        actor.tick(later, &mut out);
+        actor.receive(later, 0, address(HERE), request, &mut out);
+        let packets = out.packets().iter();
+        let ok = packets.filter(|one| out.bytes(one).starts_with(b"SIP/2.0 200"));
+        assert_eq!(ok.count(), answers, "{retransmits}");
+        assert_eq!(actor.report().caller.counts.failed, failed, "{retransmits}");
     }
 }

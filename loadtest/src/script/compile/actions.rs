@@ -52,10 +52,7 @@ impl Compiler<'_> {
         self.check_attributes(node, &[own])?;
         Ok(match name {
             "ereg" => self.search(node)?,
-            "log" | "warning" => {
-                let message = self.needed(node, "message")?;
-                Action::Log(self.text(node, &message, false)?)
-            }
+            "log" | "warning" => self.line(node, name == "warning")?,
             "assignstr" => {
                 let value = self.needed(node, "value")?;
                 Action::Assign(self.assigned(node)?, self.text(node, &value, false)?)
@@ -108,6 +105,12 @@ impl Compiler<'_> {
                 Action::Calculate(self.assigned(node)?, sum, self.operand(node, "variable")?)
             }
         })
+    }
+
+    fn line(&mut self, node: Node<'_, '_>, warns: bool) -> Result<Action, Fault> {
+        let message = self.needed(node, "message")?;
+        let text = self.text(node, &message, false)?;
+        Ok(Action::Log { text, warns })
     }
 
     fn verification(&mut self, node: Node<'_, '_>) -> Result<Action, Fault> {
