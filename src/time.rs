@@ -41,6 +41,12 @@ impl Timestamp {
         self.0 / 1_000_000_000
     }
 
+    /// So long after it; [`Timestamp::FAR`] if there is no such span.
+    #[must_use]
+    pub fn after(self, span: Option<Duration>) -> Self {
+        span.map_or(Self::FAR, |span| self + span)
+    }
+
     /// How long ago `earlier` was; zero when it lies in the future.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -131,7 +131,7 @@ impl Context {
             is_plain: is_unique(request.via.branch.unwrap_or_default())
                 && (request.method == Method::Invite || request.is_in_dialog()),
             cseq: request.cseq,
-            server: ServerTransaction::start(kind_of(request.method)),
+            server: ServerTransaction::start(Kind::of(request.method)),
             socket: request.socket,
             source: request.source,
             reply_to: request.reply_to(),
@@ -162,8 +162,7 @@ impl Context {
 
     /// When its lifetime is over.
     pub fn ends_at(&self) -> Timestamp {
-        let lifetime = self.patience.lifetime;
-        lifetime.map_or(Timestamp::FAR, |lifetime| self.started + lifetime)
+        self.started.after(self.patience.lifetime)
     }
 
     /// Whether a branch whose answer is wanted has not got its final answer yet.
@@ -233,15 +232,6 @@ impl Context {
             }
         }
         at
-    }
-}
-
-/// The kind of transaction of a method.
-pub fn kind_of(method: Method) -> Kind {
-    if method == Method::Invite {
-        Kind::Invite
-    } else {
-        Kind::NonInvite
     }
 }
 
@@ -409,8 +399,9 @@ impl Contexts {
     }
 
     /// After a change: removes the context if it is over, keeps few words of it if it is answered and
-    /// these are enough, else arms its one timer for the earliest of its deadlines. A deadline that moved away leaves the timer where it is: it fires once for
-    /// nothing, which is cheaper than moving it for every message.
+    /// these are enough, else arms its one timer for the earliest of its deadlines. A deadline that
+    /// moved away leaves the timer where it is: it fires once for nothing, which is cheaper than moving
+    /// it for every message.
     pub fn settle(&mut self, index: u32, arena: &mut Arena) {
         let context = &mut self.slab[index as usize];
         if context.is_over() {

@@ -4,13 +4,12 @@
 //! happens to them is in `stateful`, `cancel` and `timers`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::act::Leg;
 use super::cancel::Cause;
-use super::context::{Context, kind_of};
+use super::context::Context;
 use super::draft::Patience;
 use super::forward::{Head, Hop};
 use super::settings::Timers;
@@ -18,7 +17,7 @@ use crate::arena::Bytes;
 use crate::dispatch::Destination;
 use crate::sip::Method;
 use crate::time::Timestamp;
-use crate::transaction::ClientTransaction;
+use crate::transaction::{ClientTransaction, Kind};
 
 /// The branches of a request; nearly always it is one.
 pub type Branches = SmallVec<[RelayBranch; 1]>;
@@ -71,20 +70,19 @@ impl RelayBranch {
         now: Timestamp,
         timers: &Timers,
     ) -> Self {
-        let after = |span: Option<Duration>| span.map_or(Timestamp::FAR, |span| now + span);
         Self {
             hop: leg.hop,
             outages: leg.destination.as_ref().map_or(0, |one| one.outages()),
             destination: leg.destination,
-            client: ClientTransaction::start(kind_of(context.method), now, timers),
+            client: ClientTransaction::start(Kind::of(context.method), now, timers),
             abandoned: false,
             cancel_wanted: false,
             cancel: None,
             cause: Cause::Untold,
             sent,
             head,
-            timeout_at: after(context.patience.answer).min(context.ends_at()),
-            silence_at: after(context.patience.silence),
+            timeout_at: now.after(context.patience.answer).min(context.ends_at()),
+            silence_at: now.after(context.patience.silence),
             timed_out: false,
             last_code: 0,
             sent_at: now,
@@ -107,12 +105,11 @@ impl RelayBranch {
         patience: Patience,
         ends_at: Timestamp,
     ) {
-        let after = |span: Option<Duration>| span.map_or(Timestamp::FAR, |span| now + span);
         if method == Method::Invite {
-            self.timeout_at = after(patience.ringing).min(ends_at);
+            self.timeout_at = now.after(patience.ringing).min(ends_at);
         }
         if self.silence_at != Timestamp::FAR {
-            self.silence_at = after(patience.silence);
+            self.silence_at = now.after(patience.silence);
         }
     }
 

@@ -67,7 +67,7 @@ impl Core {
         }
         let is_silent = branch.client.is_silent();
         if !is_silent && !branch.has_lost_its_destination() {
-            branch.silence_at = silence.map_or(Timestamp::FAR, |silence| now + silence);
+            branch.silence_at = now.after(silence);
             return;
         }
         if self.has_next(index) {

@@ -15,6 +15,8 @@ pub use key::{KeyMaker, TransactionKey};
 pub use server::{AckAction, RepeatAction, ServerEvent, ServerTransaction};
 pub use timers::Timers;
 
+use crate::sip::Method;
+
 /// The two kinds of transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -22,4 +24,15 @@ pub enum Kind {
     Invite,
     /// Every other method.
     NonInvite,
+}
+
+impl Kind {
+    /// That of a method.
+    pub fn of(method: Method) -> Self {
+        if method == Method::Invite {
+            Self::Invite
+        } else {
+            Self::NonInvite
+        }
+    }
 }

@@ -14,7 +14,7 @@ pub struct Timers {
     /// Timer C: an INVITE branch that rings longer than this is given up.
     pub c: Duration,
     /// How long an answered transaction absorbs or passes on what is repeated (timers J, L and M; a
-    /// configuration's `wt_timer`), most of that time from few words. What is repeated later is dealt
+    /// configuration's `wt_timer`), mostly from few words. What is repeated later is dealt
     /// with without transaction.
     pub wait: Duration,
 }
