@@ -40,7 +40,7 @@ pub use command::ShardSnapshot;
 pub use counters::PlaneCounters;
 pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
-pub use pace::DEFAULT_GATHER;
+pub use pace::default_gather;
 pub use socket::SocketOptions;
 pub use stages::{MessageKind, Stage, Stages};
 pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode, Wish};

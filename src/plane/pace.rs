@@ -16,7 +16,12 @@ use std::time::Duration;
 use crate::time::Timestamp;
 
 /// How far apart the rounds of a shard begin to which enough comes, unless the operator wants it otherwise.
-pub const DEFAULT_GATHER: Duration = Duration::from_micros(500);
+///
+/// With transactions more is done for each datagram, so that a shard has less time to spare and lets them
+/// gather from half the rate on. Who relays each message on its own wants to be near to a wire.
+pub fn default_gather(with_transactions: bool) -> Duration {
+    Duration::from_micros(if with_transactions { 1_000 } else { 500 })
+}
 
 /// Waiting pays if at least so many datagrams are read at once for it.
 const FEWEST_GATHERED: f64 = 16.0;
@@ -92,6 +97,9 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// Without transactions.
+    const GATHER: Duration = Duration::from_micros(500);
+
     /// Traffic at a pace.
     struct Traffic {
         pace: Pace,
@@ -130,26 +138,32 @@ mod tests {
 
     /// Traffic of which datagrams gather: from 32,000 a second on.
     fn busy() -> Traffic {
-        Traffic::new(DEFAULT_GATHER).run(300, 34_000)
+        Traffic::new(GATHER).run(300, 34_000)
     }
 
     #[test]
     fn where_much_comes_rounds_begin_a_fixed_time_apart() {
         let Traffic { mut pace, now } = busy();
         pace.found(now, 1);
-        assert_eq!(pace.next_round(), Some(now + DEFAULT_GATHER));
+        assert_eq!(pace.next_round(), Some(now + GATHER));
     }
 
     #[test]
     fn where_less_comes_nothing_is_waited_for() {
-        for (gather, rate) in [
-            (DEFAULT_GATHER, 31_000),
-            (DEFAULT_GATHER, 100),
-            (DEFAULT_GATHER / 2, 62_000),
-        ] {
+        for (gather, rate) in [(GATHER, 31_000), (GATHER, 100), (GATHER / 2, 62_000)] {
             let traffic = Traffic::new(gather).run(1_000, rate);
             assert!(!traffic.gathers(), "{rate} a second, {gather:?}");
         }
+    }
+
+    #[test]
+    fn with_transactions_datagrams_gather_from_half_the_rate_on() {
+        let gathers = |with_transactions, rate| {
+            let gather = default_gather(with_transactions);
+            Traffic::new(gather).run(300, rate).gathers()
+        };
+        assert!(gathers(false, 33_000) && !gathers(false, 31_000));
+        assert!(gathers(true, 17_000) && !gathers(true, 15_000));
     }
 
     #[test]
@@ -165,7 +179,7 @@ mod tests {
 
     #[test]
     fn neither_a_burst_nor_a_pause_decides() {
-        let calm = Traffic::new(DEFAULT_GATHER).run(1_000, 20_000);
+        let calm = Traffic::new(GATHER).run(1_000, 20_000);
         assert!(!calm.run(10, 100_000).run(190, 20_000).gathers());
         assert!(busy().run(10, 1_000).run(190, 34_000).gathers());
     }
@@ -180,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_shard_that_never_sleeps_looks_around_each_millisecond() {
-        for gather in [DEFAULT_GATHER, Duration::ZERO] {
+        for gather in [GATHER, Duration::ZERO] {
             let before = Traffic::new(gather).run(2, 100_000);
             let window = before.pace.window();
             let after = before.run(1, 100_000);

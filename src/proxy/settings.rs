@@ -108,6 +108,16 @@ pub struct Settings {
     pub log_level: Level,
 }
 
+impl Settings {
+    /// Whether requests are relayed in transactions.
+    pub fn has_transactions(&self) -> bool {
+        match &self.program {
+            Some(program) => program.has_transactions(),
+            None => self.relay == RelayMode::Stateful,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

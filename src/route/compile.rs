@@ -57,6 +57,7 @@ pub fn compile<H: Host>(checked: &Checked) -> Result<Program, Report> {
         chosen: String::new(),
         chosen_count: String::new(),
         breaks: Vec::new(),
+        is_for_requests: false,
     };
     compiler.config(&checked.config);
     let program = compiler.program;
@@ -87,6 +88,8 @@ struct Compiler<'a> {
     chosen_count: String,
     /// Jumps out of the loops and switches around this place, to be filled in.
     breaks: Vec<Vec<usize>>,
+    /// Whether the route that is being compiled is one where transactions are made.
+    is_for_requests: bool,
 }
 
 impl<'a> Compiler<'a> {
@@ -105,6 +108,7 @@ impl<'a> Compiler<'a> {
             .collect();
         for (at, route) in routes.iter().enumerate() {
             self.program.routes[at].entry = self.here();
+            self.is_for_requests = route.kind == RouteKind::Request;
             self.statements(&route.body);
             self.emit(Op::End);
         }

@@ -65,6 +65,7 @@ pub struct Program {
     pub(super) set_out: Option<VariableId>,
     pub(super) attributes_out: Option<VariableId>,
     pub(super) log_extra: Vec<(String, VariableId)>,
+    pub(super) has_transactions: bool,
 }
 
 impl Program {
@@ -104,6 +105,11 @@ impl Program {
     /// Further fields of accounting lines, by their names (`log_extra`).
     pub fn log_extra(&self) -> &[(String, VariableId)] {
         &self.log_extra
+    }
+
+    /// Whether it may relay in transactions: a request can come upon a function of Kamailio's module `tm`.
+    pub fn has_transactions(&self) -> bool {
+        self.has_transactions
     }
 
     /// A constant text of the program. Others are in the machine's text.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::support::*;
 use crate::dispatch::Flags;
-use crate::proxy::{Outbox, StateChange};
+use crate::proxy::{Outbox, RelayMode, Settings, StateChange, script};
 
 fn all<'a>(sent: &'a [Sent], start: &str) -> Vec<&'a Sent> {
     sent.iter()
@@ -452,4 +452,18 @@ fn a_script_cannot_end_a_line_of_an_answer() {
     let sent = bench.call(&request("OPTIONS", "a", "", ""));
     assert_eq!(sent[0].start(), "SIP/2.0 403 Forbidden");
     assert!(sent[0].values("X-Evil").is_empty());
+}
+
+#[test]
+fn whether_it_relays_in_transactions_is_known_of_a_configuration() {
+    for (relay, with_transactions) in [(RelayMode::Stateful, true), (RelayMode::Stateless, false)] {
+        let mut settings = Settings {
+            relay,
+            ..Settings::default()
+        };
+        assert_eq!(settings.has_transactions(), with_transactions);
+        let program = script::built_in(&settings).unwrap();
+        settings.program = Some(Arc::new(program));
+        assert_eq!(settings.has_transactions(), with_transactions);
+    }
 }

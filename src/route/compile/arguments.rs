@@ -33,6 +33,7 @@ impl Compiler<'_> {
             .collect();
         let line = self.sources.place(call.name.span).line as u32;
         let sets_code = !form.modules.is_empty();
+        self.program.has_transactions |= self.is_for_requests && form.modules.contains(&"tm");
         let call = program::Call::new(function, sources, line, sets_code);
         self.program.calls.push(call);
         Some(self.program.calls.len() as u32 - 1)
