@@ -95,15 +95,10 @@ def stateful(rounds):
     own = highest(rounds, "sipshard")
     kamailio = highest(rounds, "kamailio-fm")
     forwarder = rounds.find("stateful", "forwarder")
-    gathering = rounds.find("stateful", "sipshard", gather=1000)
-    out = [
+    return [
         Aim("stateful: CPU, to the bare forwarder's", 1.6, rounds.ratio(own, forwarder)),
         Aim("stateful: CPU, to Kamailio's with `-x fm`", 2 / 5, rounds.ratio(own, kamailio)),
     ]
-    if gathering:
-        of_it = rounds.ratio(gathering, kamailio)
-        out.append(Aim("stateful: CPU with `--gather 1000`, to Kamailio's with `-x fm`", 2 / 5, of_it))
-    return out
 
 
 def memory(rounds):
@@ -161,9 +156,14 @@ def growth(rounds):
 def workers(rounds):
     out = []
     for is_stateful, word in ((False, "stateless"), (True, "stateful")):
-        if rounds.find("workers", "sipshard", stateful=is_stateful):
-            what = f"CPU for a call, 2 workers to 1, {word}"
-            out.append(grown(rounds, "workers", 1.1, what, "workers", stateful=is_stateful))
+        one = rounds.find("workers", "sipshard", stateful=is_stateful, workers=1)
+        for factor, load in ((1, "for the same load"), (2, "each with the load of the one")):
+            two = one and rounds.find(
+                "workers", "sipshard", stateful=is_stateful, workers=2, rate=factor * one["rate"]
+            )
+            if two:
+                what = f"CPU for a call, 2 workers to 1, {load}, {word}"
+                out.append(Aim(what, 1.1, rounds.ratio(two, one)))
     return out
 
 

@@ -86,8 +86,7 @@ def stateful(quick):
     cells = [replace(cell, subject=subject) for subject in subjects]
     out = [cell] + [with_transactions(one, STATEFUL_RATE) for one in cells]
     if not quick:
-        # At this rate too few come in the time that they may gather by default.
-        out += [replace(out[-1], subject="sipshard", gather=1000)]
+        out += [replace(out[-1], subject="sipshard", gather=0)]
         cells = [replace(cell, subject=subject) for subject in ["kamailio", "sipshard"]]
         out += [with_transactions(one, LOW_RATE) for one in cells]
     return out
@@ -109,11 +108,12 @@ def latency(quick):
 def workers(quick):
     """The load has 64 source ports; all have the same cores, those with one worker too."""
     cell = Cell("workers", "sipshard", STATELESS_RATE // 2, cores=2, sockets=64)
-    kinds = [cell] + ([] if quick else [replace(cell, subject="kamailio-fm")])
-    both = [replace(one, workers=number) for one in kinds for number in (1, 2)]
+    # For the same load two are woken more often; with the load of one for each they are not.
+    own = [cell, replace(cell, workers=2), replace(cell, workers=2, rate=2 * cell.rate)]
     if quick:
-        return both
-    return both + [with_transactions(one, STATEFUL_RATE // 2) for one in both]
+        return own
+    out = own + [replace(cell, subject="kamailio-fm", workers=number) for number in (1, 2)]
+    return out + [with_transactions(one, one.rate * STATEFUL_RATE // STATELESS_RATE) for one in out]
 
 
 def destinations(quick):

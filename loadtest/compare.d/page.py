@@ -74,7 +74,7 @@ sipshard its compiled sample configuration with `--stateless`."""
     if any(cell["subject"] == "sipshard-cfg" for cell in cells):
         text += " In one row sipshard runs the configuration that Kamailio gets."
     if any(cell["gather"] == 0 for cell in cells):
-        text += " In one no datagrams may gather, with `--gather 0`: what gathering saves is the difference."
+        text += " In one row no datagrams may gather, with `--gather 0`: what gathering saves is the difference."
     return costs(rounds, folder, "stateless", "Stateless", text, cells)
 
 
@@ -89,9 +89,8 @@ def stateful(rounds, folder):
     text = """Transactions: `t_relay()` with failover. The load runs for longer than answered transactions are kept
 (by sipshard 32 s) before it is measured, so that their end is in the figures. Memory is what is held at the end of the measurement,
 by all processes together, shared pages counted once (PSS)."""
-    if any(cell["gather"] for cell in cells):
-        text += """ In one row sipshard's datagrams may gather for a millisecond: at this rate too few come in half of one,
-which is the default."""
+    if any(cell["gather"] == 0 for cell in cells):
+        text += " In one row no datagrams may gather, with `--gather 0`."
     return costs(rounds, folder, "stateful", "Stateful", text, cells, more=memory(rounds))
 
 
@@ -166,11 +165,11 @@ def workers(rounds, folder):
     def label(cell):
         kind = "stateful" if cell["stateful"] else "stateless"
         number = "1 worker" if cell["workers"] == 1 else f"{cell['workers']} workers"
-        return f"{number}, {kind}, {subject_name(cell)}"
+        return f"{number}, {kind}, {subject_name(cell)}, {cell['rate']:,}/s"
 
     cells = rounds.cells("workers")
     text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. On a machine with
-two cores the load has the same cores. """
+two cores the load has the same cores. Two workers of sipshard have the load of the one, and each of them that load. """
     if any(cell["subject"].startswith("kamailio") for cell in cells):
         text += "A worker of Kamailio is a process that receives. "
     hows = sorted({row["steering"] for row in rounds.rows if "steering" in row})
@@ -245,7 +244,7 @@ def idle_cores(run, rounds, polling, folder):
     def label(cell):
         kind = "stateful" if cell["stateful"] else "stateless"
         if cell["group"] == "workers":
-            kind += ", 1 worker" if cell["workers"] == 1 else f", {cell['workers']} workers"
+            kind += ", 1 worker" if cell["workers"] == 1 else f", {cell['workers']} workers, {cell['rate']:,}/s"
         elif cell["subject"] == "forwarder":
             kind = f"{cell['rate']:,}/s"
         return f"{SUBJECTS[cell['subject']]}, {kind}"
