@@ -12,7 +12,8 @@ use clap::Args;
 use crate::options::Options;
 use crate::options::parse::{parse_percent, parse_rate, parse_seconds};
 use crate::options::threshold::{Counted, Measure};
-use crate::run::{Summary, run_within};
+use crate::run::run_within;
+use crate::summary::Summary;
 use crate::verdict::{checks, failures, missed, percentage};
 
 /// What `sipload find-max` is told.

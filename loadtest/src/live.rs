@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::options::Options;
-use crate::plan;
 use crate::screen::millis;
+use crate::target;
 use crate::timeline::Second;
 
 /// Where the live line goes.
@@ -82,7 +82,7 @@ impl LiveLine {
             calls: options.role.calls(),
             progress: Progress {
                 calls: options.calls,
-                duration: plan::duration(options),
+                duration: target::duration(options),
             },
             before: 0,
             shown_at: Duration::ZERO,

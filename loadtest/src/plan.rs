@@ -7,25 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use sipshard::agent::{
-    AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, RateProfile, Share, Stage,
-};
+use sipshard::agent::{AnswerMix, CallerConfig, CancelRule, Delay, GatewayConfig, HangUp, Share};
 use sipshard::proxy::{SocketId, Timers};
 
 use self::sockets::{address_of, bind_callers, bind_gateways, local_ips};
-use crate::options::parse::MOST_CALLS;
 use crate::options::{Distribution, Options, Role, Side};
 use crate::script::actor::ActorConfig;
 use crate::script::call::Fixed;
 use crate::script::inject::Injection;
 use crate::script::program::Program;
-use crate::target::Target;
-use crate::verdict;
-
-/// Most steps of a rate that rises without an end.
-const MOST_STEPS: f64 = 10_000.0;
-/// How long calls start if nothing says otherwise.
-const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+use crate::target::{self, Target};
 
 /// What one thread is to do.
 #[derive(Debug)]
@@ -153,58 +144,7 @@ fn check(options: &Options) -> Result<()> {
     ] {
         ensure!(scenario.program.is_some() || !is_named, "{needs}");
     }
-    verdict::check_measurable(options)
-}
-
-/// The rate that is asked for, all threads together.
-pub fn target(options: &Options) -> Target {
-    Target {
-        profile: profile(options),
-        users: options.users,
-    }
-}
-
-fn profile(options: &Options) -> RateProfile {
-    RateProfile {
-        rate: options.rate,
-        ramp: options.ramp,
-        duration: duration(options),
-        calls: options.calls,
-        stages: stages(options),
-    }
-}
-
-/// When calls stop to start; for gateways, when the run ends.
-pub fn duration(options: &Options) -> Option<Duration> {
-    let stages = stages(options);
-    if options.duration.is_none() && !stages.is_empty() {
-        return Some(stages.iter().map(|stage| stage.lasts).sum());
-    }
-    match (options.duration, options.calls) {
-        (None, None) if options.role.calls() => Some(DEFAULT_DURATION),
-        (duration, _) => duration,
-    }
-}
-
-/// The rate's stages, if it has any.
-fn stages(options: &Options) -> Vec<Stage> {
-    if let Some(schedule) = &options.schedule {
-        return schedule.0.clone();
-    }
-    let Some(increase) = options.rate_increase else {
-        return Vec::new();
-    };
-    let most = options.rate_max.unwrap_or(MOST_CALLS);
-    let steps = ((most - options.rate) / increase).clamp(0.0, MOST_STEPS) as u32;
-    let step = |number| {
-        let rate = options.rate + f64::from(number) * increase;
-        Stage {
-            from: rate,
-            to: rate,
-            lasts: options.rate_interval,
-        }
-    };
-    (0..=steps).map(step).collect()
+    Ok(())
 }
 
 /// One caller's part of the users.
@@ -225,7 +165,7 @@ fn longest(options: &Options) -> Option<Duration> {
         let seconds = calls as f64 / options.rate;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     });
-    let starts = match (duration(options), by_number) {
+    let starts = match (target::duration(options), by_number) {
         (Some(one), Some(other)) => one.min(other.saturating_add(options.ramp)),
         (one, other) => one.or(other)?.saturating_add(options.ramp),
     };
@@ -296,7 +236,7 @@ fn caller_config(
 ) -> CallerConfig {
     CallerConfig {
         user: options.service.clone(),
-        profile: profile(options),
+        profile: Target::of(options).profile,
         users: options.users.map(|users| users_of(users, share)),
         share,
         hold: hold(options),

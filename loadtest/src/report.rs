@@ -20,9 +20,9 @@ use self::hlog::{LogWriter, tag_of, with_ending};
 use self::load::{EXPECTED_INTERVAL, Run};
 use crate::options::Options;
 use crate::options::parse::parse_millis;
-use crate::run::Summary;
 use crate::screen;
 use crate::script::program::Program;
+use crate::summary::Summary;
 use crate::timeline;
 use crate::verdict;
 

@@ -11,53 +11,22 @@ use anyhow::{Context as _, Result};
 use crossbeam::channel::{Receiver, RecvTimeoutError, unbounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use sipshard::agent::{CallerReport, GatewayReport};
 use sipshard::plane::{Clock, Traffic};
-use sipshard::time::Timestamp;
 
 use crate::cpu;
 use crate::options::{Options, Role};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::record::Recorder;
 use crate::report;
-use crate::script::report::ScriptReport;
+use crate::summary::Summary;
 use crate::target::Target;
-use crate::timeline::Second;
+use crate::verdict;
 use crate::worker::{Outcome, Shared, Update, Worker};
 
 /// Time for the threads to be up before the first call is due.
 const LEAD: Duration = Duration::from_millis(50);
 /// How often signals are looked for.
 const GLANCE: Duration = Duration::from_millis(100);
-
-/// What a run has brought.
-#[derive(Debug)]
-pub struct Summary {
-    /// From the first call that was due, or could have come, to the end.
-    pub elapsed: Duration,
-    /// When the schedule began, by the clock of the reports.
-    pub begin: Timestamp,
-    /// The rate that was asked for.
-    pub target: Target,
-    /// Threads that worked.
-    pub threads: usize,
-    /// All callers together.
-    pub caller: Option<CallerReport>,
-    /// All actors of a script together.
-    pub script: Option<ScriptReport>,
-    /// Each gateway, in the order of the plan.
-    pub gateways: Vec<(SocketAddr, GatewayReport)>,
-    /// All sockets together.
-    pub traffic: Traffic,
-    /// Whether a signal ended it.
-    pub interrupted: bool,
-    /// Second by second.
-    pub seconds: Vec<Second>,
-    /// CPU time of the whole process during the run.
-    pub cpu: Duration,
-    /// After how long a caller who waits for answers would have called again; zero: nobody asks.
-    pub expected_interval: Duration,
-}
 
 /// Does what the options ask for.
 ///
@@ -72,6 +41,7 @@ pub fn run(options: &Options) -> Result<Summary> {
 /// # Errors
 /// As [`run`].
 pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> {
+    verdict::check_measurable(options)?;
     let mut plan = Plan::new(options)?;
     plan.longest = [plan.longest, most].into_iter().flatten().min();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
@@ -116,7 +86,7 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
     let mut summary = Summary {
         elapsed: end.since(begin),
         begin,
-        target: plan::target(options),
+        target: Target::of(options),
         threads,
         caller: None,
         script: None,
@@ -137,27 +107,6 @@ pub fn run_within(options: &Options, most: Option<Duration>) -> Result<Summary> 
         report::write(options, &summary, log)?;
     }
     Ok(summary)
-}
-
-impl Summary {
-    fn add(&mut self, outcome: Outcome) {
-        match (&mut self.caller, outcome.caller) {
-            (Some(sum), Some(other)) => sum.merge(&other),
-            (none, other) => *none = none.take().or(other),
-        }
-        match (&mut self.script, outcome.script) {
-            (Some(sum), Some(other)) => sum.merge(&other),
-            (none, other) => *none = none.take().or(other),
-        }
-        self.gateways.extend(outcome.gateways);
-        let (sum, other) = (&mut self.traffic, outcome.traffic);
-        sum.received += other.received;
-        sum.sent += other.sent;
-        sum.congested += other.congested;
-        sum.unsent += other.unsent;
-        sum.overflowed += other.overflowed;
-        sum.undeliverable += other.undeliverable;
-    }
 }
 
 /// What the main thread looks after while the others work.

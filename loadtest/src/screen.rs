@@ -6,8 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use sipshard::agent::{CallerReport, Latency};
 
-use crate::run::Summary;
 use crate::script::report::{CAUSES, ScriptReport};
+use crate::summary::Summary;
 use crate::verdict::{Check, failures, percentage, reached_rate};
 
 /// Nanoseconds as milliseconds with three digits after the point.

@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use sipshard::agent::{RateProfile, Stage};
 
+use crate::options::Options;
+use crate::options::parse::MOST_CALLS;
+
+/// Most steps of a rate that rises without an end.
+const MOST_STEPS: f64 = 10_000.0;
+/// How long calls start if nothing says otherwise.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+
 /// The schedule of a run, all threads together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
@@ -13,7 +21,33 @@ pub struct Target {
     pub users: Option<u32>,
 }
 
+/// When calls stop to start; for gateways, when the run ends.
+pub fn duration(options: &Options) -> Option<Duration> {
+    let stages = stages(options);
+    if options.duration.is_none() && !stages.is_empty() {
+        return Some(stages.iter().map(|stage| stage.lasts).sum());
+    }
+    match (options.duration, options.calls) {
+        (None, None) if options.role.calls() => Some(DEFAULT_DURATION),
+        (duration, _) => duration,
+    }
+}
+
 impl Target {
+    /// What the options ask for.
+    pub fn of(options: &Options) -> Self {
+        Self {
+            profile: RateProfile {
+                rate: options.rate,
+                ramp: options.ramp,
+                duration: duration(options),
+                calls: options.calls,
+                stages: stages(options),
+            },
+            users: options.users,
+        }
+    }
+
     /// SIPp's `TargetRate` of a while: the mean of the schedule, or the number of users, as SIPp has it.
     pub fn between(&self, from: Duration, until: Duration) -> f64 {
         if let Some(users) = self.users {
@@ -86,15 +120,35 @@ impl Target {
     }
 }
 
+/// The rate's stages, if it has any.
+fn stages(options: &Options) -> Vec<Stage> {
+    if let Some(schedule) = &options.schedule {
+        return schedule.0.clone();
+    }
+    let Some(increase) = options.rate_increase else {
+        return Vec::new();
+    };
+    let most = options.rate_max.unwrap_or(MOST_CALLS);
+    let steps = ((most - options.rate) / increase).clamp(0.0, MOST_STEPS) as u32;
+    let step = |number| {
+        let rate = options.rate + f64::from(number) * increase;
+        Stage {
+            from: rate,
+            to: rate,
+            lasts: options.rate_interval,
+        }
+    };
+    (0..=steps).map(step).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::Cli;
-    use crate::plan;
 
     fn target(arguments: &[&str]) -> Target {
         let all = std::iter::once(&"sipload").chain(arguments);
-        plan::target(&Cli::read(all).unwrap().options)
+        Target::of(&Cli::read(all).unwrap().options)
     }
 
     fn near(value: f64, expected: f64) -> bool {

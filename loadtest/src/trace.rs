@@ -14,7 +14,6 @@ use hdrhistogram::Histogram;
 use sipshard::agent::{Latency, Recent, latency};
 
 use crate::options::Options;
-use crate::plan;
 use crate::script::program::Repartition;
 use crate::script::report::{CAUSES, Cause};
 use crate::target::Target;
@@ -189,7 +188,7 @@ impl Trace {
         let mut trace = Self {
             file: BufWriter::new(file),
             started,
-            target: plan::target(options),
+            target: Target::of(options),
             period: reports.fd,
             due: reports.fd,
             before: Second::default(),

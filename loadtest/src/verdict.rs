@@ -9,7 +9,7 @@ use sipshard::agent::{CallerReport, Latency};
 
 use crate::options::Options;
 use crate::options::threshold::{Counted, Figure, Limit, Measure, Threshold, Times};
-use crate::run::Summary;
+use crate::summary::Summary;
 
 /// Calls that did not go as they should, and calls in all; skipped calls and calls that were still under
 /// way at the end are among both. Without callers, the gateways' word counts.

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use sipload::cli::Cli;
 use sipload::options::Options;
-use sipload::run::{Summary, run};
+use sipload::run::run;
+use sipload::summary::Summary;
 use sipload::verdict;
 
 fn sipload(arguments: &str) -> (Options, Summary) {

@@ -1,4 +1,4 @@
-//! What a shard's loop is told by other threads, and the port that it is told through.
+//! What the plane's threads tell each other, and the port that a shard is told through.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +9,8 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use super::ring::Sleeper;
 use super::{PlaneCounters, Stages};
 use crate::dispatch::Sets;
-use crate::proxy::{Shard, ShardId, Snapshot, StateChange};
+use crate::proxy::{ProbeAnswer, Shard, ShardId, Snapshot, StateChange};
+use crate::time::Timestamp;
 
 /// Work on a shard, done by its own thread between two batches.
 pub(super) type Errand = Box<dyn FnOnce(&mut Shard) + Send>;
@@ -82,5 +83,45 @@ impl fmt::Debug for ShardPort {
         f.debug_struct("ShardPort")
             .field("backlog", &self.backlog())
             .finish_non_exhaustive()
+    }
+}
+
+/// Messages from shards that may wait for the timer thread.
+pub(super) const MOST_MESSAGES: usize = 4_096;
+
+/// What the timer thread is told.
+#[derive(Debug)]
+pub(super) enum TimerMessage {
+    /// New sets.
+    Publish(Arc<Sets>),
+    /// Start or stop keepalives.
+    SetProbing(bool),
+    /// A keepalive was answered.
+    Answer(Timestamp, ProbeAnswer),
+    /// A keepalive came back by ICMP.
+    Undeliverable(Timestamp, u64),
+    /// End the thread.
+    Stop,
+}
+
+/// Something that a shard may ask of the control side, from its own thread: it must not wait.
+#[derive(Clone)]
+pub struct Wish(Arc<dyn Fn() + Send + Sync>);
+
+impl Wish {
+    /// A wish that calls `grant`.
+    pub fn new(grant: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(grant))
+    }
+
+    /// Asks.
+    pub(super) fn ask(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Wish")
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::PlaneCounters;
+use super::command::Wish;
 use super::probing::Probing;
 use super::ring::{Handoff, HandoffSender, Kind, Sleeper};
 use super::stages::{MessageKind, Stage, Stages, Tally};
-use super::start::Wish;
 use super::steering::Reach;
 use super::steering::missed::{self, Reason};
 use crate::probe::{Change, ProbeEvent};

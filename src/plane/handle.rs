@@ -14,9 +14,8 @@ use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 
 use super::Stages;
 use super::clock::Clock;
-use super::command::{Command, ShardPort, ShardSnapshot};
+use super::command::{Command, ShardPort, ShardSnapshot, TimerMessage};
 use super::steering::{Steering, SteeringReport};
-use super::timer::TimerMessage;
 use crate::dispatch::Sets;
 use crate::proxy::{Settings, Shard, ShardId};
 

@@ -36,14 +36,14 @@ pub use batch::{
     ErrorReader, Received, RecvBatch, SendBatch, SendFailure, SendReport, Undelivered,
 };
 pub use clock::Clock;
-pub use command::ShardSnapshot;
+pub use command::{ShardSnapshot, Wish};
 pub use counters::PlaneCounters;
 pub use ends::{Ends, Traffic};
 pub use handle::{Plane, PlaneHandle};
 pub use pace::default_gather;
 pub use socket::SocketOptions;
 pub use stages::{MessageKind, Stage, Stages};
-pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode, Wish};
+pub use start::{Pinning, PlaneError, PlaneOptions, TimerMode};
 pub use steering::{Rung, SteeringChoice, SteeringError, SteeringReport};
 
 #[cfg(test)]

@@ -4,8 +4,7 @@
 
 use crossbeam::channel::Sender;
 
-use super::command::{Command, ShardPort};
-use super::timer::TimerMessage;
+use super::command::{Command, ShardPort, TimerMessage};
 use crate::dispatch::Sets;
 use crate::probe::{Change, ProbeEvent, Prober};
 use crate::proxy::Outbox;

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-use std::{fmt, io, mem};
+use std::{io, mem};
 
 use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -16,7 +16,7 @@ use mio::{Interest, Poll, Token};
 
 use super::PlaneCounters;
 use super::clock::Clock;
-use super::command::{Command, ShardPort};
+use super::command::{Command, MOST_MESSAGES, ShardPort, TimerMessage, Wish};
 use super::expiry::{self, ExpiryPacer};
 use super::guarded::{Guarded, Peer};
 use super::handle::{Collected, Inner, Plane};
@@ -25,7 +25,7 @@ use super::ring::{HandoffReceiver, Sleeper, ring, ring_bytes};
 use super::socket::{self, SocketOptions};
 use super::stages::{Stages, Tally};
 use super::steering::{Reach, Steering, SteeringChoice, SteeringError};
-use super::timer::{Beat, MOST_MESSAGES, TimerMessage, TimerThread};
+use super::timer::{Beat, TimerThread};
 use super::worker::{Parts, WAKE, Worker};
 use crate::dispatch::Sets;
 use crate::load::Ownership;
@@ -85,28 +85,6 @@ pub struct PlaneOptions {
     pub steering: SteeringChoice,
     /// For how long datagrams gather before a shard to which enough comes reads them; zero: not at all.
     pub gather: Duration,
-}
-
-/// Something that a shard may ask of the control side, from its own thread: it must not wait.
-#[derive(Clone)]
-pub struct Wish(Arc<dyn Fn() + Send + Sync>);
-
-impl Wish {
-    /// A wish that calls `grant`.
-    pub fn new(grant: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(grant))
-    }
-
-    /// Asks.
-    pub(super) fn ask(&self) {
-        (self.0)();
-    }
-}
-
-impl fmt::Debug for Wish {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Wish")
-    }
 }
 
 /// Why a plane cannot start.

@@ -5,43 +5,24 @@
 
 use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use super::batch::SendBatch;
 use super::clock::Clock;
-use super::command::{Command, ShardPort};
+use super::command::{Command, MOST_MESSAGES, ShardPort, TimerMessage};
 use super::expiry::{ExpiryPacer, SHORTEST_STEP};
 use super::guarded::state_change;
 use super::probing::log_change;
-use crate::dispatch::Sets;
 use crate::probe::Prober;
+use crate::proxy::Outbox;
 use crate::proxy::branch::Branch;
-use crate::proxy::{Outbox, ProbeAnswer};
 use crate::sip::{HeaderIndex, scan};
 use crate::time::Timestamp;
 
-/// Messages from shards that may wait for the timer thread.
-pub(super) const MOST_MESSAGES: usize = 4_096;
 /// A shard that has not seen this many commands is not given another slice; it gets a longer one
 /// later.
 const MOST_WAITING_SLICES: usize = 8;
-
-/// What the timer thread is told.
-#[derive(Debug)]
-pub(super) enum TimerMessage {
-    /// New sets.
-    Publish(Arc<Sets>),
-    /// Start or stop keepalives.
-    SetProbing(bool),
-    /// A keepalive was answered.
-    Answer(Timestamp, ProbeAnswer),
-    /// A keepalive came back by ICMP.
-    Undeliverable(Timestamp, u64),
-    /// End the thread.
-    Stop,
-}
 
 /// One shard's expiry as the timer thread sees it.
 #[derive(Debug)]

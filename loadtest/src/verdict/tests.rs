@@ -1,5 +1,6 @@
 use super::*;
 use crate::cli::Cli;
+use crate::target::Target;
 use sipshard::agent::{CallerReport, latency};
 use sipshard::time::Timestamp;
 
@@ -18,7 +19,7 @@ fn summary() -> Summary {
     Summary {
         elapsed: Duration::from_secs(1),
         begin: Timestamp::ZERO,
-        target: crate::plan::target(&options(&[])),
+        target: Target::of(&options(&[])),
         threads: 1,
         caller: Some(caller),
         script: None,
