@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
 use super::counters::Counters;
 use super::destination::Destination;
-use super::sets::Entry;
+use super::entry::Entry;
 use super::state::Health;
 use crate::rng::Rng;
 use least::Least;

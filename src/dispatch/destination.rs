@@ -14,15 +14,12 @@ use arc_swap::ArcSwapOption;
 use super::attributes::Attributes;
 use super::board::{Board, Place, Terms};
 use super::counters::{Counters, Row, Tallies, Tally};
+use super::entry::{Entry, SetId};
+use super::hash::name_hash;
 use super::latency::{Latency, LatencyCell};
 use super::overload::OverloadCell;
-use super::select::name_hash;
-use super::sets::Entry;
 use super::state::{Flags, Health};
 use crate::time::Timestamp;
-
-/// The number of a set (group) of destinations.
-pub type SetId = i32;
 
 /// What all shards share of one destination. It outlives reloads: the destination of the same set and
 /// duid takes it over, so calls and administrative state carry on.

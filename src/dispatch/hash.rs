@@ -1,5 +1,6 @@
-//! The hash by which the peers pick a destination: algorithms 0 to 3, 5, 7 and RPC
-//! `dispatcher.hash`. The same key gives the same number as there, bit for bit.
+//! The hashes by which destinations are picked: the peers' (algorithms 0 to 3, 5, 7 and RPC
+//! `dispatcher.hash`; the same key gives the same number as there, bit for bit), and our own, by which
+//! rendezvous draws lots.
 
 /// The hash of up to two keys. Never 0.
 ///
@@ -37,6 +38,28 @@ pub fn trim(key: &[u8]) -> &[u8] {
     let start = key.iter().position(is_kept).unwrap_or(key.len());
     let end = key.iter().rposition(is_kept).map_or(start, |last| last + 1);
     &key[start..end]
+}
+
+/// FNV-1a over the parts, with their lengths, and mixed. It is the same on every machine and in
+/// every version, so that several nodes choose alike.
+pub(super) fn name_hash(parts: &[&[u8]]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    for part in parts {
+        part.iter().copied().for_each(&mut add);
+        (part.len() as u32)
+            .to_be_bytes()
+            .into_iter()
+            .for_each(&mut add);
+    }
+    mix(hash)
+}
+
+/// The finalizer of splitmix64.
+pub(super) fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -83,5 +106,15 @@ mod tests {
     fn nothing_hashes_to_one() {
         assert_eq!(hash(b"", None), 1);
         assert_eq!(hash(b"\0\0\0\0", None), 1);
+    }
+
+    #[test]
+    fn names_never_change_their_hashes() {
+        assert_eq!(
+            name_hash(&[b"alice", b"example.com"]),
+            name_hash(&[b"alice", b"example.com"])
+        );
+        assert_ne!(name_hash(&[b"ab", b"c"]), name_hash(&[b"a", b"bc"]));
+        assert_eq!(name_hash(&[b"gw1"]), 193_311_196_000_596_022);
     }
 }

@@ -13,8 +13,7 @@ mod tests;
 use std::fmt;
 
 use super::attributes::{Attributes, Remark};
-use super::destination::SetId;
-use super::sets::Entry;
+use super::entry::{Entry, SetId};
 use super::state::Flags;
 use super::target::Target;
 

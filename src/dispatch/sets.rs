@@ -17,26 +17,10 @@ use crossbeam::utils::CachePadded;
 use super::attributes::Attributes;
 use super::board::Board;
 use super::counters::Tallies;
-use super::destination::{Destination, SetId, Shared};
+use super::destination::{Destination, Shared};
+use super::entry::{Entry, SetId};
 use super::latency::Latency;
 use super::state::{Flags, Health};
-
-/// One destination as it was read from a list, before it has a place in a set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The set it belongs to.
-    pub set: SetId,
-    /// Its URI with a scheme.
-    pub uri: Box<str>,
-    /// The state to start with.
-    pub flags: Flags,
-    /// Bigger is earlier in the set.
-    pub priority: i32,
-    /// The attributes column, parsed.
-    pub attributes: Attributes,
-    /// Where its datagrams go, once known.
-    pub address: Option<SocketAddr>,
-}
 
 /// One set: destinations in the order in which algorithms see them.
 #[derive(Debug)]

@@ -38,7 +38,6 @@ use candidates::{Order, Rank};
 use uri_hash::UriKey;
 
 pub use candidates::Candidates;
-pub(super) use rendezvous::name_hash;
 
 /// What an algorithm can go by. Headers are decoded only if the algorithm asks for them.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,6 +13,7 @@
 use super::candidates::{Order, Rank};
 use super::{Algorithm, Frame, SelectError, Start, round_robin, user_hash};
 use crate::dispatch::Destination;
+use crate::dispatch::hash::{mix, name_hash};
 
 pub(super) const OVER_CALL_ID: Algorithm =
     Algorithm::new(100, "rendezvous over Call-ID", |frame| {
@@ -61,28 +62,6 @@ pub(super) fn rank(destination: &Destination, key: u64, index: usize) -> Rank {
     }
 }
 
-/// FNV-1a over the parts, with their lengths, and mixed. It is the same on every machine and in
-/// every version, so that several nodes choose alike.
-pub(in crate::dispatch) fn name_hash(parts: &[&[u8]]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    for part in parts {
-        part.iter().copied().for_each(&mut add);
-        (part.len() as u32)
-            .to_be_bytes()
-            .into_iter()
-            .for_each(&mut add);
-    }
-    mix(hash)
-}
-
-/// The finalizer of splitmix64.
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// -log2(x / 2^64) for x from 1 on; for 0 as for 1. Only sums, products and quotients, which every
 /// machine rounds alike (a mathematics library's logarithm need not).
 fn negative_log2(x: u64) -> f64 {
@@ -122,15 +101,5 @@ mod tests {
             assert!((negative_log2(x) - exact).abs() < 1e-12, "{x}");
             assert!(negative_log2(x) >= 0.0, "{x}");
         }
-    }
-
-    #[test]
-    fn names_never_change_their_hashes() {
-        assert_eq!(
-            name_hash(&[b"alice", b"example.com"]),
-            name_hash(&[b"alice", b"example.com"])
-        );
-        assert_ne!(name_hash(&[b"ab", b"c"]), name_hash(&[b"a", b"bc"]));
-        assert_eq!(name_hash(&[b"gw1"]), 193_311_196_000_596_022);
     }
 }
