@@ -12,17 +12,14 @@ mod transaction;
 
 use std::net::SocketAddr;
 
-pub(in crate::proxy) use hooks::Untold;
-pub use relay::Leg;
-
 use super::context::{Context, Found, KeptHop};
 use super::core::Core;
 use super::draft::{Draft, NextHop};
+use super::incoming::Incoming;
 use super::outbox::{Outbox, StateChange};
 use super::request::{BAD_EXTENSION, Refusal, Request};
 use super::script::Event;
 use super::settings::SocketId;
-use super::shard::Incoming;
 use super::stats::Drop;
 use crate::load::{CellId, Phase, Side};
 use crate::sip::{Message, Method, Name};

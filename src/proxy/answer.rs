@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::cancel::Cause;
 use super::context::BestAnswer;
 use super::core::{Core, OwnAnswer, send_stored};
 use super::forward::write_reply;
+use super::incoming::Incoming;
 use super::outbox::Outbox;
+use super::relay_branch::Cause;
 use super::request::Refusal;
 use super::script::Event;
-use super::shard::Incoming;
 use crate::dispatch::Destination;
 use crate::load::Hold;
 use crate::sip::{Basics, Method};

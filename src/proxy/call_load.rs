@@ -4,8 +4,8 @@
 //! the call that a transaction opened; all else is here.
 
 use super::core::Core;
+use super::incoming::Incoming;
 use super::request::Request;
-use super::shard::Incoming;
 use crate::load::{CellId, CellView, Phase, Side};
 use crate::sip::{Basics, Method};
 use crate::time::Timestamp;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use super::context::{Context, Found};
 use super::core::Core;
 use super::outbox::Outbox;
+use super::relay_branch::Cause;
 use super::request::{Refusal, Request};
 use crate::arena::{Arena, Bytes};
 use crate::sip::{Name, build};
@@ -14,29 +15,7 @@ use crate::transaction::{ClientTransaction, Kind};
 const CANCELING: Refusal = Refusal::new(200, "canceling");
 const NONE_PENDING: Refusal = Refusal::new(200, "ok -- no more pending branches");
 
-/// Why a branch is cancelled, as its CANCEL says it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cause {
-    /// It does not.
-    #[default]
-    Untold,
-    /// Another branch has taken the call.
-    Elsewhere,
-    /// The request was answered with this code.
-    Answer(u16),
-    /// The caller says why, or not.
-    Caller,
-}
-
 impl Cause {
-    /// An answer with this code was just sent, or is certain to be.
-    pub fn of(code: u16) -> Self {
-        match code {
-            200 => Self::Elsewhere,
-            code => Self::Answer(code),
-        }
-    }
-
     /// Of a branch that was to be cancelled before and rings only now. Kamailio has no words then.
     fn of_late(context: &Context) -> Self {
         match context.sent_code {

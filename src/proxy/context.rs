@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::draft::{Armed, Choice, Options, Patience};
 use super::forward::Head;
-use super::relay_branch::{Branches, RelayBranch};
+use super::relay_branch::{Branches, Cause, Leg, RelayBranch};
 use super::request::Request;
 use super::settings::{SocketId, Timers};
 use crate::arena::{Arena, Bytes};
@@ -27,7 +27,7 @@ use crate::transaction::answered::{BATCH, SERIAL_BITS};
 use crate::transaction::key::is_unique;
 use crate::transaction::wheel::{TimerId, Wheel};
 use crate::transaction::{
-    Answered, AnsweredQueue, KeptAnswer, Kind, ServerTransaction, TransactionKey,
+    Answered, AnsweredQueue, ClientTransaction, KeptAnswer, Kind, ServerTransaction, TransactionKey,
 };
 
 /// A negative answer that is kept, as it would be sent.
@@ -157,6 +157,35 @@ impl Context {
             callers_reason: Bytes::EMPTY,
             timer: None,
             timer_at: Timestamp::FAR,
+        }
+    }
+
+    /// A branch of it whose request was just sent.
+    pub fn branch(
+        &self,
+        leg: Leg,
+        sent: Bytes,
+        head: Head,
+        now: Timestamp,
+        timers: &Timers,
+    ) -> RelayBranch {
+        RelayBranch {
+            hop: leg.hop,
+            outages: leg.destination.as_ref().map_or(0, |one| one.outages()),
+            destination: leg.destination,
+            client: ClientTransaction::start(Kind::of(self.method), now, timers),
+            abandoned: false,
+            cancel_wanted: false,
+            cancel: None,
+            cause: Cause::Untold,
+            sent,
+            head,
+            timeout_at: now.after(self.patience.answer).min(self.ends_at()),
+            silence_at: now.after(self.patience.silence),
+            timed_out: false,
+            last_code: 0,
+            sent_at: now,
+            rang: false,
         }
     }
 

@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::act::{Act, Untold};
-use super::branch::{BranchKeys, TAG_BYTES};
+use super::branch::BranchKeys;
 use super::context::Contexts;
 use super::draft::Draft;
+use super::incoming::Datagram;
 use super::local::Locals;
 use super::outbox::Outbox;
 use super::request::{BAD_EXTENSION, Refusal, Request, reply_address};
 use super::script::{ModuleSettings, Script};
 use super::settings::{Settings, SocketId, Timers};
-use super::shard::Datagram;
 use super::stats::{Drop, Stats};
+use super::untold::Untold;
 use crate::arena::{Arena, Bytes};
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership, ShardId};
@@ -115,46 +115,6 @@ impl Workbench {
 }
 
 impl Core {
-    /// Deals with a request.
-    pub(super) fn on_request(
-        &mut self,
-        now: Timestamp,
-        datagram: &Datagram<'_>,
-        message: Message<'_>,
-        out: &mut Outbox,
-    ) {
-        self.stats.counters.requests += 1;
-        let basics = message.basics();
-        let basics = match &basics {
-            Ok(basics) => basics,
-            Err(fault) => return self.answer_unread(datagram, message, (*fault).into(), out),
-        };
-        let request = match Request::read(message, basics, datagram, &self.locals) {
-            Ok(request) => request,
-            Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
-        };
-        // Nothing is known of it where there are no transactions at all.
-        let key = (self.contexts.len() > 0).then(|| self.key_of(&request));
-        let known = key.and_then(|key| self.contexts.find(key));
-        let is_cancel = request.method == Method::Cancel;
-        if let Some(context) = known.filter(|_| !is_cancel)
-            && self.repeat(now, context, &request, out)
-        {
-            return;
-        }
-        if request.method == Method::Ack && self.is_to_our_answer(&request) {
-            return;
-        }
-        let mut act = Act::on_request(self, now, &request, key, out);
-        act.cancels = known.filter(|_| is_cancel);
-        if act.admit()
-            && let Some(route) = act.core.script.request
-        {
-            act.run(route);
-        }
-        act.finish();
-    }
-
     /// The time since 1970.
     pub(super) fn unix_time(&self, now: Timestamp) -> Duration {
         self.settings.unix_origin + Duration::from_nanos(now.as_nanos())
@@ -165,12 +125,6 @@ impl Core {
         let (message, method) = (request.message, request.method);
         self.keys
             .key(message, request.identity(), request.via, method)
-    }
-
-    /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
-    fn is_to_our_answer(&self, request: &Request<'_>) -> bool {
-        request.to_tag.len() == TAG_BYTES
-            && request.to_tag == self.branch_keys.tag(request.identity()).as_slice()
     }
 
     /// Answers a request without keeping anything.

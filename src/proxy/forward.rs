@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::branch::Branch;
 use super::draft::{Draft, Routes};
+use super::incoming::Incoming;
 use super::local::Locals;
 use super::request::{Request, amendment};
 use super::settings::SocketId;
-use super::shard::Incoming;
 use crate::sip::{Edits, Message, Name, remove_value, write_number};
 
 /// Where a datagram goes and by which socket.

@@ -4,9 +4,9 @@
 //! May touch: memory only; time, datagrams and commands are handed in, what is to be sent is put
 //! into an [`Outbox`].
 //!
-//! A request runs through `request` (is it sound?) and `core` (is it a repeat?). Then the routing
+//! A request runs through `request` (is it sound?) and `act::hooks` (is it a repeat?). Then the routing
 //! configuration runs, whose functions are in `script` and do what they do by `act`. `forward` writes
-//! what is sent.
+//! what is sent. All of them work on what is in `core`.
 
 mod act;
 mod answer;
@@ -17,6 +17,7 @@ mod context;
 mod core;
 mod draft;
 mod forward;
+pub mod incoming;
 mod local;
 mod next;
 pub mod outbox;
@@ -30,13 +31,15 @@ mod stateful;
 mod stateless;
 pub mod stats;
 mod timers;
+mod untold;
 
 pub use crate::load::ShardId;
+pub use incoming::Datagram;
 pub use outbox::{Outbox, Packet, ProbeAnswer, StateChange};
 pub use settings::{
     CallLoadSettings, FailoverSettings, Limits, Listener, RelayMode, Settings, SocketId, Timers,
 };
-pub use shard::{Datagram, Shard, Verdict};
+pub use shard::{Shard, Verdict};
 pub use stats::{Counters, DestinationStats, Load, SeenDestination, Snapshot};
 
 #[cfg(test)]

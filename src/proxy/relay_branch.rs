@@ -7,20 +7,51 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::act::Leg;
-use super::cancel::Cause;
-use super::context::Context;
-use super::draft::Patience;
+use super::draft::{Patience, Text};
 use super::forward::{Head, Hop};
-use super::settings::Timers;
 use crate::arena::Bytes;
 use crate::dispatch::Destination;
 use crate::sip::Method;
 use crate::time::Timestamp;
-use crate::transaction::{ClientTransaction, Kind};
+use crate::transaction::ClientTransaction;
 
 /// The branches of a request; nearly always it is one.
 pub type Branches = SmallVec<[RelayBranch; 1]>;
+
+/// One branch, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Where it goes.
+    pub hop: Hop,
+    /// The destination, if it goes to one.
+    pub destination: Option<Arc<Destination>>,
+    /// Its Request-URI; `None`: as received.
+    pub uri: Option<Text>,
+}
+
+/// Why a branch is cancelled, as its CANCEL says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It does not.
+    #[default]
+    Untold,
+    /// Another branch has taken the call.
+    Elsewhere,
+    /// The request was answered with this code.
+    Answer(u16),
+    /// The caller says why, or not.
+    Caller,
+}
+
+impl Cause {
+    /// An answer with this code was just sent, or is certain to be.
+    pub fn of(code: u16) -> Self {
+        match code {
+            200 => Self::Elsewhere,
+            code => Self::Answer(code),
+        }
+    }
+}
 
 /// One destination that the request was sent to.
 #[derive(Debug)]
@@ -61,35 +92,6 @@ pub struct RelayBranch {
 }
 
 impl RelayBranch {
-    /// A branch whose request was just sent.
-    pub fn start(
-        context: &Context,
-        leg: Leg,
-        sent: Bytes,
-        head: Head,
-        now: Timestamp,
-        timers: &Timers,
-    ) -> Self {
-        Self {
-            hop: leg.hop,
-            outages: leg.destination.as_ref().map_or(0, |one| one.outages()),
-            destination: leg.destination,
-            client: ClientTransaction::start(Kind::of(context.method), now, timers),
-            abandoned: false,
-            cancel_wanted: false,
-            cancel: None,
-            cause: Cause::Untold,
-            sent,
-            head,
-            timeout_at: now.after(context.patience.answer).min(context.ends_at()),
-            silence_at: now.after(context.patience.silence),
-            timed_out: false,
-            last_code: 0,
-            sent_at: now,
-            rang: false,
-        }
-    }
-
     /// Nothing but the protocol's own timers bounds it from now on.
     pub fn stop_waiting(&mut self) {
         self.timeout_at = Timestamp::FAR;

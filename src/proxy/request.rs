@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 
 use super::branch::{Branch, BranchKeys};
+use super::incoming::Datagram;
 use super::local::Locals;
 use super::routing::{Routing, RoutingError};
 use super::settings::SocketId;
-use super::shard::Datagram;
 use crate::sip::{Amend, Basics, Fault, Identity, Message, Method, Name, Uri, Via};
 
 /// The answer that a request gets instead of being relayed.

@@ -7,50 +7,26 @@ use std::sync::Arc;
 use super::branch::{Branch, BranchKeys};
 use super::context::Contexts;
 use super::core::{Core, Workbench};
+use super::incoming::{Datagram, Incoming};
 use super::local::Locals;
 use super::outbox::{Outbox, ProbeAnswer, StateChange};
 use super::request::Refusal;
 use super::script::{ModuleSettings, Script, built_in};
-use super::settings::{Settings, SocketId, Timers};
+use super::settings::{Settings, Timers};
 use super::stats::{Drop, Load, SeenDestination, Snapshot, Stats};
+use super::untold::Untold;
 use crate::arena::Arena;
 use crate::dispatch::Sets;
 use crate::load::{CallTable, Ownership, Progress, ShardId};
 use crate::rng::Rng;
 use crate::route::machine::Machine;
 use crate::route::program::Program;
-use crate::sip::{Basics, HeaderIndex, Message, is_keepalive, scan};
+use crate::sip::{HeaderIndex, Message, is_keepalive, scan};
 use crate::time::Timestamp;
 use crate::transaction::KeyMaker;
 
 /// Cells looked at for expiry in one tick: some microseconds.
 const EXPIRY_BUDGET: usize = 256;
-
-/// A datagram as received.
-#[derive(Clone, Copy, Debug)]
-pub struct Datagram<'a> {
-    /// The listen socket it came in by.
-    pub socket: SocketId,
-    /// Who sent it.
-    pub source: SocketAddr,
-    /// When the kernel received it.
-    pub received: Timestamp,
-    /// Its payload.
-    pub bytes: &'a [u8],
-}
-
-/// A reply as it came.
-#[derive(Clone, Copy, Debug)]
-pub struct Incoming<'a> {
-    /// The message.
-    pub message: Message<'a>,
-    /// What every message has, read once.
-    pub basics: &'a Basics<'a>,
-    /// Who sent it.
-    pub source: SocketAddr,
-    /// The socket that it came in by.
-    pub socket: SocketId,
-}
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +86,7 @@ impl Shard {
             script,
             bench: Workbench::new(),
             stats: Stats::default(),
-            untold: super::act::Untold::default(),
+            untold: Untold::default(),
             rng: Rng::from_seed(seed),
             draining: false,
             expiring: false,

@@ -3,18 +3,16 @@
 //! Owns: what a request's branches and answers mean for each other. The caller sees one transaction
 //! with at most one final answer, whatever the destinations do.
 
-use super::act::Leg;
 use super::branch::Branch;
-use super::cancel::Cause;
 use super::context::Found;
 use super::core::{Core, OwnAnswer, send_and_store, send_stored};
 use super::draft::{Draft, Options};
 use super::forward::{Head, Hop, Way, write_reply, write_request};
+use super::incoming::{Datagram, Incoming};
 use super::outbox::Outbox;
-use super::relay_branch::RelayBranch;
+use super::relay_branch::{Cause, Leg};
 use super::request::Request;
 use super::script::{Event, ModuleSettings};
-use super::shard::{Datagram, Incoming};
 use super::stats::Drop;
 use crate::sip::{Message, Method, build, scan};
 use crate::time::Timestamp;
@@ -171,7 +169,7 @@ impl Core {
         });
         self.stats.counters.relayed_requests += 1;
         let context = self.contexts.get(index);
-        let branch = RelayBranch::start(context, leg, sent, head, now, &self.timers);
+        let branch = context.branch(leg, sent, head, now, &self.timers);
         self.contexts.add_branch(index, branch);
     }
 

@@ -4,9 +4,9 @@
 use super::context::Found;
 use super::core::Core;
 use super::forward::write_reply;
+use super::incoming::Incoming;
 use super::outbox::Outbox;
 use super::settings::SocketId;
-use super::shard::Incoming;
 use super::stats::Drop;
 use crate::sip::Method;
 use crate::time::Timestamp;

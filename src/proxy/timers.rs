@@ -2,9 +2,9 @@
 //! not be delivered.
 
 use super::branch::Branch;
-use super::cancel::Cause;
 use super::core::{Core, send_stored};
 use super::outbox::Outbox;
+use super::relay_branch::Cause;
 use crate::time::Timestamp;
 use crate::transaction::{ClientEvent, ServerEvent};
 

@@ -1,55 +1,69 @@
 //! Routes of the configuration: which one runs when, and what outlives it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Act, Stage};
+use crate::proxy::branch::TAG_BYTES;
 use crate::proxy::core::Core;
 use crate::proxy::draft::FurtherBranch;
 use crate::proxy::forward::record_route_parameters;
+use crate::proxy::incoming::{Datagram, Incoming};
 use crate::proxy::outbox::{Outbox, StateChange};
 use crate::proxy::request::Request;
 use crate::proxy::script::Event;
-use crate::proxy::shard::{Datagram, Incoming};
 use crate::route::host::Level;
 use crate::route::machine::{End, Machine};
 use crate::route::program::RouteId;
-use crate::sip::{HeaderIndex, scan};
+use crate::sip::{HeaderIndex, Message, Method, scan};
 use crate::time::Timestamp;
 
-/// The least time between two lines of the log that say that scripts were stopped.
-const BETWEEN_LINES: Duration = Duration::from_secs(1);
-
-/// Scripts that were stopped and not told of yet.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Untold {
-    count: u64,
-    /// When the log may tell of them.
-    from: Timestamp,
-}
-
-impl Default for Untold {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            from: Timestamp::ZERO,
-        }
-    }
-}
-
-impl Untold {
-    /// Counts one; says how many to tell of, if it is time.
-    fn add(&mut self, now: Timestamp) -> Option<u64> {
-        self.count += 1;
-        if now < self.from {
-            return None;
-        }
-        self.from = now + BETWEEN_LINES;
-        Some(std::mem::take(&mut self.count))
-    }
-}
-
 impl Core {
+    /// Deals with a request.
+    pub(in crate::proxy) fn on_request(
+        &mut self,
+        now: Timestamp,
+        datagram: &Datagram<'_>,
+        message: Message<'_>,
+        out: &mut Outbox,
+    ) {
+        self.stats.counters.requests += 1;
+        let basics = message.basics();
+        let basics = match &basics {
+            Ok(basics) => basics,
+            Err(fault) => return self.answer_unread(datagram, message, (*fault).into(), out),
+        };
+        let request = match Request::read(message, basics, datagram, &self.locals) {
+            Ok(request) => request,
+            Err(refusal) => return self.answer_unread(datagram, message, refusal, out),
+        };
+        // Nothing is known of it where there are no transactions at all.
+        let key = (self.contexts.len() > 0).then(|| self.key_of(&request));
+        let known = key.and_then(|key| self.contexts.find(key));
+        let is_cancel = request.method == Method::Cancel;
+        if let Some(context) = known.filter(|_| !is_cancel)
+            && self.repeat(now, context, &request, out)
+        {
+            return;
+        }
+        if request.method == Method::Ack && self.is_to_our_answer(&request) {
+            return;
+        }
+        let mut act = Act::on_request(self, now, &request, key, out);
+        act.cancels = known.filter(|_| is_cancel);
+        if act.admit()
+            && let Some(route) = act.core.script.request
+        {
+            act.run(route);
+        }
+        act.finish();
+    }
+
+    /// Whether an ACK acknowledges an answer of our own: it has our tag, and ends here.
+    fn is_to_our_answer(&self, request: &Request<'_>) -> bool {
+        request.to_tag.len() == TAG_BYTES
+            && request.to_tag == self.branch_keys.tag(request.identity()).as_slice()
+    }
+
     /// All branches have failed: the configuration may send the request elsewhere, or answer it.
     pub(in crate::proxy) fn run_failure_route(
         &mut self,

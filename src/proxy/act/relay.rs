@@ -13,6 +13,7 @@ use crate::proxy::context::{Context, KeptHop};
 use crate::proxy::draft::{MAX_FURTHER, NextHop, Options, Text};
 use crate::proxy::forward::{Hop, Way, write_request};
 use crate::proxy::next::Next;
+use crate::proxy::relay_branch::Leg;
 use crate::proxy::request::{Refusal, Request};
 use crate::proxy::script::Event;
 use crate::proxy::settings::SocketId;
@@ -22,17 +23,6 @@ use crate::sip::{Method, Uri};
 
 /// Most branches of a transaction.
 const MAX_BRANCHES: usize = 2 * MAX_FURTHER;
-
-/// One branch, ready to be sent.
-#[derive(Clone, Debug)]
-pub struct Leg {
-    /// Where it goes.
-    pub hop: Hop,
-    /// The destination, if it goes to one.
-    pub destination: Option<Arc<Destination>>,
-    /// Its Request-URI; `None`: as received.
-    pub uri: Option<Text>,
-}
 
 impl Act<'_> {
     /// Relays by a transaction, on all branches. An ACK makes none.

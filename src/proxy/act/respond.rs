@@ -1,9 +1,9 @@
 //! Answers of our own.
 
 use super::{Act, SORRY, Stage};
-use crate::proxy::cancel::Cause;
 use crate::proxy::core::{OwnAnswer, write_extra};
 use crate::proxy::draft::{Draft, MAX_TEXT};
+use crate::proxy::relay_branch::Cause;
 use crate::proxy::script::Event;
 use crate::proxy::stats::Drop;
 use crate::sip::build::reason_phrase;

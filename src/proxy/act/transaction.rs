@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Act, Stage};
 use crate::dispatch::{Destination, Health};
-use crate::proxy::cancel::Cause;
 use crate::proxy::context::Found;
 use crate::proxy::core::send_stored;
 use crate::proxy::outbox::StateChange;
+use crate::proxy::relay_branch::Cause;
 use crate::proxy::relay_branch::RelayBranch;
 use crate::proxy::script::Event;
 use crate::route::machine::Machine;
