@@ -49,7 +49,7 @@ impl Watch {
     fn to_be_cancelled(&self, message: Message<'_>) -> Option<Vec<Vec<u8>>> {
         let invite = key::invite_of(message)?;
         let transaction = self.transactions.get(&invite)?;
-        if !transaction.finals.is_empty() {
+        if transaction.answered_at.is_some() {
             return None;
         }
         let ringing = self.sent.iter().filter(|(_, sent)| {
@@ -96,7 +96,7 @@ impl Watch {
         let is_silent = sent.is_invite && !sent.provisional && is_first;
         let (place, key) = (sent.place, sent.transaction.clone());
         let waits = self.transactions.get(&key).is_some_and(|it| {
-            it.finals.is_empty() && !it.cancelled && it.forwards.len() == place + 1
+            it.answered_at.is_none() && !it.cancelled && it.forwards.len() == place + 1
         });
         self.is_stateful() && is_silent && waits && message.method() == Some(Method::Invite)
     }

@@ -51,6 +51,7 @@ mod plane;
 mod report;
 mod rogues;
 mod scripts;
+mod seen;
 mod story;
 mod strangers;
 mod tricksters;

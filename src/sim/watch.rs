@@ -9,6 +9,7 @@ use super::duties::Duty;
 use super::key::{self, Key, key_of};
 use super::ledger::Ledger;
 use super::licence::Licence;
+use super::seen::{Sent, Transaction};
 use super::story::Violation;
 use super::strangers::{forger, vandal};
 use crate::proxy::RelayMode;
@@ -31,61 +32,6 @@ pub(super) enum Cause {
     Reply(SocketAddr),
     /// A timer, or an error of the network.
     Itself,
-}
-
-/// A server transaction of the proxy as its client sees it.
-#[derive(Debug, Default)]
-pub(super) struct Transaction {
-    /// Where its answers go, each address once.
-    pub asked: BTreeSet<SocketAddr>,
-    /// A stranger sent it, too.
-    pub by_stranger: bool,
-    /// Where it was sent, each branch once.
-    pub forwards: Vec<SocketAddr>,
-    /// The final answers, each (code, To tag) once.
-    pub finals: Vec<(u16, Vec<u8>)>,
-    /// It was refused for want of a destination.
-    refused: bool,
-    /// Its request belongs to a dialog.
-    pub in_dialog: bool,
-    /// Its INVITE is of a call that was known: it goes where that went.
-    pub follows: bool,
-    /// The caller wants no answer any more, or so it seems.
-    pub cancelled: bool,
-    /// Its CANCEL was answered with 200.
-    cancel_accepted: bool,
-    /// The proxy itself ended it: it took too long, or could not be delivered.
-    by_itself: bool,
-    /// When its final answer passed.
-    answered_at: Option<Timestamp>,
-}
-
-impl Transaction {
-    /// What is known of it after the proxy has forgotten it: where answers may still go.
-    fn forget(&mut self) {
-        *self = Self {
-            asked: std::mem::take(&mut self.asked),
-            by_stranger: self.by_stranger,
-            ..Self::default()
-        };
-    }
-}
-
-/// A request that the proxy sent, by its branch.
-#[derive(Debug)]
-pub(super) struct Sent {
-    to: SocketAddr,
-    pub is_invite: bool,
-    last: Timestamp,
-    /// Whose it is, and which of its branches.
-    pub transaction: Key,
-    pub place: usize,
-    /// A provisional answer came.
-    pub provisional: bool,
-    /// A final answer came, or it could not be delivered.
-    pub is_over: bool,
-    /// A CANCEL was sent after it.
-    pub cancelled: bool,
 }
 
 /// Reads what passes.
@@ -286,9 +232,14 @@ impl Watch {
         if matches!(&self.duty, Some(Duty::Answer(owed)) if *owed == key) {
             self.duty = None;
         }
-        let Some(transaction) = self.transactions.get(&key) else {
+        let Some(transaction) = self.transactions.get_mut(&key) else {
             return Ok(());
         };
+        // Of what a stranger was refused, the proxy keeps nothing; what went on is answered for all.
+        let is_kept = !is_stranger || !transaction.forwards.is_empty();
+        if is_kept && message.reply_code() >= Some(200) {
+            transaction.answered_at.get_or_insert(now);
+        }
         if !transaction.asked.contains(&to) {
             let asked = &transaction.asked;
             return Err(Violation::new(
@@ -299,13 +250,12 @@ impl Watch {
         if is_stranger {
             return Ok(());
         }
-        self.answer_sent(now, cause, &key, message)
+        self.answer_sent(cause, &key, message)
     }
 
     /// An answer went to who asked.
     fn answer_sent(
         &mut self,
-        now: Timestamp,
         cause: Cause,
         key: &Key,
         message: Message<'_>,
@@ -320,9 +270,6 @@ impl Watch {
         };
         let answer = (code, message.to_tag().unwrap_or_default().to_vec());
         let is_new = !transaction.finals.contains(&answer);
-        if code >= 200 {
-            transaction.answered_at.get_or_insert(now);
-        }
         let is_stateful = self.relay == RelayMode::Stateful;
         if BUSY.contains(&reason(message)) {
             // A repeat gets the same refusal, though there may be room by then.
@@ -549,7 +496,6 @@ impl Watch {
         ))
     }
 
-    /// The transaction that a CANCEL is about.
     /// Whether the proxy itself is at this address.
     pub fn is_listener(&self, address: SocketAddr) -> bool {
         self.listeners.contains(&address)
