@@ -86,6 +86,8 @@ pub struct Context {
     pub source: SocketAddr,
     /// Where answers go.
     pub reply_to: SocketAddr,
+    /// Whether that is the port that it came from, whatever its Via says.
+    pub goes_to_source: bool,
     /// The call cell that its final answer decides on; `None` inside a dialog.
     pub cell: Option<CellId>,
     /// The destinations that are left.
@@ -135,6 +137,7 @@ impl Context {
             socket: request.socket,
             source: request.source,
             reply_to: request.reply_to(),
+            goes_to_source: request.has_forced_rport(),
             token: 0,
             loop_mark: 0,
             last_reply: None,
@@ -245,7 +248,7 @@ impl Context {
             ends_at: self.server.ends_at(),
             code: self.sent_code,
             socket: self.socket,
-            goes_to_source: self.reply_to == self.source,
+            goes_to_source: self.goes_to_source,
         })
     }
 

@@ -142,6 +142,11 @@ impl<'a> Request<'a> {
         self.forced_rport.set(true);
     }
 
+    /// Whether answers go to the port that it came from, whatever its Via says.
+    pub fn has_forced_rport(&self) -> bool {
+        self.forced_rport.get()
+    }
+
     /// Whether it says how many hops are left.
     pub fn has_max_forwards(&self) -> bool {
         self.message.has(Name::MaxForwards)

@@ -165,7 +165,9 @@ impl Act<'_> {
         let Some(request) = self.request else { return };
         request.force_rport();
         if let Some(index) = self.context {
-            self.core.contexts.get_mut(index).reply_to = request.source;
+            let context = self.core.contexts.get_mut(index);
+            context.reply_to = request.source;
+            context.goes_to_source = true;
         }
     }
 

@@ -214,6 +214,19 @@ fn an_answer_goes_to_the_port_that_a_script_wanted() {
 }
 
 #[test]
+fn a_repeat_from_another_port_is_answered_where_its_via_says() {
+    let mut bench = Bench::script(PLAIN, 1);
+    let bye = request("BYE", "a", "callee", "");
+    let sent = bench.call(&bye);
+    assert_eq!(bench.answer(&sent[0], 200, "")[0].to.to_string(), CALLER);
+    bench.wait(LATER);
+    let elsewhere = "10.0.0.9:7777".parse().expect("an address");
+    assert_eq!(bench.receive(elsewhere, &bye)[0].to.to_string(), CALLER);
+    let asks = bye.replace(";branch", ";rport;branch");
+    assert_eq!(bench.receive(elsewhere, &asks)[0].to, elsewhere);
+}
+
+#[test]
 fn answered_ones_count_for_the_limit() {
     let limits = Limits {
         max_transactions: 2,
