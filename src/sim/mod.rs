@@ -28,7 +28,8 @@
 //! 7. After healing everything goes back to zero: calls counted, cells, transactions, stored
 //!    messages.
 //! 8. No panic. What is sent is SIP and can be reached by its socket. What was handed off is not handed
-//!    off again, a forged answer goes nowhere. With transactions: an INVITE is answered at once and in
+//!    off again, a forged answer goes nowhere. With transactions: nothing but an ACK goes on without
+//!    one, or at their limit what belongs to a call; an INVITE is answered at once and in
 //!    the end, a CANCEL reaches every ringing branch and ends failover, an undeliverable INVITE goes
 //!    on at once, nobody is told that a call failed while a gateway is left. Where nothing stands in
 //!    their way, calls are carried out; after healing all are.

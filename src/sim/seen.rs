@@ -31,6 +31,8 @@ pub(super) struct Transaction {
     pub cancel_accepted: bool,
     /// The proxy itself ended it: it took too long, or could not be delivered.
     pub by_itself: bool,
+    /// Without a transaction it went on last: nothing absorbs its repeats.
+    pub is_loose: bool,
     /// When its final answer passed, to whoever asked: to the proxy it is answered from then on.
     pub answered_at: Option<Timestamp>,
 }

@@ -20,6 +20,8 @@ use crate::time::Timestamp;
 const LINGER: Duration = Duration::from_secs(32);
 /// The answer at the limit of transactions: nothing is kept of it.
 const NO_ROOM: &[u8] = b"Transaction Table Full";
+/// How the branch begins of what goes on without a transaction.
+const LOOSE: &[u8] = b"z9hG4bKs";
 /// The answers when no destination can take a call.
 const BUSY: [&[u8]; 2] = [b"All Destinations Busy", b"No Destination Available"];
 
@@ -408,14 +410,31 @@ impl Watch {
         if method == Some(Method::Cancel) && !of_stranger {
             return Err(Violation::new(5, "a CANCEL has the branch of no INVITE"));
         }
+        let is_loose = branch.starts_with(LOOSE);
+        if is_loose && !self.may_be_loose(message) {
+            let what = format!("a {method:?} went on without a transaction");
+            return Err(Violation::new(8, what));
+        }
         if message.to_tag().is_none() {
             let selected = self.selected(now, cause, to, &transaction, message);
+            if let Some(transaction) = self.transactions.get_mut(&transaction) {
+                transaction.is_loose = is_loose;
+            }
             return if by_stranger { Ok(()) } else { selected };
         }
         if by_stranger {
             return Ok(());
         }
         self.in_dialog_sent(to, message)
+    }
+
+    /// Whether a request may go on without a transaction: in a world with transactions only an ACK,
+    /// and at their limit what belongs to a call.
+    fn may_be_loose(&self, message: Message<'_>) -> bool {
+        self.relay == RelayMode::Stateless
+            || message.method() == Some(Method::Ack)
+            || self.licence.forgets
+                && (message.to_tag().is_some() || message.method() == Some(Method::Bye))
     }
 
     /// A request outside a dialog was sent by a branch that was not seen before.
@@ -435,8 +454,10 @@ impl Watch {
         transaction.forwards.clone_from(&earlier);
         transaction.forwards.push(to);
         let is_request = matches!(cause, Cause::Request(_));
-        let is_stateful = self.relay == RelayMode::Stateful;
-        if is_stateful && is_request && !earlier.is_empty() {
+        // What went on without a transaction goes the same way again.
+        let is_absorbed = self.relay == RelayMode::Stateful && !earlier.is_empty();
+        let is_absorbed = is_absorbed && !(transaction.is_loose && earlier.last() == Some(&to));
+        if is_request && is_absorbed {
             return Err(Violation::new(
                 4,
                 format!("a retransmission was sent to {to}, after {earlier:?}"),
