@@ -358,30 +358,8 @@ impl Watch {
             return Err(Violation::new(8, "sent a request without branch"));
         };
         let method = message.method();
-        if let Some(sent) = self.sent.get_mut(branch) {
-            let may_forget = self.relay == RelayMode::Stateless
-                && (self.licence.forgets
-                    || self.licence.forgets_soon
-                    || now.since(sent.last) >= LINGER
-                    || !sent.is_invite);
-            sent.last = now;
-            let follows = matches!(method, Some(Method::Ack | Method::Cancel));
-            sent.cancelled |= method == Some(Method::Cancel);
-            if may_forget && !follows {
-                sent.to = to;
-            }
-            if sent.to == to {
-                return Ok(());
-            }
-            let (invariant, what) = if follows {
-                (5, "went elsewhere than its INVITE")
-            } else {
-                (4, "was sent again, but elsewhere")
-            };
-            return Err(Violation::new(
-                invariant,
-                format!("a {method:?} {what}: to {to}, not {}", sent.to),
-            ));
+        if self.sent.contains_key(branch) {
+            return self.sent_again(now, to, branch, message);
         }
         let is_invite = method == Some(Method::Invite);
         let upstream = message.vias().nth(1).and_then(Result::ok);
@@ -428,6 +406,73 @@ impl Watch {
         self.in_dialog_sent(to, message)
     }
 
+    /// A request was sent by a branch that was seen before.
+    fn sent_again(
+        &mut self,
+        now: Timestamp,
+        to: SocketAddr,
+        branch: &[u8],
+        message: Message<'_>,
+    ) -> Result<(), Violation> {
+        let method = message.method();
+        let is_misread = self.may_be_misread(to, message);
+        let Some(sent) = self.sent.get_mut(branch) else {
+            return Ok(());
+        };
+        let may_forget = self.relay == RelayMode::Stateless
+            && (self.licence.forgets
+                || self.licence.forgets_soon
+                || now.since(sent.last) >= LINGER
+                || !sent.is_invite);
+        sent.last = now;
+        let follows = matches!(method, Some(Method::Ack | Method::Cancel));
+        sent.cancelled |= method == Some(Method::Cancel);
+        if sent.to == to || is_misread {
+            return Ok(());
+        }
+        if may_forget && !follows {
+            sent.to = to;
+            if method == Some(Method::Invite) && message.to_tag().is_none() {
+                self.went_to(to, message);
+            }
+            return Ok(());
+        }
+        let (invariant, what) = if follows {
+            (5, "went elsewhere than its INVITE")
+        } else {
+            (4, "was sent again, but elsewhere")
+        };
+        Err(Violation::new(
+            invariant,
+            format!("a {method:?} {what}: to {to}, not {}", sent.to),
+        ))
+    }
+
+    /// Notes where an INVITE outside a dialog went; gives where it had gone before.
+    fn went_to(&mut self, to: SocketAddr, message: Message<'_>) -> Vec<SocketAddr> {
+        let (call_id, tag, cseq) = call_of(message);
+        let name = (call_id.clone(), tag.clone(), cseq);
+        let of_call = self.calls.entry(name).or_default();
+        let before = of_call.clone();
+        of_call.push(to);
+        if before.iter().any(|other| *other != to) {
+            self.forked.insert((call_id, tag));
+        }
+        before
+    }
+
+    /// Whether an ACK to a 2xx may be taken for one to a refusal, which goes where its INVITE went:
+    /// without transactions only that the call was answered tells them apart. A call that was forgotten
+    /// and begun anew, at this gateway, by a late copy of its INVITE is not answered yet.
+    fn may_be_misread(&self, to: SocketAddr, message: Message<'_>) -> bool {
+        let forgets = self.licence.forgets || self.licence.forgets_soon;
+        let is_unsure = self.relay == RelayMode::Stateless && forgets;
+        let went = self.calls.get(&call_of(message));
+        is_unsure
+            && message.method() == Some(Method::Ack)
+            && went.is_some_and(|went| went.len() > 1 && went.last() == Some(&to))
+    }
+
     /// Whether a request may go on without a transaction: in a world with transactions only an ACK,
     /// and at their limit what belongs to a call.
     fn may_be_loose(&self, message: Message<'_>) -> bool {
@@ -470,26 +515,20 @@ impl Watch {
             let what = format!("a cancelled call was sent on to {to}");
             return Err(Violation::new(8, what));
         }
-        let call_id = message.call_id().unwrap_or_default().to_vec();
-        let tag = message.from_tag().unwrap_or_default().to_vec();
-        let cseq = message.cseq().map_or(0, |cseq| cseq.number);
-        let of_call = self
-            .calls
-            .entry((call_id.clone(), tag.clone(), cseq))
-            .or_default();
-        let is_known = of_call.contains(&to) || of_call.is_empty();
-        transaction.follows |= earlier.is_empty() && !of_call.is_empty();
-        of_call.push(to);
-        if of_call.iter().any(|other| *other != to) {
-            self.forked.insert((call_id.clone(), tag.clone()));
+        let follows = earlier.is_empty();
+        let before = self.went_to(to, message);
+        let is_known = before.contains(&to) || before.is_empty();
+        if let Some(transaction) = self.transactions.get_mut(key) {
+            transaction.follows |= follows && !before.is_empty();
         }
+        let (call_id, tag, cseq) = call_of(message);
         let surely = !matches!(cause, Cause::Request(from) if self.strangers.contains(&from));
         self.ledger
             .invited(now, (call_id, tag), cseq, key, to, surely);
         if is_request && !is_known && !self.licence.forgets {
             return Err(Violation::new(
                 4,
-                format!("a repeated INVITE of a call was sent to {to}, the first to {of_call:?}"),
+                format!("a repeated INVITE of a call was sent to {to}, the first to {before:?}"),
             ));
         }
         Ok(())
@@ -507,7 +546,7 @@ impl Watch {
         let is_unclear = !self.is_routed && self.forked.contains(&(call_id, caller));
         // Who takes a spoilt INVITE for the caller's calls back where that says.
         let is_misled = self.licence.contacts_spoilt && !self.gateways.contains(&maker);
-        if maker == to || is_unclear || is_misled {
+        if maker == to || is_unclear || is_misled || self.may_be_misread(to, message) {
             return Ok(());
         }
         let method = message.method();
@@ -534,6 +573,13 @@ fn is_without_trace(message: Message<'_>, near: bool) -> bool {
     let is_ours =
         !message.has(Name::Contact) && message.to_tag().is_some_and(|tag| tag.len() == 16);
     by_limit || !is_invite && is_ours
+}
+
+/// What names an attempt of a call: Call-ID, caller's tag and CSeq.
+fn call_of(message: Message<'_>) -> (Vec<u8>, Vec<u8>, u32) {
+    let call_id = message.call_id().unwrap_or_default().to_vec();
+    let tag = message.from_tag().unwrap_or_default().to_vec();
+    (call_id, tag, message.cseq().map_or(0, |cseq| cseq.number))
 }
 
 /// The reason phrase of a reply.
