@@ -16,9 +16,10 @@
 //!    refused for want of room while there is room.
 //! 3. A request gets at most one final answer upstream; the same one may be repeated. Exceptions: a
 //!    2xx to an INVITE follows another final answer if the INVITE went to several destinations or to
-//!    one that lost its memory in between (RFC 3261 section 16.7 step 5: every 2xx is passed on). An
-//!    answer of the proxy's own for which nothing is kept may change: 503 at the limit of
-//!    transactions, answers to requests other than INVITE. Without transactions nothing is promised.
+//!    one that lost its memory in between, or if the proxy forgot it in between by `wt_timer` (RFC
+//!    3261 section 16.7 step 5: every 2xx is passed on). An answer of the proxy's own for which
+//!    nothing is kept may change: 503 at the limit of transactions, answers to requests other than
+//!    INVITE. Without transactions nothing is promised, nor at their limit of what belongs to a call.
 //!    An answer goes to whoever asked.
 //! 4. A retransmission never selects a new destination, nor does an INVITE of a call that comes by
 //!    another way. Without transactions, requests that belong to no call may.

@@ -4,9 +4,16 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::key::Key;
 use crate::time::Timestamp;
+
+/// What is answered may last for so long in parts: a CANCEL of another branch awaits its answer, and
+/// that answer's repeats are awaited: 64 T1 each.
+const LONGEST: Duration = Duration::from_secs(64);
+/// For the tick that forgets, and shards that stand still.
+const LATENESS: Duration = Duration::from_secs(3);
 
 /// A server transaction of the proxy as its client sees it.
 #[derive(Debug, Default)]
@@ -19,6 +26,10 @@ pub(super) struct Transaction {
     pub forwards: Vec<SocketAddr>,
     /// The final answers, each (code, To tag) once.
     pub finals: Vec<(u16, Vec<u8>)>,
+    /// Those that had passed before the proxy forgot it; a 2xx may be repeated all the same.
+    pub past: Vec<(u16, Vec<u8>)>,
+    /// It had several branches before the proxy forgot it.
+    pub was_forked: bool,
     /// It was refused for want of a destination.
     pub refused: bool,
     /// Its request belongs to a dialog.
@@ -38,13 +49,36 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// What is known of it after the proxy has forgotten it: where answers may still go.
+    /// What is known of it after the proxy has forgotten it: where answers may still go, and which.
     pub fn forget(&mut self) {
+        let mut past = std::mem::take(&mut self.past);
+        past.append(&mut self.finals);
         *self = Self {
             asked: std::mem::take(&mut self.asked),
             by_stranger: self.by_stranger,
+            was_forked: self.is_forked(),
+            past,
             ..Self::default()
         };
+    }
+
+    /// Whether it was sent to several gateways: each may answer with a 2xx.
+    pub fn is_forked(&self) -> bool {
+        self.was_forked || self.forwards.len() > 1
+    }
+
+    /// Whether the proxy may have forgotten it, since it is answered and its time is over.
+    pub fn may_be_forgotten(&self, now: Timestamp, wait: Duration) -> bool {
+        self.answered_at.is_some_and(|at| now.since(at) >= wait)
+    }
+
+    /// Whether the proxy may know it still: what is over is forgotten somewhat later; a refusal lasts
+    /// until its ACK, and other branches until they are over too (timers H and D of RFC 3261).
+    pub fn may_be_known(&self, now: Timestamp, wait: Duration) -> bool {
+        let lasts = self.is_forked() || self.finals.iter().any(|(code, _)| *code >= 300);
+        let longest = if lasts { wait.max(LONGEST) } else { wait };
+        self.answered_at
+            .is_none_or(|at| now.since(at) < longest + LATENESS)
     }
 }
 

@@ -135,9 +135,9 @@ impl Watch {
             transaction.cancelled |= !transaction.asked.is_empty();
         }
         let transaction = self.transactions.entry(key.clone()).or_default();
-        let is_forgotten = transaction
-            .answered_at
-            .is_some_and(|at| now.since(at) >= self.licence.wait);
+        let wait = self.licence.wait;
+        let is_forgotten = transaction.may_be_forgotten(now, wait);
+        let is_unsure = is_forgotten && transaction.may_be_known(now, wait);
         if is_forgotten {
             transaction.forget();
         }
@@ -164,7 +164,9 @@ impl Watch {
         if is_first {
             self.learn(message, message.from_tag(), from);
         }
-        self.owe(&key, message, is_repeat);
+        if !is_unsure {
+            self.owe(&key, message, is_repeat);
+        }
     }
 
     fn reply_received(&mut self, from: SocketAddr, message: Message<'_>) {
@@ -286,10 +288,12 @@ impl Watch {
         }
         let is_invite = key.last() == Some(&(Method::Invite as u8));
         let is_success = code < 300 && is_invite;
-        let forked = transaction.forwards.len() > 1 || self.licence.memories_lost;
+        let forked = transaction.is_forked() || self.licence.memories_lost;
+        let is_past = transaction.past.contains(&answer);
         // What was given up may be answered all the same: then that is told (RFC 3261 section 16.7, step 5).
         let given_up = transaction.by_itself;
-        let allowed = transaction.finals.is_empty() || is_success && (forked || given_up);
+        let allowed =
+            transaction.finals.is_empty() || is_success && (forked || given_up || is_past);
         transaction.by_itself |= cause == Cause::Itself;
         transaction.finals.push(answer);
         if !allowed {
