@@ -44,6 +44,8 @@ pub(super) struct Transaction {
     pub by_itself: bool,
     /// Without a transaction it went on last: nothing absorbs its repeats.
     pub is_loose: bool,
+    /// Without a transaction it went on at some time: nothing keeps the answer to that.
+    pub was_loose: bool,
     /// When its final answer passed, to whoever asked: to the proxy it is answered from then on.
     pub answered_at: Option<Timestamp>,
 }

@@ -282,7 +282,8 @@ impl Watch {
         }
         let is_kept = is_stateful && !is_without_trace(message, self.licence.forgets);
         // At the limit what is in a dialog is relayed without a transaction.
-        let is_kept = is_kept && !(self.licence.forgets && transaction.in_dialog);
+        let is_loose = transaction.in_dialog || transaction.was_loose;
+        let is_kept = is_kept && !(self.licence.forgets && is_loose);
         if code < 200 || !is_kept || !is_new {
             return Ok(());
         }
@@ -401,6 +402,7 @@ impl Watch {
             let selected = self.selected(now, cause, to, &transaction, message);
             if let Some(transaction) = self.transactions.get_mut(&transaction) {
                 transaction.is_loose = is_loose;
+                transaction.was_loose |= is_loose;
             }
             return if by_stranger { Ok(()) } else { selected };
         }
