@@ -175,6 +175,14 @@ impl Sets {
         &self.draining
     }
 
+    /// This destination as it is published here, with the attributes of now; as it was, if it is gone.
+    pub fn newest<'a>(&'a self, destination: &'a Arc<Destination>) -> &'a Arc<Destination> {
+        let of_set = self.get(destination.set).into_iter();
+        let mut published = of_set.flat_map(|set| &set.destinations);
+        let newest = published.find(|one| one.is_same(destination));
+        newest.unwrap_or(destination)
+    }
+
     /// How many sets there are.
     pub fn len(&self) -> usize {
         self.by_id.len()

@@ -68,7 +68,7 @@ impl Core {
         if let (Some(cell), Some(destination)) = (context.cell, &branch.destination) {
             let cell = if self.calls.get(cell).is_none() {
                 // It rang for so long that the call was forgotten.
-                let hold = hold_on(destination, context.is_counted);
+                let hold = hold_on(self.sets.newest(destination), context.is_counted);
                 let again = self
                     .calls
                     .insert(call_id, from_tag, context.cseq, hold, now);
@@ -77,7 +77,7 @@ impl Core {
                 let goes_to = self.calls.get(cell).map(|call| call.destination);
                 if goes_to.is_some_and(|other| !other.is_same(destination)) {
                     // Given up for another, or one of several, and yet answered first: the call is here.
-                    let hold = hold_on(destination, context.is_counted);
+                    let hold = hold_on(self.sets.newest(destination), context.is_counted);
                     self.calls.move_to(cell, hold);
                 }
                 cell
@@ -240,7 +240,7 @@ impl Core {
 }
 
 /// What ties a call to a destination that has taken it: counted if the call was, and if it is not
-/// full meanwhile.
+/// full meanwhile. (A reload may have lowered its maxload since the call was sent there.)
 fn hold_on(destination: &Arc<Destination>, is_counted: bool) -> Hold {
     let is_counted = is_counted && destination.is_counted();
     let reservation = is_counted.then(|| destination.try_reserve()).flatten();

@@ -374,6 +374,32 @@ fn a_late_answer_is_not_counted_where_calls_are_not() {
 }
 
 #[test]
+fn a_late_answer_is_counted_by_the_maxload_of_now() {
+    let mut bench = Bench::new(Stateful, 2, 3);
+    let first = bench.invite("a");
+    let sent = bench.wait(Duration::from_secs(2));
+    find(&sent, "INVITE").expect("moved on");
+    bench.invite("b");
+    assert_eq!(bench.loads(), [1, 1], "of each one call");
+    let entries = [2, 1].map(|number| Entry {
+        set: 1,
+        uri: format!("sip:{}", gateway(number)).into(),
+        flags: Flags::default(),
+        priority: 0,
+        attributes: Attributes {
+            duid: Some(format!("gw{number}").into()),
+            maxload: 1,
+            ..Attributes::default()
+        },
+        address: Some(gateway(number)),
+    });
+    bench.sets = Arc::new(Sets::build(entries.into(), Some(&bench.sets), 2));
+    bench.shard.publish(Arc::clone(&bench.sets));
+    bench.answer(&first, 200, "");
+    assert_eq!(bench.loads(), [1, 0], "no room for one more");
+}
+
+#[test]
 fn stored_messages_are_bounded_by_bytes_too() {
     let mut bench = Bench::with(room_for(100), sets(1, 0));
     let fat = "X".repeat(60_000);
