@@ -15,6 +15,8 @@ pub(super) struct Licence {
     pub contacts_spoilt: bool,
     /// How long an answered transaction is kept.
     pub wait: Duration,
+    /// How much later than that it is forgotten at the latest.
+    pub lateness: Duration,
     /// How many gateways must have been tried before a caller hears that there is none; 0 where that
     /// cannot be said.
     pub tries: usize,

@@ -7,13 +7,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::key::Key;
+use super::licence::Licence;
 use crate::time::Timestamp;
 
 /// What is answered may last for so long in parts: a CANCEL of another branch awaits its answer, and
 /// that answer's repeats are awaited: 64 T1 each.
 const LONGEST: Duration = Duration::from_secs(64);
-/// For the tick that forgets, and shards that stand still.
-const LATENESS: Duration = Duration::from_secs(3);
 
 /// A server transaction of the proxy as its client sees it.
 #[derive(Debug, Default)]
@@ -70,17 +69,18 @@ impl Transaction {
     }
 
     /// Whether the proxy may have forgotten it, since it is answered and its time is over.
-    pub fn may_be_forgotten(&self, now: Timestamp, wait: Duration) -> bool {
-        self.answered_at.is_some_and(|at| now.since(at) >= wait)
+    pub fn may_be_forgotten(&self, now: Timestamp, licence: &Licence) -> bool {
+        self.answered_at
+            .is_some_and(|at| now.since(at) >= licence.wait)
     }
 
     /// Whether the proxy may know it still: what is over is forgotten somewhat later; a refusal lasts
     /// until its ACK, and other branches until they are over too (timers H and D of RFC 3261).
-    pub fn may_be_known(&self, now: Timestamp, wait: Duration) -> bool {
+    pub fn may_be_known(&self, now: Timestamp, licence: &Licence) -> bool {
         let lasts = self.is_forked() || self.finals.iter().any(|(code, _)| *code >= 300);
-        let longest = if lasts { wait.max(LONGEST) } else { wait };
+        let longest = if lasts { LONGEST } else { licence.wait };
         self.answered_at
-            .is_none_or(|at| now.since(at) < longest + LATENESS)
+            .is_none_or(|at| now.since(at) <= longest + licence.lateness)
     }
 }
 

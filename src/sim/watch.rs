@@ -135,9 +135,8 @@ impl Watch {
             transaction.cancelled |= !transaction.asked.is_empty();
         }
         let transaction = self.transactions.entry(key.clone()).or_default();
-        let wait = self.licence.wait;
-        let is_forgotten = transaction.may_be_forgotten(now, wait);
-        let is_unsure = is_forgotten && transaction.may_be_known(now, wait);
+        let is_forgotten = transaction.may_be_forgotten(now, &self.licence);
+        let is_unsure = is_forgotten && transaction.may_be_known(now, &self.licence);
         if is_forgotten {
             transaction.forget();
         }

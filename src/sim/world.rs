@@ -88,6 +88,8 @@ impl World {
         watch.licence.forgets = config.faults.tight_limits;
         watch.licence.forgets_soon = config.expire < Duration::from_secs(32);
         watch.licence.wait = config.wait;
+        // A shard forgets within a second, unless it stands still.
+        watch.licence.lateness = Duration::from_secs(if config.faults.pauses { 3 } else { 1 });
         watch.licence.tries = tries(&config);
         watch.licence.contacts_spoilt = config.faults.vandals;
         watch.licence.memories_lost = config.faults.tricksters;
