@@ -211,12 +211,12 @@ impl<'a> Message<'a> {
 
     /// The tag of From; `None` if there is none or an empty one.
     pub fn from_tag(self) -> Option<&'a [u8]> {
-        self.from().ok()?.tag()
+        self.tag_of(Name::From).ok().filter(|tag| !tag.is_empty())
     }
 
     /// The tag of To; `None` if there is none or an empty one.
     pub fn to_tag(self) -> Option<&'a [u8]> {
-        self.to().ok()?.tag()
+        self.tag_of(Name::To).ok().filter(|tag| !tag.is_empty())
     }
 
     /// Every Via value, topmost first.
