@@ -267,9 +267,14 @@ impl BranchKeys {
     /// The To tag of an answer of our own: the same for every repeat of the request
     /// (RFC 3261 section 8.2.7).
     pub fn tag(&self, of: Identity<'_>) -> [u8; TAG_BYTES] {
+        hex_digits(self.identity(of))
+    }
+
+    /// By which it is known again.
+    pub fn identity(&self, of: Identity<'_>) -> u64 {
         let mut hasher = self.tag.build_hasher();
         hash_identity(of, &mut hasher);
-        hex_digits(hasher.finish())
+        hasher.finish()
     }
 }
 

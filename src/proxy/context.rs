@@ -74,6 +74,8 @@ pub struct Context {
     pub is_plain: bool,
     /// The number in its CSeq.
     pub cseq: u32,
+    /// By which accounting knows Call-ID and From tag again; `None` without accounting.
+    pub identity: Option<u64>,
     /// The server transaction.
     pub server: ServerTransaction,
     /// The last answer sent, as long as it may have to be repeated.
@@ -133,6 +135,7 @@ impl Context {
             is_plain: is_unique(request.via.branch.unwrap_or_default())
                 && (request.method == Method::Invite || request.is_in_dialog()),
             cseq: request.cseq,
+            identity: None,
             server: ServerTransaction::start(Kind::of(request.method)),
             socket: request.socket,
             source: request.source,

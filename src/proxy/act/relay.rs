@@ -186,7 +186,10 @@ impl Act<'_> {
             return self.fail(NO_ROOM);
         }
         let key = self.key.unwrap_or_else(|| self.core.key_of(request));
-        let context = Context::new(key, request, self.now);
+        let mut context = Context::new(key, request, self.now);
+        if self.core.modules.accounting.is_on() {
+            context.identity = Some(self.core.branch_keys.identity(request.identity()));
+        }
         let index = self.core.contexts.insert(context, &mut self.core.rng);
         self.context = Some(index);
         Ok(index)

@@ -18,7 +18,7 @@ use crate::route::settings::ScriptSettings;
 use crate::route::value::write_number;
 use crate::route::write_time;
 use crate::sip::build::reason_phrase;
-use crate::sip::{Message, Method, Name, StartLine, scan};
+use crate::sip::{Identity, Message, Method, Name, StartLine, scan};
 use crate::time::Timestamp;
 
 pub(super) const FUNCTIONS: &[Function] = &[function("acc_log_request", acc_log_request)];
@@ -69,6 +69,34 @@ impl<'a> Told<'a> {
             code,
             reason,
             to_tag: reply.to_tag().unwrap_or_default(),
+        }
+    }
+}
+
+/// What a line says of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Subject<'a> {
+    method: &'a [u8],
+    from_tag: &'a [u8],
+    call_id: &'a [u8],
+    /// The callee sent it, and it belongs to a dialog.
+    is_upstream: bool,
+    /// The value of its Reason.
+    reason: Option<&'a [u8]>,
+}
+
+impl<'a> Subject<'a> {
+    /// Of a request, with whether the callee sent it and accounting wants to know.
+    fn of(request: Message<'a>, is_upstream: bool) -> Self {
+        Self {
+            method: match request.start() {
+                StartLine::Request { token, .. } => token,
+                StartLine::Reply { .. } => b"",
+            },
+            from_tag: request.from_tag().unwrap_or_default(),
+            call_id: request.call_id().unwrap_or_default(),
+            is_upstream: is_upstream && request.to_tag().is_some(),
+            reason: request.first(Name::Reason).map(|line| line.value),
         }
     }
 }
@@ -165,33 +193,33 @@ impl AccountingSettings {
         }
     }
 
-    /// Writes the fields of every line. With the request comes whether the callee sent it, and accounting
-    /// wants to know.
+    /// Whether any transaction gets a line by its flags.
+    pub fn is_on(&self) -> bool {
+        self.logs | self.missed != 0
+    }
+
+    /// Writes the fields of every line.
     fn write_fixed(
         &self,
         now: Duration,
         event: Event,
         told: Told<'_>,
-        (request, is_upstream): (Message<'_>, bool),
+        request: Subject<'_>,
         line: &mut Vec<u8>,
     ) {
         line.extend_from_slice(event.words());
         line.extend_from_slice(b"timestamp=");
         write_number(line, now.as_secs() as i64);
         self.write_time(now, line);
-        let method = match request.start() {
-            StartLine::Request { token, .. } => token,
-            StartLine::Reply { .. } => b"",
-        };
-        let mut tags = [request.from_tag().unwrap_or_default(), told.to_tag];
-        if is_upstream && request.to_tag().is_some() {
+        let mut tags = [request.from_tag, told.to_tag];
+        if request.is_upstream {
             tags.reverse();
         }
         let fields: [(&[u8], &[u8]); 4] = [
-            (b";method=", method),
+            (b";method=", request.method),
             (b";from_tag=", tags[0]),
             (b";to_tag=", tags[1]),
-            (b";call_id=", request.call_id().unwrap_or_default()),
+            (b";call_id=", request.call_id),
         ];
         for (name, value) in fields {
             line.extend_from_slice(name);
@@ -204,13 +232,9 @@ impl AccountingSettings {
             line.extend_from_slice(if told.code < 10 { b"0" } else { b"" });
             write_number(line, i64::from(told.code));
         }
-        let line_of_reason = if self.reads_reason {
-            request.first(Name::Reason)
-        } else {
-            None
-        };
+        let reason = request.reason.filter(|_| self.reads_reason);
         line.extend_from_slice(b";reason=");
-        write_value(line_of_reason.map_or(told.reason, |line| line.value), line);
+        write_value(reason.unwrap_or(told.reason), line);
     }
 
     /// The finer time, if one is asked for.
@@ -311,7 +335,8 @@ impl Act<'_> {
         let mut line = std::mem::take(&mut self.core.bench.line);
         line.clear();
         let accounting = &self.core.modules.accounting;
-        accounting.write_fixed(now, event, told, (self.message, is_upstream), &mut line);
+        let request = Subject::of(self.message, is_upstream);
+        accounting.write_fixed(now, event, told, request, &mut line);
         self.write_further(machine, &mut line);
         self.log(level, &line);
         self.core.bench.line = line;
@@ -360,7 +385,15 @@ impl Core {
         // Only now: nearly no transaction is accounted for, and this reads the To.
         let told = Told::by(reply);
         if self.script.program.log_extra().is_empty() {
-            return self.account_plainly(now, index, events, told, out);
+            if let Some(request) = self.subject_as_told(index, reply) {
+                return self.account_plainly(now, index, events, (request, told), out);
+            }
+            // No variable has to be read, and so the request need not be decoded as a whole.
+            return self.with_base_text(index, |core, request, _| {
+                let options = core.contexts.get(index).options;
+                let request = Subject::of(request, options.has(Options::UPSTREAM));
+                core.account_plainly(now, index, events, (request, told), out);
+            });
         }
         self.with_base(index, |core, request, _| {
             let mut act = Act::on_failure(core, now, request, index, out);
@@ -373,38 +406,56 @@ impl Core {
         });
     }
 
-    /// The same without fields of `log_extra`: no variable has to be read, and so the request need not
-    /// be decoded as a whole.
+    /// What the lines of a transaction say of its request, by an answer to it, if that tells all of it:
+    /// an answer has the Call-ID and the From of its request. So the request is not read again.
+    fn subject_as_told<'a>(&self, index: u32, reply: Message<'a>) -> Option<Subject<'a>> {
+        let context = self.contexts.get(index);
+        let identity = Identity {
+            call_id: reply.call_id()?,
+            from_tag: reply.from_tag()?,
+            cseq: context.cseq,
+        };
+        let is_all = context.method != Method::Other
+            && !context.options.has(Options::UPSTREAM)
+            && !self.modules.accounting.reads_reason
+            && context.identity == Some(self.branch_keys.identity(identity));
+        is_all.then(|| Subject {
+            method: context.method.as_str().as_bytes(),
+            from_tag: identity.from_tag,
+            call_id: identity.call_id,
+            is_upstream: false,
+            reason: None,
+        })
+    }
+
+    /// Writes the lines without fields of `log_extra`.
     fn account_plainly(
         &mut self,
         now: Timestamp,
         index: u32,
         events: [Event; 2],
-        told: Told<'_>,
+        (request, told): (Subject<'_>, Told<'_>),
         out: &mut Outbox,
     ) {
         let unix_time = self.unix_time(now);
-        self.with_base_text(index, |core, request, _| {
-            let accounting = &core.modules.accounting;
-            let level = Level::of_number(accounting.level);
-            for event in events {
-                let context = core.contexts.get_mut(index);
-                if !accounting.wants(event, context.flags, context.method, told.code) {
-                    continue;
-                }
-                if event == Event::Missed {
-                    context.flags &= !accounting.missed;
-                }
-                if level > core.settings.log_level {
-                    continue;
-                }
-                let is_upstream = context.options.has(Options::UPSTREAM);
-                let line = &mut core.bench.line;
-                line.clear();
-                accounting.write_fixed(unix_time, event, told, (request, is_upstream), line);
-                out.log(level, line);
+        let accounting = &self.modules.accounting;
+        let level = Level::of_number(accounting.level);
+        for event in events {
+            let context = self.contexts.get_mut(index);
+            if !accounting.wants(event, context.flags, context.method, told.code) {
+                continue;
             }
-        });
+            if event == Event::Missed {
+                context.flags &= !accounting.missed;
+            }
+            if level > self.settings.log_level {
+                continue;
+            }
+            let line = &mut self.bench.line;
+            line.clear();
+            accounting.write_fixed(unix_time, event, told, request, line);
+            out.log(level, line);
+        }
     }
 
     /// The same by a stored answer with this code.

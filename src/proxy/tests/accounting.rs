@@ -284,3 +284,34 @@ fn the_tags_are_those_of_the_caller_and_the_callee_if_wished() {
     assert_eq!(tags(&asked, "aa"), "from_tag=aa;to_tag=bb");
     assert_eq!(tags(&asked, "other"), "from_tag=bb;to_tag=aa");
 }
+
+#[test]
+fn a_line_says_what_the_request_said_whatever_its_answer_says() {
+    let script = "
+        modparam(\"acc\", \"log_flag\", 1)
+        request_route {
+            $du = \"sip:10.0.1.1\";
+            setflag(1);
+            t_relay();
+        }";
+    for (own, others) in [
+        ("", ""),
+        ("tag=aa", "tag=zz"),
+        ("tag=aa", "other=1"),
+        ("Call-ID: a@test", "Call-ID: b@test"),
+    ] {
+        for (method, to_tag) in [("INVITE", ""), ("UNHEARD", "")] {
+            let mut bench = Bench::script(script, 2);
+            let sent = bench.call(&request(method, "a", to_tag, ""));
+            let sent = only_to_gateways(&sent);
+            let answer = reply(&sent, 200, "").replacen(own, others, 1);
+            bench.receive(sent.to, &answer);
+            let expected = format!(
+                "ACC: transaction answered: timestamp=1000;method={method};from_tag=aa;to_tag={};\
+                 call_id=a@test;code=200;reason=Reason",
+                gateway_tag(1)
+            );
+            assert_eq!(bench.log, [expected], "{others}");
+        }
+    }
+}
