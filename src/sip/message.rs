@@ -285,7 +285,7 @@ impl<'a> Message<'a> {
     /// Every value of a list header whose values are addresses, such as Contact.
     pub fn addresses(self, name: Name) -> impl Iterator<Item = Result<NameAddr<'a>, HeaderError>> {
         self.values(name)
-            .map(|(value, range)| NameAddr::parse(value, range.start))
+            .map(move |(_, range)| NameAddr::at(self.bytes, range))
     }
 
     /// Max-Forwards, if present. RFC 3261 ends at 255; larger numbers are read nevertheless.
@@ -310,7 +310,7 @@ impl<'a> Message<'a> {
 
     fn address(self, name: Name) -> Result<NameAddr<'a>, HeaderError> {
         let entry = self.first_entry(name).ok_or(HeaderError::Missing)?;
-        NameAddr::parse(self.value_of(entry), entry.value_start as usize)
+        NameAddr::at(self.bytes, entry.value_range())
     }
 
     /// The value of the first line of this name, unless that is empty.

@@ -26,25 +26,35 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Decodes one value, which lies at `offset` in its message.
     pub fn parse(value: &'a [u8], offset: usize) -> Result<Self, HeaderError> {
-        let start = text::skip_lws(value, 0);
+        let mut address = Self::at(value, 0..value.len())?;
+        for range in [&mut address.range, &mut address.uri_range] {
+            *range = offset + range.start..offset + range.end;
+        }
+        Ok(address)
+    }
+
+    /// Decodes the value that lies at `range` of `bytes`.
+    pub(super) fn at(bytes: &'a [u8], range: Range<usize>) -> Result<Self, HeaderError> {
+        let value = &bytes[..range.end];
+        let start = text::skip_lws(value, range.start);
         let search = if value.get(start) == Some(&b'"') {
             text::quoted_end(value, start).ok_or(HeaderError::Quote)?
         } else {
             start
         };
-        // Mostly one of them stands near the begin.
-        let is_mark = |&byte: &u8| byte == b'<' || byte == b';';
-        let mark = value[search..].iter().position(is_mark);
-        let mark = mark.map(|length| search + length);
+        let mark = marks::find(bytes, search..range.end, |part| {
+            marks::one_of(part, [b'<', b';'])
+        });
         let (display, uri, rest) = match mark {
             Some(open) if value[open] == b'<' => {
-                let close = memchr::memchr(b'>', &value[open..]).ok_or(HeaderError::Angle)?;
-                (start..open, open + 1..open + close, open + close + 1)
+                let close = marks::find(bytes, open..range.end, |part| marks::one_of(part, [b'>']));
+                let close = close.ok_or(HeaderError::Angle)?;
+                (start..open, open + 1..close, close + 1)
             }
             Some(semicolon) => (start..start, start..semicolon, semicolon),
-            None => (start..start, start..value.len(), value.len()),
+            None => (start..start, start..range.end, range.end),
         };
-        let params = text::trim(value, rest..value.len());
+        let params = text::trim(value, rest..range.end);
         let params = match value.get(params.start) {
             Some(b';') if !params.is_empty() => params.start + 1..params.end,
             _ if params.is_empty() => params,
@@ -58,8 +68,8 @@ impl<'a> NameAddr<'a> {
             display: &value[text::trim(value, display)],
             uri: &value[uri.clone()],
             params: &value[params],
-            range: offset..offset + value.len(),
-            uri_range: offset + uri.start..offset + uri.end,
+            range,
+            uri_range: uri,
         })
     }
 

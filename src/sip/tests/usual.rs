@@ -96,6 +96,16 @@ proptest! {
         }
     }
 
+    #[test]
+    fn an_address_is_the_same_wherever_it_lies(
+        value in address(), before in "x{0,70}", after in "[;<>a-z\r\n\"]{0,70}",
+    ) {
+        let text = format!("{before}{value}{after}");
+        let range = before.len()..before.len() + value.len();
+        let address = NameAddr::at(text.as_bytes(), range.clone());
+        prop_assert_eq!(address, NameAddr::parse(value.as_bytes(), range.start));
+    }
+
     /// A blank before it makes a value unusual and changes nothing.
     #[test]
     fn a_usual_cseq_is_read_as_any(value in "[0-9]{0,12} ?(INVITE|BYE|bye|X)?( x)?") {
