@@ -125,7 +125,11 @@ pub(super) fn find(
         }
         from += PART;
     }
-    let found = marks(&last_part(bytes, from));
+    let found = match bytes.last_chunk() {
+        // Mostly there is a whole part before their end.
+        Some(last) => marks(last).unbounded_shr((PART - (bytes.len() - from)) as u32),
+        None => marks(&last_part(bytes, from)),
+    };
     let at = from + found.trailing_zeros() as usize;
     (at < end).then_some(at)
 }

@@ -72,6 +72,11 @@ impl<'a> Uri<'a> {
         }
     }
 
+    /// Whether a text is a URI of a scheme that SIP elements know.
+    pub fn is_known(text: &'a [u8]) -> bool {
+        is_usual(text) || Self::parse(text).is_ok_and(|uri| uri.has_known_scheme())
+    }
+
     /// A parameter by its name, whatever the case: `None` if there is none, `Some(None)` if it has no
     /// value.
     pub fn param(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
@@ -190,6 +195,30 @@ impl<'a> Uri<'a> {
         self.params = self.rest.get(end + 1..).unwrap_or(b"");
         Ok(self)
     }
+}
+
+/// Whether a text is a URI as nearly all in From and To are: of a host and perhaps a port, with a user
+/// that has only characters of hosts, and nothing behind it. What is not so, or not right, is false.
+fn is_usual(text: &[u8]) -> bool {
+    const SCHEME: &[u8] = b"sip:";
+    if !text.starts_with(SCHEME) {
+        return false;
+    }
+    let end_of_name = |start: usize| {
+        let end = marks::find(text, start..text.len(), |part| !marks::host(part));
+        end.unwrap_or(text.len())
+    };
+    let mut start = SCHEME.len();
+    let mut end = end_of_name(start);
+    if end > start && text.get(end) == Some(&b'@') {
+        start = end + 1;
+        end = end_of_name(start);
+    }
+    let ends_well = match &text[end..] {
+        [b':', port @ ..] => text::head_port(port).is_some_and(|(_, length)| length == port.len()),
+        rest => rest.is_empty(),
+    };
+    end > start && ends_well
 }
 
 /// Where the first `@` lies, and the first colon before it.

@@ -110,10 +110,7 @@ fn has_bad_expires(message: Message<'_>) -> bool {
 
 fn bad_uri(message: Message<'_>, uris: i64) -> Option<Refusal> {
     let is_bad = |address: Result<NameAddr<'_>, HeaderError>| {
-        let uri = address
-            .ok()
-            .and_then(|address| Uri::parse(address.uri).ok());
-        !uri.is_some_and(|uri| uri.has_known_scheme())
+        !address.is_ok_and(|address| Uri::is_known(address.uri))
     };
     if uris & FROM_URI != 0 && is_bad(message.from()) {
         return Some(Refusal::new(400, "Invalid From Header"));

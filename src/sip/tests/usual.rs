@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::sip::{CSeq, HeaderIndex, NameAddr, StartLine, Via, scan};
+use crate::sip::{CSeq, HeaderIndex, NameAddr, StartLine, Uri, Via, scan};
 
 /// Values of Via that are usual or nearly so.
 fn via() -> impl Strategy<Value = String> {
@@ -104,6 +104,14 @@ proptest! {
         let range = before.len()..before.len() + value.len();
         let address = NameAddr::at(text.as_bytes(), range.clone());
         prop_assert_eq!(address, NameAddr::parse(value.as_bytes(), range.start));
+    }
+
+    #[test]
+    fn a_usual_uri_is_known_as_any(
+        text in "(sip:|SIP:|sips:|tel:|x:)([a-z.@:;]{0,3}@)?[a-z.@-]{0,20}(:[0-9]{0,6}|:x)?(;lr| )?",
+    ) {
+        let is_known = Uri::parse(text.as_bytes()).is_ok_and(|uri| uri.has_known_scheme());
+        prop_assert_eq!(Uri::is_known(text.as_bytes()), is_known);
     }
 
     /// A blank before it makes a value unusual and changes nothing.
