@@ -125,7 +125,7 @@ impl Watch {
         for (key, transaction) in &self.transactions {
             let is_invite = key.last() == Some(&(Method::Invite as u8));
             let is_ours = !transaction.by_stranger && !transaction.asked.is_empty();
-            if is_invite && is_ours && transaction.finals.is_empty() {
+            if is_invite && is_ours && transaction.answered_at.is_none() {
                 let what = "an INVITE was never answered";
                 return Err(Violation::new(8, what).in_call(call_id_of(key)));
             }

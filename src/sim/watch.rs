@@ -289,11 +289,12 @@ impl Watch {
         let is_invite = key.last() == Some(&(Method::Invite as u8));
         let is_success = code < 300 && is_invite;
         let forked = transaction.is_forked() || self.licence.memories_lost;
-        let is_past = transaction.past.contains(&answer);
+        if is_success && transaction.past.contains(&answer) {
+            return Ok(());
+        }
         // What was given up may be answered all the same: then that is told (RFC 3261 section 16.7, step 5).
         let given_up = transaction.by_itself;
-        let allowed =
-            transaction.finals.is_empty() || is_success && (forked || given_up || is_past);
+        let allowed = transaction.finals.is_empty() || is_success && (forked || given_up);
         transaction.by_itself |= cause == Cause::Itself;
         transaction.finals.push(answer);
         if !allowed {
