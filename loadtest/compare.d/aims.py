@@ -145,12 +145,12 @@ def latency(rounds):
 
 def growth(rounds):
     calls = "CPU for a call, 1 million live calls to 1 thousand"
-    out = [grown(rounds, "live", 1.1, calls, "live", hash_size=16)]
+    out = [grown(rounds, "live", 1.1, calls, hash_size=16)]
     if rounds.find("live", "sipshard", hash_size=8):
         calls += ", `ds_hash_size` 8"
-        out.append(grown(rounds, "live", 1.1, calls, "live", hash_size=8))
+        out.append(grown(rounds, "live", 1.1, calls, hash_size=8))
     steps = "CPU for a call, 10,000 destinations to 10"
-    return out + [grown(rounds, "destinations", 1.5, steps, "destinations")]
+    return out + [grown(rounds, "destinations", 1.5, steps)]
 
 
 def workers(rounds):
@@ -167,14 +167,14 @@ def workers(rounds):
     return out
 
 
-def grown(rounds, group, limit, title, what, **fixed):
-    """From the smallest to the greatest `what` of sipshard's cells of a group that are as `fixed` says."""
+def grown(rounds, group, limit, title, **fixed):
+    """From the fewest to the most of what a group varies and is named for: sipshard's cells that are as `fixed` says."""
     cells = [
         cell
         for cell in rounds.cells(group)
         if cell["subject"] == "sipshard"
         and all(cell[name] == value for name, value in fixed.items())
     ]
-    cells.sort(key=lambda cell: cell[what])
+    cells.sort(key=lambda cell: cell[group])
     few, many = (cells[0], cells[-1]) if len(cells) > 1 else (None, None)
     return Aim(title, limit, rounds.ratio(many, few))

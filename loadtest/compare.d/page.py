@@ -169,7 +169,7 @@ def workers(rounds, folder):
 
     cells = rounds.cells("workers")
     text = """All of these may run on two cores, those with one worker too; calls come from 64 ports. On a machine with
-two cores the load has the same cores. Two workers of sipshard have the load of the one, and each of them that load. """
+two cores the load has the same cores. Two workers of sipshard are measured twice: with the load that the one has, and with twice that. """
     if any(cell["subject"].startswith("kamailio") for cell in cells):
         text += "A worker of Kamailio is a process that receives. "
     hows = sorted({row["steering"] for row in rounds.rows if "steering" in row})

@@ -1,12 +1,13 @@
 //! sipload: an open-loop SIP load generator.
 //!
-//! The callers and gateways are those of [`sipshard::agent`], driven here over sockets by one event loop
-//! for each thread. [`options`] says what is wanted ([`named`] for whole scenarios; `sipp` knows the names
-//! of SIPp's options), [`plan`] binds sockets and shares the work out, [`worker`] does it, [`run`] watches
-//! over it and brings a [`summary`], [`live`] shows it each second and [`screen`] at the end, [`verdict`] judges it. [`record`]
-//! keeps what the threads tell, [`report`], [`trace`] and [`error_log`] write it down; [`target`] is what was asked for.
-//! [`script`] plays SIPp's XML scenarios instead of the built-in callers. [`find_max`] searches the highest
-//! rate with many short runs. [`forward`] is the yardstick beside them: a forwarder that does nothing else.
+//! The callers and gateways are those of [`sipshard::agent`], driven here over sockets by one event
+//! loop for each thread. [`options`] says what is wanted ([`named`] for whole scenarios; `sipp` knows
+//! the names of SIPp's options), [`plan`] binds sockets and shares the work out, [`worker`] does it,
+//! [`run`] watches over it and brings a [`summary`], [`live`] shows it each second and [`screen`] at
+//! the end, [`verdict`] judges it. [`record`] keeps what the threads tell, [`report`], [`trace`] and
+//! [`error_log`] write it down; [`target`] is what was asked for. [`script`] plays SIPp's XML scenarios
+//! instead of the built-in callers. [`find_max`] searches the highest rate with many short runs.
+//! [`forward`] is the yardstick beside them: a forwarder that does nothing else.
 
 pub mod cli;
 mod cpu;

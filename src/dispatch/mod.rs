@@ -7,7 +7,7 @@ pub mod attributes;
 mod board;
 mod counters;
 pub mod destination;
-pub mod entry;
+mod entry;
 pub mod hash;
 mod latency;
 pub mod list;

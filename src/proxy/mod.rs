@@ -17,7 +17,7 @@ mod context;
 mod core;
 mod draft;
 mod forward;
-pub mod incoming;
+mod incoming;
 mod local;
 mod next;
 pub mod outbox;

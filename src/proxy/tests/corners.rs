@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::support::*;
-use crate::dispatch::{Attributes, Entry, Flags, Sets};
+use crate::dispatch::{Entry, Sets};
 use crate::proxy::RelayMode::{Stateful, Stateless};
 use crate::proxy::{Limits, Listener, Settings, Shard, Timers};
 
@@ -120,18 +120,7 @@ fn after_a_reload_no_destination_is_tried_twice() {
     let first = bench.invite("a");
     assert_eq!(first.to, gateway(1));
     // Now gateway 1 stands third, where failover goes on.
-    let entry = |number: usize| Entry {
-        set: 1,
-        uri: format!("sip:{}", gateway(number)).into(),
-        flags: Flags::default(),
-        priority: 0,
-        attributes: Attributes {
-            duid: Some(format!("gw{number}").into()),
-            ..Attributes::default()
-        },
-        address: Some(gateway(number)),
-    };
-    let entries = [2, 1, 3].map(entry).into();
+    let entries = [2, 1, 3].map(|number| entry(number, 0)).into();
     bench.sets = Arc::new(Sets::build(entries, Some(&bench.sets), 2));
     bench.shard.publish(Arc::clone(&bench.sets));
     let sent = bench.answer(&first, 503, "");
@@ -271,18 +260,11 @@ fn what_a_proxy_must_support_and_we_do_not_is_a_420() {
 
 #[test]
 fn a_destination_without_address_leaves_its_share_to_all_others() {
-    let entry = |number: usize| Entry {
-        set: 1,
-        uri: format!("sip:{}", gateway(number)).into(),
-        flags: Flags::default(),
-        priority: 0,
-        attributes: Attributes {
-            duid: Some(format!("gw{number}").into()),
-            ..Attributes::default()
-        },
+    let entries = [3, 2, 1].map(|number| Entry {
         address: (number != 1).then(|| gateway(number)),
-    };
-    let sets = Arc::new(Sets::build([3, 2, 1].map(entry).into(), None, 1));
+        ..entry(number, 0)
+    });
+    let sets = Arc::new(Sets::build(entries.into(), None, 1));
     let mut bench = Bench::with(Settings::default(), sets);
     for call in ["a", "b", "c", "d"] {
         bench.invite(call);
@@ -381,18 +363,7 @@ fn a_late_answer_is_counted_by_the_maxload_of_now() {
     find(&sent, "INVITE").expect("moved on");
     bench.invite("b");
     assert_eq!(bench.loads(), [1, 1], "of each one call");
-    let entries = [2, 1].map(|number| Entry {
-        set: 1,
-        uri: format!("sip:{}", gateway(number)).into(),
-        flags: Flags::default(),
-        priority: 0,
-        attributes: Attributes {
-            duid: Some(format!("gw{number}").into()),
-            maxload: 1,
-            ..Attributes::default()
-        },
-        address: Some(gateway(number)),
-    });
+    let entries = [2, 1].map(|number| entry(number, 1));
     bench.sets = Arc::new(Sets::build(entries.into(), Some(&bench.sets), 2));
     bench.shard.publish(Arc::clone(&bench.sets));
     bench.answer(&first, 200, "");

@@ -59,9 +59,9 @@ pub fn gateway(number: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 1, number as u8], 5060))
 }
 
-/// Gateways 1.. in the order in which algorithms see them, each with a duid and this maxload.
-pub fn sets(gateways: usize, maxload: u32) -> Arc<Sets> {
-    let entries = (1..=gateways).rev().map(|number| Entry {
+/// The line of a gateway, with a duid and this maxload.
+pub fn entry(number: usize, maxload: u32) -> Entry {
+    Entry {
         set: 1,
         uri: format!("sip:{}", gateway(number)).into(),
         flags: Flags::default(),
@@ -72,7 +72,12 @@ pub fn sets(gateways: usize, maxload: u32) -> Arc<Sets> {
             ..Attributes::default()
         },
         address: Some(gateway(number)),
-    });
+    }
+}
+
+/// Gateways 1.. in the order in which algorithms see them, each with a duid and this maxload.
+pub fn sets(gateways: usize, maxload: u32) -> Arc<Sets> {
+    let entries = (1..=gateways).rev().map(|number| entry(number, maxload));
     Arc::new(Sets::build(entries.collect(), None, 1))
 }
 
